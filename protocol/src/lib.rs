@@ -1,1 +1,40 @@
-//! 
+//! The platform's vocabulary: what nodes, actors, stores and edges say to each other.
+//!
+//! * [`id`], [`key`], [`slot`]: what an entity is called, who owns it, and what moves between nodes.
+//! * [`command`], [`view`], [`page`]: what an owner is asked and what it answers.
+//! * [`account`], [`user`], [`follow`], [`post`], [`product`], [`order`]: one file a domain, with its data, commands and limits.
+//! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes.
+//!
+//! Nothing here does I/O, knows actors, HTTP or SQL, or depends on another crate of ours.
+
+pub mod account;
+pub mod command;
+pub mod envelope;
+pub mod error;
+pub mod follow;
+pub mod id;
+pub mod key;
+pub mod money;
+pub mod order;
+pub mod page;
+pub mod patch;
+pub mod post;
+pub mod principal;
+pub mod product;
+pub mod slot;
+pub mod time;
+pub mod user;
+mod validate;
+pub mod view;
+
+pub use command::{Command, Idempotency, Outcome, Query, Reply};
+pub use error::{ErrorCode, Refusal};
+pub use id::*;
+pub use key::{Key, Kind};
+pub use money::Money;
+pub use page::{Page, Position};
+pub use patch::Patch;
+pub use principal::{Principal, Role};
+pub use slot::{Epoch, SLOTS, Slot};
+pub use time::Timestamp;
+pub use view::{Audience, Fact, View};

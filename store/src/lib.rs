@@ -1,1 +1,280 @@
-//! 
+//! The truth: one trait per domain database, and its implementations.
+//!
+//! * [`Users`], [`Content`], [`Shop`]: what each domain can load, list and write; all of them are a [`Domain`].
+//! * [`commit`]: the write protocol's one transaction — epoch guard, compare-and-set, rows, idempotency record, outbox.
+//! * [`sqlite`]: the embedded implementation.
+//!
+//! No transaction and no join crosses databases. Every method is safe to cancel; a write that was handed over is carried out all the same.
+
+use async_trait::async_trait;
+use protocol::{
+    CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials, account::Session,
+    follow::Relations, order::Order, post::Comment, post::Post, product::Product, product::Selection, user::User,
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub mod commit;
+pub mod sqlite;
+
+pub use commit::{Commit, CommitError, Committed, Effect, Expect, Guard, Outboxed, Record, Touch, Write};
+
+/// Why a read failed. None of these is ever an answer to "does it exist?", and none is cached.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The database did not answer, or answered with a fault of its own. A repetition may help.
+    #[error("database {database} is unavailable: {reason}")]
+    Unavailable {
+        /// Which database.
+        database: &'static str,
+        /// What it said: for logs, never for clients.
+        reason: String,
+    },
+    /// The queue before the database is full.
+    #[error("database {database} has its full queue of work")]
+    Overloaded {
+        /// Which database.
+        database: &'static str,
+    },
+    /// A row holds what this release cannot read.
+    #[error("database {database} holds a row that cannot be read: {reason}")]
+    Corrupt {
+        /// Which database.
+        database: &'static str,
+        /// Which column, and why.
+        reason: String,
+    },
+}
+
+/// A page of ids, and where the next one begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// The rows, in the list's order.
+    pub ids: Vec<Uuid>,
+    /// `None` at the end of the list.
+    pub next: Option<Position>,
+}
+
+/// What every domain database has beside its rows.
+#[async_trait]
+pub trait Domain: Send + Sync {
+    /// The database's name in metrics, health and logs.
+    fn database(&self) -> &'static str;
+
+    /// Answers when the database can be read. For readiness.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Every slot's epoch that is not 0.
+    async fn epochs(&self) -> Result<Vec<(Slot, Epoch)>, StoreError>;
+
+    /// Raises the slots' epochs to these where they are lower. Once it returns, no commit under a lower epoch can happen any more:
+    /// it waits out those in progress. Safe to repeat.
+    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<(), StoreError>;
+
+    /// The version of a key without a row of its own; 0 if nothing ever touched it.
+    async fn key_version(&self, key: Key) -> Result<u64, StoreError>;
+
+    /// What a finished request under this idempotency key answered.
+    async fn record(&self, subject: UserId, route: &str, key: &str) -> Result<Option<Record>, StoreError>;
+
+    /// Effects that are not confirmed, oldest first: of one write, or of all.
+    async fn outbox(&self, write: Option<Uuid>, limit: u32) -> Result<Vec<Outboxed>, StoreError>;
+
+    /// Removes effects that were confirmed. Safe to repeat.
+    async fn confirm(&self, ids: Vec<i64>) -> Result<(), StoreError>;
+
+    /// Removes idempotency records made before then. Answers how many.
+    async fn forget_records(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
+
+/// People, accounts, relations.
+#[async_trait]
+pub trait Users: Domain {
+    /// A person with skills; `None` if there is no such person.
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    /// An account's role and sessions that expire after `now`, newest first, with the account key's version; `None` if there is no such account or it is not active.
+    async fn account(&self, id: UserId, now: Timestamp) -> Result<Option<AccountRow>, StoreError>;
+    /// The credentials behind an email address, without regard to case.
+    async fn credentials(&self, email: &str) -> Result<Option<Credentials>, StoreError>;
+    /// A person's relations; empty at version 0 for somebody unknown.
+    async fn relations(&self, id: UserId) -> Result<Relations, StoreError>;
+    /// Who follows (`followers`) or whom a person follows, newest first, and how many there are.
+    async fn follow_page(&self, id: UserId, followers: bool, page: Page) -> Result<(Ids, u64), StoreError>;
+    /// Up to `limit` followers' ids above `after`, ascending: for fan-out.
+    async fn followers(&self, id: UserId, after: Option<UserId>, limit: u32) -> Result<Vec<UserId>, StoreError>;
+    /// Everyone whose posts are pulled.
+    async fn pulled(&self) -> Result<Vec<UserId>, StoreError>;
+    /// Whose skill it is. Immutable.
+    async fn skill_owner(&self, id: SkillId) -> Result<Option<UserId>, StoreError>;
+    /// Who endorsed a skill, newest first.
+    async fn endorsers(&self, id: SkillId, page: Page) -> Result<Ids, StoreError>;
+    /// Whether this person endorsed this skill.
+    async fn endorsed(&self, id: SkillId, by: UserId) -> Result<bool, StoreError>;
+    /// Carries out a write; see [`commit`].
+    async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError>;
+}
+
+/// What an account's owner holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    /// The account's role.
+    pub role: protocol::Role,
+    /// An argon2id hash in PHC form.
+    pub password_hash: String,
+    /// Open sessions, newest first.
+    pub sessions: Vec<Session>,
+    /// The account key's version.
+    pub version: u64,
+}
+
+/// Writes to the users database. Where a row has a version, the row given is the next one, and the row before it had `version - 1`.
+#[derive(Debug, Clone)]
+pub enum UsersWrite {
+    /// A new person with their first session.
+    Register {
+        /// The person, at version 1.
+        user: Box<User>,
+        /// PHC form.
+        password_hash: String,
+        /// The first session.
+        session: Session,
+    },
+    /// A person's next row; skills are not touched.
+    Save(Box<User>),
+    /// A person's next row, and a skill added.
+    AddSkill(Box<User>, protocol::user::Skill),
+    /// A person's next row, and a skill removed with its endorsements.
+    RemoveSkill(Box<User>, SkillId),
+    /// A person's next row; an endorsement added to, or taken from, one of their skills. Refused as [`CommitError::Unchanged`] if it already was so.
+    Endorse {
+        /// Next row.
+        user: Box<User>,
+        /// The skill.
+        skill: SkillId,
+        /// Who vouches.
+        by: UserId,
+        /// Added or taken.
+        add: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// A session opened; those in `ended` are closed.
+    OpenSession {
+        /// Whose.
+        user: UserId,
+        /// The new one.
+        session: Session,
+        /// Token hashes to close.
+        ended: Vec<protocol::account::TokenHash>,
+    },
+    /// A session closed.
+    CloseSession {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        token_hash: protocol::account::TokenHash,
+    },
+    /// A follow begun or ended. Refused as [`CommitError::Unchanged`] if it already was so, as [`CommitError::Missing`] if `followee` does not exist.
+    Follow {
+        /// Who follows.
+        follower: UserId,
+        /// Whom.
+        followee: UserId,
+        /// Begun or ended.
+        add: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// A person's posts are pulled from now on.
+    MarkPulled(UserId),
+}
+
+/// Posts, comments, timelines.
+#[async_trait]
+pub trait Content: Domain {
+    /// A post, deleted ones included.
+    async fn post(&self, id: PostId) -> Result<Option<Post>, StoreError>;
+    /// An author's posts that are not deleted, newest first.
+    async fn timeline(&self, author: UserId, page: Page) -> Result<Ids, StoreError>;
+    /// The posts of many authors that are not deleted, newest first.
+    async fn posts_by(&self, authors: Arc<[UserId]>, page: Page) -> Result<Ids, StoreError>;
+    /// Public, published posts, newest first.
+    async fn public_posts(&self, page: Page) -> Result<Ids, StoreError>;
+    /// A post's comments, oldest first.
+    async fn comments(&self, post: PostId, page: Page) -> Result<(Vec<Comment>, Option<Position>), StoreError>;
+    /// Which post a comment is on, and who wrote it. Immutable.
+    async fn comment_place(&self, id: CommentId) -> Result<Option<(PostId, UserId)>, StoreError>;
+    /// Carries out a write; see [`commit`].
+    async fn commit(&self, commit: Commit<ContentWrite>) -> Result<Committed, CommitError>;
+}
+
+/// Writes to the content database.
+#[derive(Debug, Clone)]
+pub enum ContentWrite {
+    /// A new post, at version 1. The commit's key is the author's timeline.
+    CreatePost(Box<Post>),
+    /// A post's next row.
+    SavePost(Box<Post>),
+    /// A post's next row, and a comment added. [`CommitError::Missing`] if it answers a comment that is not on this post.
+    AddComment(Box<Post>, Comment),
+    /// A post's next row, and a comment removed; answers to it stay. [`CommitError::Unchanged`] if it was not there.
+    RemoveComment(Box<Post>, CommentId),
+}
+
+/// Products and orders.
+#[async_trait]
+pub trait Shop: Domain {
+    /// A product, deleted ones included.
+    async fn product(&self, id: ProductId) -> Result<Option<Product>, StoreError>;
+    /// Products that everyone may see.
+    async fn products(&self, selection: Selection) -> Result<Ids, StoreError>;
+    /// A seller's products that are not deleted, newest first.
+    async fn seller_products(&self, seller: UserId, page: Page) -> Result<Ids, StoreError>;
+    /// The orders that a person placed (`buyer`) or received, newest first.
+    async fn orders(&self, person: UserId, buyer: bool, page: Page) -> Result<(Vec<Order>, Option<Position>), StoreError>;
+    /// Which product an order is of. Immutable.
+    async fn order_product(&self, id: OrderId) -> Result<Option<ProductId>, StoreError>;
+    /// Carries out a write; see [`commit`].
+    async fn commit(&self, commit: Commit<ShopWrite>) -> Result<Committed, CommitError>;
+}
+
+/// Writes to the shop database.
+#[derive(Debug, Clone)]
+pub enum ShopWrite {
+    /// A new product, at version 1.
+    CreateProduct(Box<Product>),
+    /// A product's next row.
+    SaveProduct(Box<Product>),
+    /// A product's next row, with the stock taken, and the order that took it.
+    PlaceOrder(Box<Product>, Box<Order>),
+}
+
+/// The stores that a node works on. Cheap to clone.
+#[derive(Clone)]
+pub struct Stores {
+    /// People.
+    pub users: Arc<dyn Users>,
+    /// Posts.
+    pub content: Arc<dyn Content>,
+    /// Products.
+    pub shop: Arc<dyn Shop>,
+}
+
+impl Stores {
+    /// Every database, as what they have in common.
+    #[must_use]
+    pub fn domains(&self) -> [Arc<dyn Domain>; 3] {
+        [self.users.clone(), self.content.clone(), self.shop.clone()]
+    }
+
+    /// The database that holds `kind`.
+    #[must_use]
+    pub fn domain(&self, kind: protocol::Kind) -> Arc<dyn Domain> {
+        use protocol::Kind;
+        match kind {
+            Kind::User | Kind::Account | Kind::Follows => self.users.clone(),
+            Kind::Timeline | Kind::Feed | Kind::Post | Kind::PostList => self.content.clone(),
+            Kind::Product | Kind::BuyerOrders | Kind::SellerOrders | Kind::SellerProducts | Kind::ProductList => self.shop.clone(),
+        }
+    }
+}

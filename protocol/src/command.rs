@@ -1,0 +1,78 @@
+//! What an owner is asked, and what it answers.
+
+use crate::{account, follow, id::SkillId, page::Page, post, product, user};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// A write, addressed to the owner of one key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Command {
+    Account(account::Command),
+    User(user::Command),
+    Follows(follow::Command),
+    Timeline(post::NewPost),
+    Post(post::Command),
+    Product(product::Command),
+}
+
+/// A read of part of an entity. It is also the cache key of that part, so it holds every parameter that the answer depends on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Query {
+    /// A person's own account, with what others may not see.
+    Me,
+    /// A person's skills.
+    Skills,
+    /// Who endorsed a skill.
+    Endorsements(SkillId, Page),
+    /// Who follows a person, newest first.
+    Followers(Page),
+    /// Whom a person follows, newest first.
+    Following(Page),
+    /// Posts of a timeline, feed or list, newest first.
+    Posts(Page),
+    /// Comments of a post, oldest first.
+    Comments(Page),
+    /// Products of a list, as selected.
+    Products(product::Selection),
+    /// Orders, newest first.
+    Orders(Page),
+}
+
+/// What a write came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Something new exists.
+    Created,
+    /// The thing is as was asked.
+    Done,
+}
+
+/// The acknowledgement of a write. Every read that begins after it sees this version or a newer one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The version of the thing that `body` shows; 0 where it has none.
+    pub version: u64,
+    /// JSON of the thing; empty where there is nothing to show.
+    pub body: Bytes,
+}
+
+/// A client's promise that requests with this key are one request. Kept for 24 hours, scoped by subject and route.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Idempotency {
+    /// The route's name.
+    pub route: String,
+    /// The client's key: 1 to [`Idempotency::KEY_BYTES_MAX`] visible ASCII characters.
+    pub key: String,
+    /// SHA-256 of path and body: another body under the same key is refused.
+    pub fingerprint: [u8; 32],
+}
+
+impl Idempotency {
+    /// The longest key taken.
+    pub const KEY_BYTES_MAX: usize = 255;
+    /// How long a record is kept, in milliseconds.
+    pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
+}

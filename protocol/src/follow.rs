@@ -1,0 +1,47 @@
+//! Who follows whom.
+
+use crate::id::UserId;
+use serde::{Deserialize, Serialize};
+
+/// People whom one person may follow.
+pub const FOLLOWING_MAX: usize = 5000;
+
+/// A person's relations, as far as visibility and feeds need them.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Relations {
+    /// Whom they follow, ascending, at most [`FOLLOWING_MAX`].
+    pub following: Vec<UserId>,
+    /// Those of `following` who follow back, ascending.
+    pub friends: Vec<UserId>,
+    /// How many follow them.
+    pub followers: u64,
+    /// Whether their posts are pulled by readers instead of pushed to followers. Once set it stays.
+    pub pulled: bool,
+    /// The version of the person's relations.
+    pub version: u64,
+}
+
+impl Relations {
+    /// Whether they follow `other`.
+    #[must_use]
+    pub fn follows(&self, other: UserId) -> bool {
+        self.following.binary_search(&other).is_ok()
+    }
+
+    /// Whether they and `other` follow each other.
+    #[must_use]
+    pub fn is_friend(&self, other: UserId) -> bool {
+        self.friends.binary_search(&other).is_ok()
+    }
+}
+
+/// Writes to a person's relations.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Follows somebody. The person only; again is no error.
+    Follow(UserId),
+    /// Stops following. Not following is no error.
+    Unfollow(UserId),
+    /// Marks the person's posts as pulled. The platform only.
+    MarkPulled,
+}

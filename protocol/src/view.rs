@@ -1,0 +1,68 @@
+//! Views: what an owner publishes for everyone to read without asking it.
+
+use crate::{account::Session, follow::Relations, id::UserId, page::Position, principal::Role};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// An immutable rendering of an entity, or of one page of it, at a version.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct View {
+    /// The owner key's version that this shows. Versions of one key only grow.
+    pub version: u64,
+    /// Who may see `body`.
+    pub audience: Audience,
+    /// JSON, ready to send; empty where the view is only for the platform.
+    pub body: Bytes,
+    /// What the platform's own code needs to know of it.
+    pub fact: Fact,
+}
+
+/// Who may see a view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Audience {
+    /// Anyone.
+    Everyone,
+    /// This person, and those whom they follow and who follow them.
+    Friends(UserId),
+    /// This person only.
+    Only(UserId),
+    /// Nobody: it was deleted. The id is never used again, so this may be cached for ever.
+    Gone,
+    /// The platform's own code only.
+    Platform,
+}
+
+/// Typed content of a view, for visibility, routing and hydration.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Fact {
+    /// Nothing beyond the body.
+    None,
+    /// The sessions of an account.
+    Account {
+        /// The account's role.
+        role: Role,
+        /// Open sessions, at most [`crate::account::SESSIONS_MAX`].
+        sessions: Vec<Session>,
+    },
+    /// Whom a person follows.
+    Follows(Box<Relations>),
+    /// Ids to be hydrated, in order, and where the page ended. `next` is `None` at the list's end.
+    Ids {
+        /// The rows.
+        ids: Vec<Uuid>,
+        /// Where the next page begins.
+        next: Option<Position>,
+        /// How many rows the whole list has, where that is known cheaply.
+        total: Option<u64>,
+    },
+    /// A page whose rows are in the body, a JSON array.
+    Rows {
+        /// Where the next page begins.
+        next: Option<Position>,
+        /// How many rows the whole list has, where that is known cheaply.
+        total: Option<u64>,
+    },
+    /// Who wrote the thing (a post) or sells it (a product).
+    By(UserId),
+}
