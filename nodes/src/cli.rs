@@ -1,0 +1,190 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Flags;
+
+const AFTER_HELP: &str = "\
+Examples:
+  lets-connect                                     serve on 127.0.0.1:8000 with everything in ./data
+  lets-connect --set demo.users=1000               the same, with demo people if the store is empty
+  lets-connect --data-dir /tmp/b --listen-port-base 9000
+                                                   a second one beside it
+  lets-connect config                              print the configuration and where it comes from
+
+Settings come from defaults, a TOML file, LETS_CONNECT_* variables and the options above, the last the strongest.
+`lets-connect config --docs` prints the reference of every setting.";
+
+/// A social platform back end whose caches never lie: people, posts, feeds and a shop in one process.
+#[derive(Debug, Parser)]
+#[command(name = "lets-connect", version, about, after_help = AFTER_HELP, max_term_width = 120)]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    // Not clap's `global`: of an option given both before and after a command's name it would drop the former.
+    #[command(flatten)]
+    flags: Flags,
+
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+}
+
+impl Cli {
+    /// Returns what to do, and the options that configure the node, wherever on the line they stood.
+    pub fn into_parts(self) -> (Command, Flags) {
+        let (command, own) = match self.command {
+            None => (Command::Serve, Flags::default()),
+            Some(Subcommands::Serve(flags)) => (Command::Serve, flags),
+            Some(Subcommands::Migrate(flags)) => (Command::Migrate, flags),
+            Some(Subcommands::Config { docs, flags }) => (Command::Config { docs }, flags),
+            Some(Subcommands::CheckConfig(flags)) => (Command::CheckConfig, flags),
+            Some(Subcommands::Demo { demo, flags }) => (Command::Demo(demo), flags),
+            Some(Subcommands::Version) => (Command::Version, Flags::default()),
+        };
+        (command, self.flags.then(own))
+    }
+}
+
+/// What the binary is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Serve until asked to stop.
+    Serve,
+    /// Apply the migrations that are due, and exit.
+    Migrate,
+    /// Print the configuration in force.
+    Config {
+        /// Print the reference of all settings instead; reads no configuration.
+        docs: bool,
+    },
+    /// Say whether the configuration is sound.
+    CheckConfig,
+    /// Make demo data.
+    Demo(DemoOptions),
+    /// Print the name and version; reads no configuration.
+    Version,
+}
+
+/// What demo data to make.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct DemoOptions {
+    /// People to make
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000), default_value_t = 1000)]
+    pub users: u64,
+
+    /// The same seed and number of people make the same data
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Writes into the data directory directly, which no server may be using; meant for 10,000 people and more
+    #[arg(long)]
+    pub bulk: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Serves until asked to stop (the default)
+    Serve(Flags),
+
+    /// Brings the store up to this version, and exits
+    Migrate(Flags),
+
+    /// Prints the configuration in force and where each value comes from, without secrets
+    Config {
+        /// Prints the reference of every setting instead, as Markdown
+        #[arg(long)]
+        docs: bool,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
+
+    /// Checks the configuration and tells all faults at once
+    CheckConfig(Flags),
+
+    /// Fills a running server with people, follows, posts and products, through its public API
+    Demo {
+        #[command(flatten)]
+        demo: DemoOptions,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
+
+    /// Prints the version
+    Version,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parts(arguments: &[&str]) -> (Command, Flags) {
+        let line = ["lets-connect"].iter().chain(arguments);
+        Cli::try_parse_from(line).expect("a sound command line").into_parts()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_arguments_it_serves() {
+        assert_eq!(parts(&[]), (Command::Serve, Flags::default()));
+        assert_eq!(parts(&["serve"]), (Command::Serve, Flags::default()));
+    }
+
+    #[test]
+    fn each_command_has_its_name() {
+        assert_eq!(parts(&["migrate"]).0, Command::Migrate);
+        assert_eq!(parts(&["config"]).0, Command::Config { docs: false });
+        assert_eq!(parts(&["config", "--docs"]).0, Command::Config { docs: true });
+        assert_eq!(parts(&["check-config"]).0, Command::CheckConfig);
+        assert_eq!(parts(&["version"]).0, Command::Version);
+        let demo = DemoOptions { users: 9, seed: 3, bulk: true };
+        assert_eq!(parts(&["demo", "--users", "9", "--seed", "3", "--bulk"]).0, Command::Demo(demo));
+    }
+
+    #[test]
+    fn options_hold_before_and_after_the_command_and_the_later_wins() {
+        let (_, flags) = parts(&[
+            "--set",
+            "a.b=1",
+            "--data-dir",
+            "x",
+            "--config",
+            "f",
+            "serve",
+            "--set",
+            "a.b=2",
+            "--data-dir",
+            "y",
+        ]);
+        let expected = Flags {
+            config: Some("f".into()),
+            set: vec!["a.b=1".into(), "a.b=2".into()],
+            data_dir: Some("y".into()),
+            listen_port_base: None,
+        };
+        assert_eq!(flags, expected);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [&["sever"][..], &["--port", "1"], &["--listen-port-base", "65530"], &["demo", "--users", "0"]] {
+            let line = ["lets-connect"].iter().chain(line);
+            assert!(Cli::try_parse_from(line).is_err());
+        }
+    }
+
+    #[test]
+    fn help_names_every_command_and_option() {
+        let help = Cli::command().render_long_help().to_string();
+        for word in ["serve", "migrate", "config", "check-config", "demo", "version", "--set", "--data-dir", "--config"]
+        {
+            assert!(help.contains(word), "{word} is missing in\n{help}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What settings demand of each other, once each is sound by itself.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::Config;
+
+/// A demand that a configuration does not meet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Violation {
+    /// The keys of the settings that contradict each other.
+    pub(super) keys: Vec<String>,
+    pub(super) problem: String,
+    pub(super) remedy: String,
+}
+
+/// Returns every demand that the configuration does not meet.
+pub(super) fn violations(config: &Config) -> Vec<Violation> {
+    let pairs = [tls_pair(config), request_times(config), owner_deadline(config), owner_waiters(config)];
+    pairs.into_iter().flatten().chain(admin_exposed(config)).chain(listener_collisions(config)).collect()
+}
+
+fn violation(keys: [&str; 2], problem: String, remedy: &str) -> Violation {
+    Violation { keys: keys.map(str::to_owned).to_vec(), problem, remedy: remedy.to_owned() }
+}
+
+fn tls_pair(config: &Config) -> Option<Violation> {
+    let gateway = &config.gateway;
+    let missing = match (&gateway.tls_cert_file, &gateway.tls_key_file) {
+        (Some(_), None) => "there is a certificate without a private key",
+        (None, Some(_)) => "there is a private key without a certificate",
+        _ => return None,
+    };
+    Some(violation(
+        ["gateway.tls_cert_file", "gateway.tls_key_file"],
+        missing.to_owned(),
+        "set both for TLS, or neither",
+    ))
+}
+
+fn request_times(config: &Config) -> Option<Violation> {
+    let http = &config.http;
+    (http.header_timeout_s > http.request_timeout_s).then(|| {
+        violation(
+            ["http.header_timeout_s", "http.request_timeout_s"],
+            format!("a head may take {} s, but a whole request {} s", http.header_timeout_s, http.request_timeout_s),
+            "give the whole request at least the time of its head",
+        )
+    })
+}
+
+fn owner_deadline(config: &Config) -> Option<Violation> {
+    let (deadline_ms, timeout_s) = (config.owner.request_deadline_ms, config.http.request_timeout_s);
+    (deadline_ms > timeout_s * 1000).then(|| {
+        violation(
+            ["owner.request_deadline_ms", "http.request_timeout_s"],
+            format!("an owner actor may take {deadline_ms} ms, but a whole request {timeout_s} s"),
+            "give the whole request at least the time of its owner actor",
+        )
+    })
+}
+
+fn owner_waiters(config: &Config) -> Option<Violation> {
+    let owner = &config.owner;
+    (owner.waiting_per_key_max > owner.mailbox_in_flight_max).then(|| {
+        violation(
+            ["owner.waiting_per_key_max", "owner.mailbox_in_flight_max"],
+            format!(
+                "{} messages may wait for one key, but an owner actor accepts only {}",
+                owner.waiting_per_key_max, owner.mailbox_in_flight_max
+            ),
+            "let an owner actor accept at least as many as may wait for one key",
+        )
+    })
+}
+
+/// The admin listener shows the inside of the node, so beyond the machine it must ask who is there.
+fn admin_exposed(config: &Config) -> Option<Violation> {
+    let listen = &config.listen;
+    (!listen.admin.ip().is_loopback() && listen.admin_token.is_none()).then(|| {
+        violation(
+            ["listen.admin", "listen.admin_token"],
+            format!("the admin listener would be open to strangers on {}", listen.admin),
+            "set listen.admin_token, or listen on 127.0.0.1",
+        )
+    })
+}
+
+fn listener_collisions(config: &Config) -> Vec<Violation> {
+    let listeners = config.listen.addresses();
+    let pairs = listeners.iter().enumerate().flat_map(|(i, a)| listeners[i + 1..].iter().map(move |b| (a, b)));
+    pairs
+        .filter(|((_, a), (_, b))| collide(*a, *b))
+        .map(|((a, address), (b, _))| {
+            violation(
+                [&format!("listen.{a}"), &format!("listen.{b}")],
+                format!("both listeners want port {}", address.port()),
+                "give each its own port, or turn one off",
+            )
+        })
+        .collect()
+}
+
+/// Whether two listeners cannot both be bound. The unspecified IPv6 address also takes IPv4 connections.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let takes = |ip: IpAddr, other: IpAddr| ip.is_unspecified() && (ip.is_ipv6() || other.is_ipv4());
+    let same_address = a.ip() == b.ip() || takes(a.ip(), b.ip()) || takes(b.ip(), a.ip());
+    a.port() != 0 && a.port() == b.port() && same_address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(change: impl FnOnce(&mut Config)) -> Vec<Vec<String>> {
+        let mut config = Config::default();
+        change(&mut config);
+        violations(&config).into_iter().map(|violation| violation.keys).collect()
+    }
+
+    #[test]
+    fn the_defaults_meet_every_demand() {
+        assert_eq!(keys(|_| {}), Vec::<Vec<String>>::new());
+    }
+
+    #[test]
+    fn a_certificate_needs_a_key_and_a_key_a_certificate() {
+        let both = [["gateway.tls_cert_file", "gateway.tls_key_file"]];
+        assert_eq!(keys(|config| config.gateway.tls_cert_file = Some("a".into())), both);
+        assert_eq!(keys(|config| config.gateway.tls_key_file = Some("a".into())), both);
+    }
+
+    #[test]
+    fn listeners_collide_on_a_shared_port_only_where_their_addresses_overlap() {
+        let user_and_shop = |user: &str, shop: &str| {
+            let (user, shop) = (user.parse().ok(), shop.parse().ok());
+            keys(|config| (config.listen.user, config.listen.shop) = (user, shop)).len()
+        };
+        assert_eq!(user_and_shop("127.0.0.1:9", "127.0.0.1:9"), 1);
+        assert_eq!(user_and_shop("127.0.0.1:9", "0.0.0.0:9"), 1);
+        assert_eq!(user_and_shop("[::]:9", "127.0.0.1:9"), 1);
+        assert_eq!(user_and_shop("[::1]:9", "0.0.0.0:9"), 0);
+        assert_eq!(user_and_shop("127.0.0.1:9", "127.0.0.2:9"), 0);
+        assert_eq!(user_and_shop("127.0.0.1:0", "127.0.0.1:0"), 0);
+        assert_eq!(user_and_shop("off", "off"), 0);
+    }
+
+    #[test]
+    fn the_admin_listener_is_not_open_to_strangers() {
+        let everywhere = "0.0.0.0:8010".parse().expect("an address");
+        assert_eq!(keys(|config| config.listen.admin = everywhere), [["listen.admin", "listen.admin_token"]]);
+    }
+
+    #[test]
+    fn parts_of_a_request_fit_into_the_whole() {
+        let found = keys(|config| config.http.request_timeout_s = 1);
+        assert_eq!(
+            found,
+            [
+                ["http.header_timeout_s", "http.request_timeout_s"],
+                ["owner.request_deadline_ms", "http.request_timeout_s"],
+            ]
+        );
+        let found = keys(|config| config.owner.mailbox_in_flight_max = 10);
+        assert_eq!(found, [["owner.waiting_per_key_max", "owner.mailbox_in_flight_max"]]);
+    }
+}

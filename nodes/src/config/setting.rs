@@ -1,0 +1,206 @@
+//! Every setting there is: this table is the single source of the fields of `Config`, the keys of the file, the names
+//! of environment variables, the faults, and docs/configuration.md.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    thread,
+};
+
+use super::{
+    newtype::{LogFilter, LogFormat, PublicUrl, Secret},
+    table::{Section, Setting, sections},
+    value::{Unit, Value, range},
+};
+
+const KIB: usize = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+sections! {
+    /// The process: where it keeps its files and how many threads it has.
+    node: Node {
+        /// Directory of the databases and of everything else that must survive the process. Created if missing; one
+        /// process at a time uses it.
+        data_dir: PathBuf = PathBuf::from("./data");
+        /// Threads that run requests and actors; 0 is one per core.
+        worker_threads: usize = 0, range(0, 1024, Unit::Count);
+    }
+
+    /// Addresses to listen on. Each service also answers below the gateway's `/api/`; its own listener may be off.
+    listen: Listen {
+        /// The gateway: all services, each under its prefix.
+        gateway: SocketAddr = loopback(8000);
+        /// The user service alone.
+        user: Option<SocketAddr> = Some(loopback(8001));
+        /// The content service alone.
+        content: Option<SocketAddr> = Some(loopback(8002));
+        /// The shop service alone.
+        shop: Option<SocketAddr> = Some(loopback(8006));
+        /// Health, metrics of all services, and the state of the node, for operators.
+        admin: SocketAddr = loopback(8010);
+        /// Bearer token that the admin listener demands. Without one it listens on loopback only.
+        admin_token: Option<Secret> = None;
+    }
+
+    /// How the gateway is reached from outside.
+    gateway: Gateway {
+        /// Origin of the absolute addresses in answers. `auto` is `http://localhost` (with a certificate `https`) and
+        /// the gateway's port: `http://localhost:8000` unless configured otherwise.
+        public_url: PublicUrl = PublicUrl::Auto;
+        /// Certificate chain of the gateway in PEM, the leaf first. Together with `tls_key_file` it turns TLS on.
+        tls_cert_file: Option<PathBuf> = None;
+        /// Private key of that certificate in PEM.
+        tls_key_file: Option<PathBuf> = None;
+    }
+
+    /// Limits of HTTP. They hold on every listener.
+    http: Http {
+        /// Connections open at once; beyond it no more are served.
+        connections_max: usize = 10_000, range(1, 1_000_000, Unit::Count);
+        /// Time for a request's head to arrive, and for a TLS handshake.
+        header_timeout_s: u64 = 5, range(1, 300, Unit::Seconds);
+        /// Size of a request's head; a larger one is answered 431.
+        header_bytes_max: usize = 16 * KIB, range(8 << 10, 1 << 20, Unit::Bytes);
+        /// Size of a request's body, declared or counted; a larger one is answered 413.
+        body_bytes_max: u64 = MIB, range(1 << 10, 1 << 30, Unit::Bytes);
+        /// Slowest pace at which a body may arrive.
+        body_rate_min_bytes_per_s: u64 = 1024, range(1, 1 << 30, Unit::BytesPerSecond);
+        /// Time for a whole request, from its first byte to the last of its answer.
+        request_timeout_s: u64 = 30, range(1, 3600, Unit::Seconds);
+        /// Time that a connection may stay idle between two requests.
+        keep_alive_idle_s: u64 = 75, range(1, 3600, Unit::Seconds);
+        /// Requests being served at once; a further one is answered 503 with `Retry-After`, at once.
+        requests_in_flight_max: usize = 1024, range(1, 1_000_000, Unit::Count);
+        /// Time that requests in flight have to finish when the process is asked to stop.
+        drain_timeout_s: u64 = 10, range(0, 600, Unit::Seconds);
+    }
+
+    /// The memory of the owner actors, which is the cache.
+    cache: Cache {
+        /// Bytes of warm entities and their snapshots, all kinds together; beyond it the least used are dropped.
+        bytes_max: u64 = 256 * MIB, range(1 << 20, 1 << 40, Unit::Bytes);
+    }
+
+    /// Bounds of the owner actors.
+    owner: Owner {
+        /// Messages that one owner actor may have accepted and not answered; a further one is refused with 503.
+        mailbox_in_flight_max: usize = 8192, range(1, 1_000_000, Unit::Count);
+        /// Of these, the messages that may wait for one key to be loaded or committed.
+        waiting_per_key_max: usize = 4096, range(1, 1_000_000, Unit::Count);
+        /// Time that a request has at its owner actor, retries included. Expired work is refused, not done.
+        request_deadline_ms: u64 = 6000, range(100, 600_000, Unit::Milliseconds);
+    }
+
+    /// Home feeds.
+    feed: Feed {
+        /// Followers from which on an author's posts are no longer pushed to each feed but merged when one is read.
+        pull_threshold_followers: u64 = 1000, range(0, 1_000_000_000, Unit::Count);
+        /// Ids of posts kept warm for one feed; older pages are read from the store.
+        inbox_ids_max: usize = 256, range(1, 65_536, Unit::Count);
+    }
+
+    /// Accounts and sessions.
+    account: Account {
+        /// Life of a session, from login on.
+        session_lifetime_days: u64 = 30, range(1, 3650, Unit::Days);
+        /// Memory that hashing one password takes (argon2id). Below the default only for tests.
+        argon2_memory_kib: u32 = 19_456, range(8, 4 << 20, Unit::KibiBytes);
+        /// Passes over that memory.
+        argon2_iterations: u32 = 2, range(1, 100, Unit::Count);
+        /// Passwords hashed at once; 0 is one per core.
+        hashing_permits: usize = 0, range(0, 1024, Unit::Count);
+        /// Passwords that may wait to be hashed; a further one is answered 503.
+        hashing_queue_max: usize = 64, range(0, 65_536, Unit::Count);
+    }
+
+    /// The embedded store.
+    sqlite: Sqlite {
+        /// Connections that read, per database. Writes have one of their own.
+        readers: usize = 4, range(1, 64, Unit::Count);
+        /// Reads that may wait for a connection; a further one is refused with 503.
+        read_queue_max: usize = 4096, range(1, 1_000_000, Unit::Count);
+        /// Writes that share one transaction, and so one flush to disk.
+        write_batch_max: usize = 128, range(1, 10_000, Unit::Count);
+        /// Time to wait for a lock that another process holds on a database, a backup for example.
+        busy_timeout_ms: u64 = 5000, range(0, 600_000, Unit::Milliseconds);
+    }
+
+    /// How faults of our own are borne.
+    supervision: Supervision {
+        /// Restarts of owner actors within the window that are borne; beyond, liveness fails and the node is replaced.
+        owner_restarts_max: usize = 10, range(0, 10_000, Unit::Count);
+        /// The window in which restarts are counted.
+        owner_restart_window_s: u64 = 60, range(1, 86_400, Unit::Seconds);
+    }
+
+    /// The log, on standard error.
+    log: Log {
+        /// What is logged, as `tracing-subscriber` has it: a level, or levels per module, such as `info,edge=debug`.
+        /// Modules that no directive covers log from `warn` on.
+        filter: LogFilter = info();
+        /// `human` is one line for the eye, `json` one object a line with the names of the Elastic Common Schema;
+        /// `auto` is human in a terminal and JSON elsewhere.
+        format: LogFormat = LogFormat::Auto;
+    }
+
+    /// Demo data, made when the server starts on an empty store.
+    demo: Demo {
+        /// People to make, with follows, posts and products; 0 makes nothing.
+        users: u64 = 0, range(0, 1_000_000, Unit::Count);
+        /// Seed: the same seed and number of people make the same data.
+        seed: u64 = 1, range(0, i64::MAX as u64, Unit::Count);
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn info() -> LogFilter {
+    LogFilter::parse("info").expect("a level is a filter")
+}
+
+impl Listen {
+    /// Returns each listener's name and address, those that are on, the gateway first.
+    pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        let own = [("user", self.user), ("content", self.content), ("shop", self.shop)];
+        let own = own.into_iter().filter_map(|(name, address)| Some((name, address?)));
+        [("gateway", self.gateway)].into_iter().chain(own).chain([("admin", self.admin)]).collect()
+    }
+}
+
+impl Node {
+    /// Returns how many worker threads to start: the setting, or one per core.
+    pub fn worker_threads(&self) -> usize {
+        or_cores(self.worker_threads)
+    }
+}
+
+impl Account {
+    /// Returns how many passwords may be hashed at once: the setting, or one per core.
+    pub fn hashing_permits(&self) -> usize {
+        or_cores(self.hashing_permits)
+    }
+}
+
+fn or_cores(count: usize) -> usize {
+    match count {
+        // A system that will not say how many cores it has is treated as having one.
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    }
+}
+
+impl Config {
+    /// Returns the origin of absolute addresses, without a slash at its end. `gateway` is where the gateway listens,
+    /// which a configured port 0 does not tell.
+    pub fn public_url(&self, gateway: SocketAddr) -> String {
+        match &self.gateway.public_url {
+            PublicUrl::Origin(origin) => origin.clone(),
+            PublicUrl::Auto => {
+                let scheme = if self.gateway.tls_cert_file.is_some() { "https" } else { "http" };
+                format!("{scheme}://localhost:{}", gateway.port())
+            }
+        }
+    }
+}
