@@ -1,1 +1,29 @@
-//! 
+//! Owner actors: each entity has one owner, the owner's memory is the cache, and a write changes the cache by being handled.
+//!
+//! * [`client`]: the only door. Edges ask it; it finds the owner. [`read`]: answers that are put together from several owners' snapshots.
+//! * [`region`]: which owner actor serves a key on this node. [`placement`]: which node should own a slot (pure).
+//! * [`ownership`]: which slots this node holds, at which epoch, under which lease.
+//! * [`owner`]: the generic shell of an owner actor. [`entity`]: one file a domain, with its pure decisions.
+//! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`supervisor`]: who restarts what.
+//! * [`account`]: registration, login and sessions. [`directory`]: immutable look-ups from an id to its owner key.
+
+pub mod account;
+pub mod client;
+pub mod directory;
+pub mod entity;
+pub mod metrics;
+pub mod node;
+pub mod outbox;
+pub mod owner;
+pub mod ownership;
+pub mod placement;
+pub mod read;
+pub mod region;
+pub mod sabotage;
+pub mod snapshot;
+pub mod supervisor;
+pub mod visibility;
+
+pub use client::{Call, Client};
+pub use node::{Limits, Node};
+pub use snapshot::Snapshot;

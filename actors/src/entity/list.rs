@@ -1,0 +1,111 @@
+//! Lists: pages of rows or ids under a generation. The state is the generation alone; it is read before any query, and moves only when
+//! membership or order does, so a page of an older generation is unreachable, not expired.
+
+use super::{Asked, Decision, Entity, QueryError, json};
+use crate::node::Node;
+use protocol::{Audience, Command, Fact, Key, Kind, Query, Refusal, UserId, View};
+use std::{convert::Infallible, sync::Arc};
+use store::{Ids, StoreError};
+use uuid::Uuid;
+
+/// A list's generation.
+pub struct Generation(u64);
+
+/// Declares the owner of one kind of lists.
+macro_rules! list {
+    ($(#[$doc:meta])* $name:ident, $kind:expr, $fetch:ident) => {
+        $(#[$doc])*
+        pub struct $name;
+
+        impl Entity for $name {
+            const KIND: Kind = $kind;
+            type State = Generation;
+            type Command = Infallible;
+
+            fn command(_: Command) -> Option<Infallible> {
+                None
+            }
+
+            async fn load(node: &Arc<Node>, id: Uuid) -> Result<Option<Generation>, StoreError> {
+                node.stores.domain(Self::KIND).key_version(Key::new(Self::KIND, id)).await.map(|version| Some(Generation(version)))
+            }
+
+            fn version(state: &Generation) -> u64 {
+                state.0
+            }
+
+            fn bytes(_: &Generation) -> usize {
+                size_of::<Generation>()
+            }
+
+            fn view(state: &Generation) -> View {
+                View { version: state.0, audience: Audience::Platform, body: bytes::Bytes::new(), fact: Fact::None }
+            }
+
+            async fn query(node: &Arc<Node>, id: Uuid, state: Arc<Generation>, query: Query) -> Result<View, QueryError> {
+                let (audience, body, fact) = $fetch(node, id, query).await?;
+                Ok(View { version: state.0, audience, body, fact })
+            }
+
+            fn decide(_: Option<&Generation>, _: &Asked, command: Infallible) -> Result<Decision<Generation>, Refusal> {
+                match command {}
+            }
+        }
+    };
+}
+
+list!(
+    /// Lists of public products.
+    ProductList, Kind::ProductList, products
+);
+list!(
+    /// Lists of public posts.
+    PostList, Kind::PostList, posts
+);
+list!(
+    /// The products of a seller.
+    SellerProducts, Kind::SellerProducts, seller_products
+);
+list!(
+    /// The orders of a buyer.
+    BuyerOrders, Kind::BuyerOrders, buyer_orders
+);
+list!(
+    /// The orders of a seller.
+    SellerOrders, Kind::SellerOrders, seller_orders
+);
+
+type Fetched = Result<(Audience, bytes::Bytes, Fact), QueryError>;
+
+fn ids(found: Ids) -> Fetched {
+    Ok((Audience::Platform, bytes::Bytes::new(), Fact::Ids { ids: found.ids, next: found.next, total: None }))
+}
+
+async fn products(node: &Node, _: Uuid, query: Query) -> Fetched {
+    let Query::Products(selection) = query else { return Err(QueryError::unknown()) };
+    ids(node.stores.shop.products(selection).await?)
+}
+
+async fn posts(node: &Node, _: Uuid, query: Query) -> Fetched {
+    let Query::Posts(page) = query else { return Err(QueryError::unknown()) };
+    ids(node.stores.content.public_posts(page).await?)
+}
+
+async fn seller_products(node: &Node, seller: Uuid, query: Query) -> Fetched {
+    let Query::Posts(page) = query else { return Err(QueryError::unknown()) };
+    ids(node.stores.shop.seller_products(UserId(seller), page).await?)
+}
+
+async fn buyer_orders(node: &Node, buyer: Uuid, query: Query) -> Fetched {
+    orders(node, buyer, true, query).await
+}
+
+async fn seller_orders(node: &Node, seller: Uuid, query: Query) -> Fetched {
+    orders(node, seller, false, query).await
+}
+
+async fn orders(node: &Node, person: Uuid, buyer: bool, query: Query) -> Fetched {
+    let Query::Orders(page) = query else { return Err(QueryError::unknown()) };
+    let (rows, next) = node.stores.shop.orders(UserId(person), buyer, page).await?;
+    Ok((Audience::Only(UserId(person)), json(&rows), Fact::Rows { next, total: None }))
+}

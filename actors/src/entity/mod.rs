@@ -1,0 +1,184 @@
+//! What an owner actor needs to know of a domain: how to load it, what to publish of it, and what a command comes to. The decisions are
+//! pure: they are given the state, the principal and the time, and never wait.
+
+use crate::node::Node;
+use protocol::{Command, ErrorCode, Key, Kind, Principal, Query, Refusal, Reply, Timestamp, UserId, View, envelope::Change};
+use std::{future::Future, sync::Arc};
+use store::{Expect, StoreError, Touch, Write};
+use uuid::Uuid;
+
+pub mod account;
+pub mod feed;
+pub mod follows;
+pub mod list;
+pub mod post;
+pub mod product;
+pub mod timeline;
+pub mod user;
+
+/// One domain's entity.
+pub trait Entity: Send + Sync + 'static {
+    /// Its kind.
+    const KIND: Kind;
+    /// Whether pages may be kept under the entity's version.
+    const KEEPS_PARTS: bool = true;
+    /// The state that the owner holds while the entity is warm.
+    type State: Send + Sync + 'static;
+    /// What may be asked of it.
+    type Command: Clone + Send + Sync + 'static;
+
+    /// Takes the kind's own command out of the platform's; `None` if it is another's.
+    fn command(command: Command) -> Option<Self::Command>;
+
+    /// Loads the state. `None` if there is no such thing, which is never cached.
+    fn load(node: &Arc<Node>, id: Uuid) -> impl Future<Output = Result<Option<Self::State>, StoreError>> + Send;
+
+    /// The state's version.
+    fn version(state: &Self::State) -> u64;
+
+    /// About how many bytes the state takes.
+    fn bytes(state: &Self::State) -> usize;
+
+    /// What is published of the state.
+    fn view(state: &Self::State) -> View;
+
+    /// Renders a part or page at the state's version.
+    fn query(node: &Arc<Node>, id: Uuid, state: Arc<Self::State>, query: Query) -> impl Future<Output = Result<View, QueryError>> + Send;
+
+    /// Decides what a command comes to. `state` is `None` when there is no such thing yet.
+    ///
+    /// # Errors
+    /// The refusal that the client is answered.
+    fn decide(state: Option<&Self::State>, asked: &Asked, command: Self::Command) -> Result<Decision<Self::State>, Refusal>;
+
+    /// What another owner's commit makes of the state: by default it is forgotten if it is older.
+    fn absorb(state: &Self::State, change: &Change) -> Absorbed<Self::State> {
+        match change {
+            Change::Version(version) if Self::version(state) < *version => Absorbed::Stale,
+            Change::Version(_) | Change::Push { .. } => Absorbed::Same,
+        }
+    }
+}
+
+/// The circumstances of a command.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The entity's id.
+    pub id: Uuid,
+    /// On whose behalf.
+    pub principal: Principal,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Asked {
+    /// The person who asks.
+    ///
+    /// # Errors
+    /// `unauthenticated` when nobody signed in.
+    pub fn user(&self) -> Result<UserId, Refusal> {
+        self.principal.user().ok_or_else(|| ErrorCode::Unauthenticated.into())
+    }
+
+    /// Refuses anyone but `owner`.
+    ///
+    /// # Errors
+    /// `forbidden`, or `unauthenticated`.
+    pub fn only(&self, owner: UserId) -> Result<UserId, Refusal> {
+        let user = self.user()?;
+        if user == owner { Ok(user) } else { Err(ErrorCode::Forbidden.into()) }
+    }
+
+    /// The person who asks; a body that names another one is refused.
+    ///
+    /// # Errors
+    /// `forbidden`, or `unauthenticated`.
+    pub fn user_named(&self, named: Option<UserId>) -> Result<UserId, Refusal> {
+        named.map_or_else(|| self.user(), |named| self.only(named))
+    }
+}
+
+/// What a command comes to.
+pub enum Decision<S> {
+    /// Nothing needs to be written.
+    Answer(Reply),
+    /// This must be committed first.
+    Commit(Box<Plan<S>>),
+}
+
+/// A write, and what it makes of the state once it is durable.
+pub struct Plan<S> {
+    /// The rows.
+    pub write: Write,
+    /// Which version they presuppose.
+    pub expect: Expect,
+    /// Which other owners must hear of it.
+    pub touches: Vec<Touch>,
+    /// The state after it; `None` to load it again when it is next asked for.
+    pub next: Option<S>,
+    /// The acknowledgement.
+    pub reply: Reply,
+    /// The acknowledgement if the store finds that nothing had to change.
+    pub unchanged: Option<Reply>,
+}
+
+impl<S> From<Plan<S>> for Decision<S> {
+    fn from(plan: Plan<S>) -> Self {
+        Self::Commit(Box::new(plan))
+    }
+}
+
+/// What a change by another owner makes of a state.
+pub enum Absorbed<S> {
+    /// The state stands.
+    Same,
+    /// The state is now this one.
+    Next(S),
+    /// The state is out of date and is forgotten.
+    Stale,
+}
+
+/// Why a query was not answered.
+#[derive(Debug)]
+pub enum QueryError {
+    /// The store failed.
+    Store(StoreError),
+    /// The client is refused.
+    Refused(Refusal),
+}
+
+impl From<StoreError> for QueryError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl QueryError {
+    /// A query that this kind does not know: a fault of the caller's release.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::Refused(ErrorCode::BadFrame.into())
+    }
+}
+
+/// Serialises a view's body. The platform's own types always can be.
+pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> bytes::Bytes {
+    serde_json::to_vec(value).expect("views serialise").into()
+}
+
+/// The families of product lists. Price-dependent ones move when a price does.
+pub mod family {
+    use uuid::Uuid;
+
+    /// Products by newest, category or text.
+    pub const PRODUCTS: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0001);
+    /// Products filtered or sorted by price.
+    pub const PRODUCTS_BY_PRICE: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0002);
+    /// Public posts.
+    pub const POSTS: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0003);
+}
+
+/// Names the key of `kind` for `id` as touched.
+pub(crate) fn touch(kind: Kind, id: impl Into<Uuid>) -> Touch {
+    Touch::Key(Key::new(kind, id))
+}

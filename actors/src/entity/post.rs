@@ -1,0 +1,177 @@
+//! Posts and their comments.
+
+use super::{Asked, Decision, Entity, Plan, QueryError, family, json, touch};
+use crate::{node::Node, visibility::moderates};
+use protocol::{
+    Audience, Command, CommentId, ErrorCode, Fact, Kind, Outcome, PostId, Query, Refusal, Reply, View,
+    post::{self, Comment, NewComment},
+};
+use std::sync::Arc;
+use store::{ContentWrite, Expect, StoreError, Touch, Write};
+use uuid::Uuid;
+
+/// The owner of posts.
+pub struct Post;
+
+impl Entity for Post {
+    const KIND: Kind = Kind::Post;
+    type State = post::Post;
+    type Command = post::Command;
+
+    fn command(command: Command) -> Option<post::Command> {
+        if let Command::Post(command) = command { Some(command) } else { None }
+    }
+
+    async fn load(node: &Arc<Node>, id: Uuid) -> Result<Option<post::Post>, StoreError> {
+        node.stores.content.post(PostId(id)).await
+    }
+
+    fn version(state: &post::Post) -> u64 {
+        state.version
+    }
+
+    fn bytes(state: &post::Post) -> usize {
+        size_of::<post::Post>() + state.content.len() + state.media_ids.len() * size_of::<Uuid>()
+    }
+
+    fn view(state: &post::Post) -> View {
+        let body = if state.deleted { bytes::Bytes::new() } else { json(state) };
+        View { version: state.version, audience: state.audience(), body, fact: Fact::By(state.user_id) }
+    }
+
+    async fn query(node: &Arc<Node>, id: Uuid, state: Arc<post::Post>, query: Query) -> Result<View, QueryError> {
+        let Query::Comments(page) = query else { return Err(QueryError::unknown()) };
+        let (comments, next) = node.stores.content.comments(PostId(id), page).await?;
+        let fact = Fact::Rows { next, total: Some(u64::from(state.comments_count)) };
+        Ok(View { version: state.version, audience: state.audience(), body: json(&comments), fact })
+    }
+
+    fn decide(state: Option<&post::Post>, asked: &Asked, command: post::Command) -> Result<Decision<post::Post>, Refusal> {
+        let state = state.filter(|s| !s.deleted).ok_or(ErrorCode::NotFound)?;
+        match command {
+            post::Command::Update(update) => {
+                asked.only(state.user_id)?;
+                update.validate()?;
+                let mut next = next(state, asked);
+                update.apply(&mut next);
+                let touches = list_touches(state, &next);
+                let reply = Reply { outcome: Outcome::Done, version: next.version, body: json(&next) };
+                Ok(plan(ContentWrite::SavePost(Box::new(next.clone())), touches, next, reply))
+            }
+            post::Command::Delete => {
+                if !moderates(&asked.principal) {
+                    asked.only(state.user_id)?;
+                }
+                let next = post::Post { deleted: true, content: String::new(), media_ids: Vec::new(), ..next(state, asked) };
+                let mut touches = list_touches(state, &next);
+                touches.push(touch(Kind::Timeline, state.user_id));
+                let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
+                Ok(plan(ContentWrite::SavePost(Box::new(next.clone())), touches, next, reply))
+            }
+            post::Command::Comment(new) => comment(state, asked, new),
+            post::Command::DeleteComment { id, author } => {
+                if !moderates(&asked.principal) && !asked.principal.is(author) {
+                    asked.only(state.user_id)?;
+                }
+                let next = post::Post { comments_count: state.comments_count.saturating_sub(1), ..next(state, asked) };
+                let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
+                let unchanged = Some(reply.clone());
+                let write = Write::Content(ContentWrite::RemoveComment(Box::new(next.clone()), id));
+                Ok(Plan { write, expect: Expect::Row, touches: Vec::new(), next: Some(next), reply, unchanged }.into())
+            }
+        }
+    }
+}
+
+fn next(state: &post::Post, asked: &Asked) -> post::Post {
+    post::Post { version: state.version + 1, updated_at: asked.now, ..state.clone() }
+}
+
+fn plan(write: ContentWrite, touches: Vec<Touch>, next: post::Post, reply: Reply) -> Decision<post::Post> {
+    Plan { write: Write::Content(write), expect: Expect::Row, touches, next: Some(next), reply, unchanged: None }.into()
+}
+
+/// A list of public posts changes when a post enters or leaves the public.
+fn list_touches(before: &post::Post, after: &post::Post) -> Vec<Touch> {
+    let public = |p: &post::Post| p.audience() == Audience::Everyone;
+    if public(before) == public(after) { Vec::new() } else { vec![touch(Kind::PostList, family::POSTS)] }
+}
+
+fn comment(state: &post::Post, asked: &Asked, new: NewComment) -> Result<Decision<post::Post>, Refusal> {
+    let user_id = asked.user_named(new.user_id)?;
+    new.validate()?;
+    let comment = Comment {
+        id: CommentId::new(),
+        post_id: state.id,
+        user_id,
+        content: new.content,
+        parent_id: new.parent_id,
+        score: 0,
+        created_at: asked.now,
+        updated_at: asked.now,
+    };
+    // The post itself did not change: its text was not edited, only its counter.
+    let next = post::Post { comments_count: state.comments_count.saturating_add(1), updated_at: state.updated_at, ..next(state, asked) };
+    let reply = Reply { outcome: Outcome::Created, version: next.version, body: json(&comment) };
+    Ok(plan(ContentWrite::AddComment(Box::new(next.clone()), comment), Vec::new(), next, reply))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{Principal, Role, Timestamp, UserId, post::Visibility};
+
+    fn a_post(author: UserId, visibility: Visibility) -> post::Post {
+        post::Post {
+            id: PostId::new(),
+            user_id: author,
+            parent_id: None,
+            content: "hello".into(),
+            post_type: Default::default(),
+            media_ids: Vec::new(),
+            visibility,
+            likes_count: 0,
+            comments_count: 0,
+            shares_count: 0,
+            is_published: true,
+            created_at: Timestamp(1),
+            updated_at: Timestamp(1),
+            version: 3,
+            deleted: false,
+        }
+    }
+
+    fn decide(state: &post::Post, principal: Principal, command: post::Command) -> Result<Plan<post::Post>, ErrorCode> {
+        let asked = Asked { id: state.id.0, principal, now: Timestamp(9) };
+        match Post::decide(Some(state), &asked, command) {
+            Ok(Decision::Commit(plan)) => Ok(*plan),
+            Ok(Decision::Answer(_)) => panic!("a write was expected"),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    #[test]
+    fn deleting_is_for_the_author_and_moderators_and_leaves_nothing_to_see() {
+        let author = UserId::new();
+        let post = a_post(author, Visibility::Public);
+        let by = |id, role| decide(&post, Principal::User { id, role }, post::Command::Delete);
+        assert_eq!(by(UserId::new(), Role::User).err(), Some(ErrorCode::Forbidden));
+        assert!(by(UserId::new(), Role::Moderator).is_ok());
+        let next = by(author, Role::User).expect("accepted").next.expect("a next state");
+        let view = Post::view(&next);
+        assert_eq!((view.audience, view.body.len(), view.version), (Audience::Gone, 0, 4));
+        assert_eq!(decide(&next, Principal::User { id: author, role: Role::User }, post::Command::Delete).err(), Some(ErrorCode::NotFound));
+    }
+
+    #[test]
+    fn the_public_list_moves_only_when_a_post_enters_or_leaves_it() {
+        let author = UserId::new();
+        let me = Principal::User { id: author, role: Role::User };
+        let touches = |from, update| decide(&a_post(author, from), me, post::Command::Update(update)).expect("accepted").touches.len();
+        let to = |visibility| post::Update { visibility: Some(visibility), ..Default::default() };
+        assert_eq!(touches(Visibility::Public, to(Visibility::Private)), 1);
+        assert_eq!(touches(Visibility::Private, to(Visibility::Public)), 1);
+        assert_eq!(touches(Visibility::Friends, to(Visibility::Private)), 0);
+        assert_eq!(touches(Visibility::Public, post::Update { content: Some("new".into()), ..Default::default() }), 0);
+    }
+}

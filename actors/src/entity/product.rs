@@ -1,0 +1,252 @@
+//! Products: price, stock, and the orders that take from it.
+
+use super::{Asked, Decision, Entity, Plan, QueryError, family, json, touch};
+use crate::{node::Node, visibility::moderates};
+use protocol::{
+    Audience, Command, ErrorCode, Fact, Kind, OrderId, Outcome, ProductId, Query, Refusal, Reply, View,
+    order::{NewOrder, Order, Status},
+    product::{self, NewProduct},
+};
+use std::sync::Arc;
+use store::{Expect, ShopWrite, StoreError, Touch, Write};
+use uuid::Uuid;
+
+/// The owner of products.
+pub struct Product;
+
+impl Entity for Product {
+    const KIND: Kind = Kind::Product;
+    type State = product::Product;
+    type Command = product::Command;
+
+    fn command(command: Command) -> Option<product::Command> {
+        if let Command::Product(command) = command { Some(command) } else { None }
+    }
+
+    async fn load(node: &Arc<Node>, id: Uuid) -> Result<Option<product::Product>, StoreError> {
+        node.stores.shop.product(ProductId(id)).await
+    }
+
+    fn version(state: &product::Product) -> u64 {
+        state.version
+    }
+
+    fn bytes(state: &product::Product) -> usize {
+        let texts = [&state.description, &state.category];
+        size_of::<product::Product>()
+            + state.name.len()
+            + texts.iter().map(|t| t.as_ref().map_or(0, String::len)).sum::<usize>()
+            + state.images.iter().map(|i| 24 + i.len()).sum::<usize>()
+    }
+
+    fn view(state: &product::Product) -> View {
+        let body = if state.deleted { bytes::Bytes::new() } else { json(state) };
+        View { version: state.version, audience: state.audience(), body, fact: Fact::By(state.seller_id) }
+    }
+
+    async fn query(_: &Arc<Node>, _: Uuid, _: Arc<product::Product>, _: Query) -> Result<View, QueryError> {
+        Err(QueryError::unknown())
+    }
+
+    fn decide(state: Option<&product::Product>, asked: &Asked, command: product::Command) -> Result<Decision<product::Product>, Refusal> {
+        if let product::Command::Create(new) = command {
+            return create(state, asked, new);
+        }
+        let state = state.filter(|s| !s.deleted).ok_or(ErrorCode::NotFound)?;
+        match command {
+            product::Command::Create(_) => Err(ErrorCode::BadFrame.into()),
+            product::Command::Update(update) => {
+                asked.only(state.seller_id)?;
+                update.validate()?;
+                let mut next = next(state, asked);
+                update.apply(&mut next);
+                let reply = Reply { outcome: Outcome::Done, version: next.version, body: json(&next) };
+                Ok(save(state, next, reply))
+            }
+            product::Command::Delete => {
+                if !moderates(&asked.principal) {
+                    asked.only(state.seller_id)?;
+                }
+                let next = product::Product { deleted: true, ..next(state, asked) };
+                let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
+                Ok(save(state, next, reply))
+            }
+            product::Command::Order(new) => order(state, asked, new),
+        }
+    }
+}
+
+fn next(state: &product::Product, asked: &Asked) -> product::Product {
+    product::Product { version: state.version + 1, updated_at: asked.now, ..state.clone() }
+}
+
+fn save(before: &product::Product, next: product::Product, reply: Reply) -> Decision<product::Product> {
+    let touches = list_touches(Some(before), &next);
+    let write = Write::Shop(ShopWrite::SaveProduct(Box::new(next.clone())));
+    Plan { write, expect: Expect::Row, touches, next: Some(next), reply, unchanged: None }.into()
+}
+
+/// A list moves when what selects or sorts its rows does: not by stock, and by price only where price counts.
+fn list_touches(before: Option<&product::Product>, after: &product::Product) -> Vec<Touch> {
+    let listed = |p: &product::Product| p.audience() == Audience::Everyone;
+    let selected = |p: &product::Product| (listed(p), p.name.clone(), p.description.clone(), p.category.clone());
+    let ever_listed = listed(after) || before.is_some_and(listed);
+    let moved = ever_listed && before.map(selected) != Some(selected(after));
+    let priced = ever_listed && before.map(|p| p.price) != Some(after.price);
+    let mut touches = Vec::new();
+    if moved {
+        touches.push(touch(Kind::ProductList, family::PRODUCTS));
+    }
+    if moved || priced {
+        touches.push(touch(Kind::ProductList, family::PRODUCTS_BY_PRICE));
+    }
+    if before.map(|p| p.deleted) != Some(after.deleted) {
+        touches.push(touch(Kind::SellerProducts, after.seller_id));
+    }
+    touches
+}
+
+fn create(state: Option<&product::Product>, asked: &Asked, new: NewProduct) -> Result<Decision<product::Product>, Refusal> {
+    if state.is_some() {
+        return Err(ErrorCode::Conflict.into());
+    }
+    let seller_id = asked.user_named(new.seller_id)?;
+    new.validate()?;
+    let product = product::Product {
+        id: ProductId(asked.id),
+        seller_id,
+        name: new.name,
+        description: new.description,
+        price: new.price,
+        currency: new.currency,
+        images: new.images,
+        category: new.category,
+        stock: new.stock,
+        is_public: new.is_public,
+        is_active: new.is_active,
+        created_at: asked.now,
+        updated_at: asked.now,
+        version: 1,
+        deleted: false,
+    };
+    let reply = Reply { outcome: Outcome::Created, version: 1, body: json(&product) };
+    let touches = list_touches(None, &product);
+    let write = Write::Shop(ShopWrite::CreateProduct(Box::new(product.clone())));
+    Ok(Plan { write, expect: Expect::Row, touches, next: Some(product), reply, unchanged: None }.into())
+}
+
+fn order(state: &product::Product, asked: &Asked, new: NewOrder) -> Result<Decision<product::Product>, Refusal> {
+    let buyer_id = asked.user_named(new.buyer_id)?;
+    new.validate()?;
+    if state.audience() != Audience::Everyone {
+        return Err(if buyer_id == state.seller_id { ErrorCode::NotForSale } else { ErrorCode::NotFound }.into());
+    }
+    if buyer_id == state.seller_id {
+        return Err(Refusal::new(ErrorCode::NotForSale, "nobody buys from themselves"));
+    }
+    let Some(stock) = state.stock.checked_sub(new.quantity) else {
+        return Err(Refusal::new(ErrorCode::OutOfStock, format!("{} in stock, {} ordered", state.stock, new.quantity)));
+    };
+    let total_amount = state.price.times(new.quantity).map_err(|e| Refusal::field(format!("quantity: {e}")))?;
+    let order = Order {
+        id: OrderId::new(),
+        buyer_id,
+        seller_id: state.seller_id,
+        product_id: state.id,
+        quantity: new.quantity,
+        total_amount,
+        currency: state.currency.clone(),
+        status: Status::Pending,
+        shipping_address: new.shipping_address,
+        payment_method: new.payment_method,
+        payment_status: "pending".to_owned(),
+        created_at: asked.now,
+        updated_at: asked.now,
+        version: 1,
+    };
+    let next = product::Product { stock, ..next(state, asked) };
+    let reply = Reply { outcome: Outcome::Created, version: 1, body: json(&order) };
+    let touches = vec![touch(Kind::BuyerOrders, buyer_id), touch(Kind::SellerOrders, state.seller_id)];
+    let write = Write::Shop(ShopWrite::PlaceOrder(Box::new(next.clone()), Box::new(order)));
+    Ok(Plan { write, expect: Expect::Row, touches, next: Some(next), reply, unchanged: None }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use protocol::{Money, Principal, Role, Timestamp, UserId};
+
+    fn a_product(seller: UserId, stock: u32) -> product::Product {
+        product::Product {
+            id: ProductId::new(),
+            seller_id: seller,
+            name: "lamp".into(),
+            description: None,
+            price: Money::from_cents(1250).expect("a price"),
+            currency: "USD".into(),
+            images: Vec::new(),
+            category: None,
+            stock,
+            is_public: true,
+            is_active: true,
+            created_at: Timestamp(1),
+            updated_at: Timestamp(1),
+            version: 1,
+            deleted: false,
+        }
+    }
+
+    fn decide(state: &product::Product, by: UserId, command: product::Command) -> Result<Plan<product::Product>, ErrorCode> {
+        let asked = Asked { id: state.id.0, principal: Principal::User { id: by, role: Role::User }, now: Timestamp(9) };
+        match Product::decide(Some(state), &asked, command) {
+            Ok(Decision::Commit(plan)) => Ok(*plan),
+            Ok(Decision::Answer(_)) => panic!("a write was expected"),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    fn buy(state: &product::Product, quantity: u32) -> product::Command {
+        let none = Default::default();
+        product::Command::Order(NewOrder { buyer_id: None, product_id: state.id, quantity, shipping_address: none, payment_method: None })
+    }
+
+    proptest! {
+        #[test]
+        fn stock_and_sold_pieces_always_add_up(stock in 0..50u32, orders in prop::collection::vec(1..9u32, 0..40)) {
+            let (seller, buyer) = (UserId::new(), UserId::new());
+            let (mut state, mut sold) = (a_product(seller, stock), 0);
+            for quantity in orders {
+                match decide(&state, buyer, buy(&state, quantity)) {
+                    Ok(plan) => { sold += quantity; state = plan.next.expect("a next state"); }
+                    Err(code) => { prop_assert_eq!(code, ErrorCode::OutOfStock); prop_assert!(quantity > state.stock); }
+                }
+                prop_assert_eq!(state.stock + sold, stock);
+            }
+        }
+    }
+
+    #[test]
+    fn lists_move_by_what_they_select_and_sort_by_only() {
+        let seller = UserId::new();
+        let lamp = a_product(seller, 5);
+        let families = |update| decide(&lamp, seller, product::Command::Update(update)).expect("accepted").touches.len();
+        let update = product::Update::default;
+        assert_eq!(families(product::Update { stock: Some(1), ..update() }), 0);
+        assert_eq!(families(product::Update { price: Some(Money::MAX), ..update() }), 1);
+        assert_eq!(families(product::Update { name: Some("torch".into()), ..update() }), 2);
+        assert_eq!(families(product::Update { is_active: Some(false), ..update() }), 2);
+        assert!(decide(&lamp, UserId::new(), buy(&lamp, 1)).expect("accepted").touches.len() == 2);
+    }
+
+    #[test]
+    fn what_is_not_for_sale_is_not_sold() {
+        let (seller, buyer) = (UserId::new(), UserId::new());
+        let hidden = product::Product { is_public: false, ..a_product(seller, 5) };
+        assert_eq!(decide(&hidden, buyer, buy(&hidden, 1)).err(), Some(ErrorCode::NotFound));
+        let lamp = a_product(seller, 5);
+        assert_eq!(decide(&lamp, seller, buy(&lamp, 1)).err(), Some(ErrorCode::NotForSale));
+        let dear = product::Product { price: Money::MAX, ..lamp };
+        assert_eq!(decide(&dear, buyer, buy(&dear, 2)).err(), Some(ErrorCode::InvalidField));
+    }
+}

@@ -1,0 +1,146 @@
+//! What the actors count. The names are documented in docs/metrics.md.
+
+use crate::node::Node;
+use prometheus::{
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
+use protocol::Kind;
+use std::sync::{
+    Weak,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// Counters that the hot path touches are plain atomics, one cache line a kind and result, and become families when they are collected.
+#[repr(align(64))]
+#[derive(Default)]
+struct Line(AtomicU64);
+
+/// The counters of a node's actors.
+pub struct Metrics {
+    hits: [Line; Kind::TABLE],
+    misses: [Line; Kind::TABLE],
+    loads: [Line; Kind::TABLE],
+    conflicts: IntCounterVec,
+    outbox_rows: IntGaugeVec,
+    restarts: IntCounterVec,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let counters = |name, help, label| IntCounterVec::new(Opts::new(name, help), &[label]).expect("a valid name");
+        Self {
+            hits: std::array::from_fn(|_| Line::default()),
+            misses: std::array::from_fn(|_| Line::default()),
+            loads: std::array::from_fn(|_| Line::default()),
+            conflicts: counters("write_conflicts_total", "Writes decided again because their key's version moved.", "strategy"),
+            outbox_rows: IntGaugeVec::new(Opts::new("outbox_rows", "Effects that are not confirmed."), &["database"]).expect("a valid name"),
+            restarts: counters("owner_restarts_total", "Owner actors started again after one died.", "strategy"),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn cache(&self, kind: Kind, hit: bool) {
+        let lines = if hit { &self.hits } else { &self.misses };
+        lines[kind.index()].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn loads(&self, kind: Kind) {
+        self.loads[kind.index()].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn conflicts(&self, kind: Kind) {
+        self.conflicts.with_label_values(&[kind.name()]).inc();
+    }
+
+    pub(crate) fn outbox_rows(&self, database: &str, rows: usize) {
+        self.outbox_rows.with_label_values(&[database]).set(i64::try_from(rows).unwrap_or(i64::MAX));
+    }
+
+    /// Counts an owner that was started again.
+    pub fn restarted(&self, kind: Kind) {
+        self.restarts.with_label_values(&[kind.name()]).inc();
+    }
+
+    /// How often `kind` was loaded or queried from the store.
+    #[must_use]
+    pub fn loads_of(&self, kind: Kind) -> u64 {
+        self.loads[kind.index()].0.load(Ordering::Relaxed)
+    }
+}
+
+/// Collects a node's figures for Prometheus.
+pub struct NodeCollector {
+    node: Weak<Node>,
+    descs: Vec<Desc>,
+}
+
+impl NodeCollector {
+    /// Registers the node's figures.
+    ///
+    /// # Errors
+    /// When they are registered already.
+    pub fn register(node: &std::sync::Arc<Node>, registry: &Registry) -> prometheus::Result<()> {
+        let collector = Self { node: std::sync::Arc::downgrade(node), descs: Vec::new() };
+        let descs = collector.families().iter().map(describe).collect();
+        registry.register(Box::new(Self { descs, ..collector }))
+    }
+
+    fn families(&self) -> Vec<MetricFamily> {
+        let Some(node) = self.node.upgrade() else { return Vec::new() };
+        let m = &node.metrics;
+        let mut families = Vec::new();
+        families.extend(by_kind("cache_hits_total", "Reads answered from memory, by strategy.", &m.hits));
+        families.extend(by_kind("cache_misses_total", "Reads that memory could not answer, by strategy.", &m.misses));
+        families.extend(by_kind("cache_loads_total", "Loads and queries that owners sent to the store, by strategy.", &m.loads));
+        let (entries, bytes) = node.snapshots.size();
+        families.extend(gauge("cache_entries", "Warm entities.", entries as u64));
+        families.extend(gauge("cache_bytes", "Bytes that warm entities and their pages take, estimated.", bytes));
+        families.extend(gauge("slots_owned", "Slots that this node owns.", node.ownership.count() as u64));
+        families.extend(owners(&node));
+        families.extend(m.conflicts.collect());
+        families.extend(m.outbox_rows.collect());
+        families.extend(m.restarts.collect());
+        families
+    }
+}
+
+impl Collector for NodeCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.families()
+    }
+}
+
+fn describe(family: &MetricFamily) -> Desc {
+    Desc::new(family.name().to_owned(), family.help().to_owned(), Vec::new(), Default::default()).expect("a valid name")
+}
+
+fn by_kind(name: &str, help: &str, lines: &[Line; Kind::TABLE]) -> Vec<MetricFamily> {
+    let counters = IntCounterVec::new(Opts::new(name, help), &["strategy"]).expect("a valid name");
+    for kind in Kind::ALL {
+        counters.with_label_values(&[kind.name()]).inc_by(lines[kind.index()].0.load(Ordering::Relaxed));
+    }
+    counters.collect()
+}
+
+fn gauge(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
+    let gauge = IntGauge::new(name, help).expect("a valid name");
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge.collect()
+}
+
+fn owners(node: &Node) -> Vec<MetricFamily> {
+    let vector = |name, help| IntGaugeVec::new(Opts::new(name, help), &["strategy"]).expect("a valid name");
+    let living = vector("owner_actors", "Owner actors that live.");
+    let inflight = vector("owner_mailbox_messages", "Messages in the mailboxes and in the care of owner actors.");
+    for (kind, owners, messages) in node.region.load(node.limits.owner_inflight_max) {
+        living.with_label_values(&[kind.name()]).set(i64::try_from(owners).unwrap_or(i64::MAX));
+        inflight.with_label_values(&[kind.name()]).set(i64::try_from(messages).unwrap_or(i64::MAX));
+    }
+    living.collect().into_iter().chain(inflight.collect()).collect()
+}

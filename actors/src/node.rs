@@ -1,0 +1,112 @@
+//! What all actors of one node share.
+
+use crate::{directory::Directory, metrics::Metrics, ownership::Ownership, region::Region, snapshot::Snapshots};
+use arc_swap::ArcSwap;
+use protocol::UserId;
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use store::Stores;
+
+/// The bounds that actors keep. The binary's configuration sets them; the defaults are its defaults.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of warm snapshots and states on this node.
+    pub cache_bytes_max: u64,
+    /// Messages that one owner actor may have in its mailbox and in its care. Beyond: `overloaded`.
+    pub owner_inflight_max: usize,
+    /// Requests that may wait for one key. Beyond: `overloaded`.
+    pub key_waiting_max: usize,
+    /// How long a request may take from the edge to its answer.
+    pub request_deadline: Duration,
+    /// Followers above which an author's posts are pulled by readers.
+    pub pull_followers_min: usize,
+    /// Ids that a feed's inbox and a timeline hold in memory.
+    pub inbox_ids_max: u16,
+    /// Passwords that are hashed at the same time.
+    pub hashing_permits: usize,
+    /// Requests that may wait for a hashing permit. Beyond: `overloaded`.
+    pub hashing_waiting_max: usize,
+    /// Memory of one argon2id hash, in KiB.
+    pub argon2_memory_kib: u32,
+    /// Passes of one argon2id hash.
+    pub argon2_passes: u32,
+    /// How long a session lasts.
+    pub session_lifetime: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cache_bytes_max: 256 << 20,
+            owner_inflight_max: 8192,
+            key_waiting_max: 4096,
+            request_deadline: Duration::from_secs(6),
+            pull_followers_min: 1000,
+            inbox_ids_max: 256,
+            hashing_permits: std::thread::available_parallelism().map_or(1, usize::from),
+            hashing_waiting_max: 64,
+            // OWASP password storage: argon2id, 19 MiB, two passes.
+            argon2_memory_kib: 19 * 1024,
+            argon2_passes: 2,
+            session_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
+}
+
+/// One node's shared parts. Everything in it is safe to use from any thread.
+pub struct Node {
+    /// The truth.
+    pub stores: Stores,
+    /// What is warm.
+    pub snapshots: Arc<Snapshots>,
+    /// What this node may serve.
+    pub ownership: Ownership,
+    /// Which actor serves what.
+    pub region: Region,
+    /// Immutable look-ups.
+    pub directory: Directory,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Bounds.
+    pub limits: Limits,
+    /// Authors whose posts readers pull. Grows only.
+    pub(crate) pulled: ArcSwap<HashSet<UserId>>,
+    /// Outbox rows whose effects were carried out.
+    pub(crate) confirmed: crate::outbox::Confirmed,
+}
+
+impl Node {
+    /// Puts the parts together; nothing runs yet.
+    #[must_use]
+    pub fn new(stores: Stores, limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            snapshots: Arc::new(Snapshots::new(limits.cache_bytes_max)),
+            ownership: Ownership::none(),
+            region: Region::default(),
+            directory: Directory::default(),
+            metrics: Metrics::new(),
+            pulled: ArcSwap::default(),
+            confirmed: crate::outbox::Confirmed::default(),
+            stores,
+            limits,
+        })
+    }
+
+    /// Takes every slot, and learns whose posts are pulled. For a process that has its stores to itself; to be called before the first request.
+    ///
+    /// # Errors
+    /// When a database is away; a repetition is safe.
+    pub async fn claim_all(&self) -> Result<(), store::StoreError> {
+        self.ownership.claim_all(&self.stores).await?;
+        self.pulled.store(Arc::new(self.stores.users.pulled().await?.into_iter().collect()));
+        Ok(())
+    }
+
+    /// Has readers on this node pull this author's posts from now on.
+    pub(crate) fn pull(&self, author: UserId) {
+        self.pulled.rcu(|known| {
+            let mut next = HashSet::clone(known);
+            next.insert(author);
+            next
+        });
+    }
+}

@@ -1,0 +1,196 @@
+//! What must follow a commit before its writer is answered: other owners forget what is older, followers' feeds get the post.
+//!
+//! Delivery is at least once and commutes: an effect says "key k reached version v" or "post p belongs into feeds". Rows leave the outbox only
+//! after confirmation; what a crash left there is delivered by [`Sweeper`].
+
+use crate::{
+    client::Client,
+    node::Node,
+    owner::{Op, Waiter},
+    snapshot::{SHARDS, shard_of},
+};
+use futures_util::future::{join_all, try_join_all};
+use protocol::{ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId, envelope::Change, follow};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use store::{Effect, Outboxed, StoreError};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Rows taken from an outbox at a time.
+pub const BATCH_MAX: u32 = 1000;
+/// Followers read at a time.
+const FOLLOWERS_BATCH: u32 = 1000;
+/// How often confirmed rows are removed, and how old a row must be for the sweeper to deliver it.
+const SWEEP_EVERY: Duration = Duration::from_millis(200);
+const OVERDUE_MS: i64 = 10_000;
+
+/// Rows whose effects were carried out, to be removed in batches: removal is not urgent, since delivery may be repeated.
+#[derive(Default)]
+pub(crate) struct Confirmed {
+    rows: parking_lot::Mutex<HashMap<&'static str, Vec<i64>>>,
+}
+
+/// Delivers effects, and has them removed from the outbox. An effect names the database that it came from by its kind.
+///
+/// # Errors
+/// `outcome_unknown` when not everybody confirmed by `deadline`: the commit stands, and the sweeper goes on.
+pub(crate) async fn deliver(node: &Arc<Node>, effects: Vec<Outboxed>, deadline: Instant) -> Result<(), Refusal> {
+    let one = |row: Outboxed| async move {
+        let database = match &row.effect {
+            // A feed is touched by follows, which are the users database's.
+            Effect::Changed { key, .. } if key.kind == Kind::Feed => node.stores.users.clone() as Arc<dyn store::Domain>,
+            Effect::Changed { key, .. } => node.stores.domain(key.kind),
+            Effect::FanOut { .. } => node.stores.domain(Kind::Timeline),
+        };
+        carry_out(node, &row.effect, deadline).await?;
+        node.confirmed.rows.lock().entry(database.database()).or_default().push(row.id);
+        Ok(())
+    };
+    try_join_all(effects.into_iter().map(one)).await.map(drop)
+}
+
+async fn carry_out(node: &Arc<Node>, effect: &Effect, deadline: Instant) -> Result<(), Refusal> {
+    match effect {
+        Effect::Changed { key, version } => changed(node, key.kind, vec![key.id], &Change::Version(*version), deadline).await,
+        Effect::FanOut { author, post } => fan_out(node, *author, *post, deadline).await,
+    }
+}
+
+/// Puts a post into its author's feed and, below the follower threshold, into its followers' feeds. Followers are read after the commit: who
+/// follows later rebuilds their feed from the store, and finds the post there.
+async fn fan_out(node: &Arc<Node>, author: UserId, post: Uuid, deadline: Instant) -> Result<(), Refusal> {
+    let push = Change::Push { post };
+    changed(node, Kind::Feed, vec![author.0], &push, deadline).await?;
+    if node.pulled.load().contains(&author) {
+        return Ok(());
+    }
+    let (mut after, mut seen) = (None, 0);
+    loop {
+        let batch = node.stores.users.followers(author, after, FOLLOWERS_BATCH).await.map_err(|e| crate::owner::refusal_of(&e))?;
+        let (full, last) = (batch.len() == FOLLOWERS_BATCH as usize, batch.last().copied());
+        seen += batch.len();
+        changed(node, Kind::Feed, batch.into_iter().map(Uuid::from).collect(), &push, deadline).await?;
+        if seen > node.limits.pull_followers_min {
+            return pull(node, author, deadline).await;
+        }
+        if !full {
+            return Ok(());
+        }
+        after = last;
+    }
+}
+
+/// From now on readers pull this author's posts. It stays so: an author who hovers around the threshold does not flap. This post still went to
+/// the followers read so far; the rest find it in the author's timeline, since every node knows before this one is acknowledged.
+async fn pull(node: &Arc<Node>, author: UserId, deadline: Instant) -> Result<(), Refusal> {
+    let client = Client::new(node.clone());
+    let call = crate::Call { principal: Principal::Platform, deadline, if_match: None, idempotency: None };
+    client.write(&call, Key::new(Kind::Follows, author), protocol::Command::Follows(follow::Command::MarkPulled)).await?;
+    node.pull(author);
+    Ok(())
+}
+
+/// Tells the owners of `ids` of a change, and waits until each confirmed. An owner that was never started holds nothing; one that died took
+/// its snapshots with it, and its successor loads after this.
+async fn changed(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Result<(), Refusal> {
+    let mut by_shard: Vec<Vec<Uuid>> = vec![Vec::new(); SHARDS];
+    for id in ids {
+        by_shard[shard_of(Slot::of(id))].push(id);
+    }
+    let told = by_shard.into_iter().enumerate().filter(|(_, ids)| !ids.is_empty()).map(|(shard, ids)| tell(node, kind, shard, ids, change, deadline));
+    join_all(told).await.into_iter().collect()
+}
+
+async fn tell(node: &Arc<Node>, kind: Kind, shard: usize, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Result<(), Refusal> {
+    while let Some(owner) = node.region.living(kind, shard) {
+        // Waits for a permit, where a request would be refused: the write is committed, and must be heard of.
+        let acquired = tokio::time::timeout_at(deadline.into(), owner.permits.clone().acquire_owned()).await;
+        let Ok(Ok(permit)) = acquired else { return Err(ErrorCode::OutcomeUnknown.into()) };
+        let (answer, confirmed) = oneshot::channel();
+        let op = Op::Changed { ids: ids.clone(), change: change.clone(), waiter: Waiter { answer, deadline, _permit: permit } };
+        if owner.port.send_message(op).is_ok() && matches!(tokio::time::timeout_at(deadline.into(), confirmed).await, Ok(Ok(Ok(())))) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(ErrorCode::OutcomeUnknown.into());
+        }
+        // It died, or is about to be replaced: whoever lives next is asked.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// Delivers what a crash left in the outboxes, removes what was confirmed, and forgets old idempotency records.
+pub struct Sweeper;
+
+/// The sweeper's one message.
+pub enum Tick {
+    /// Time to look.
+    Tick,
+}
+
+impl ractor::Message for Tick {}
+
+/// What the sweeper knows.
+pub struct SweeperState {
+    node: Arc<Node>,
+    ticks: u64,
+}
+
+impl Actor for Sweeper {
+    type Msg = Tick;
+    type State = SweeperState;
+    type Arguments = Arc<Node>;
+
+    async fn pre_start(&self, myself: ActorRef<Tick>, node: Arc<Node>) -> Result<SweeperState, ActorProcessingErr> {
+        myself.send_interval(SWEEP_EVERY, || Tick::Tick);
+        Ok(SweeperState { node, ticks: 0 })
+    }
+
+    async fn handle(&self, _: ActorRef<Tick>, _: Tick, state: &mut SweeperState) -> Result<(), ActorProcessingErr> {
+        if let Err(error) = sweep(&state.node, state.ticks).await {
+            tracing::warn!(%error, "outbox not swept; trying again");
+        }
+        state.ticks += 1;
+        Ok(())
+    }
+}
+
+/// Confirms at each tick; looks for what is overdue each 50th (10 s), and for old records each 5000th (17 min).
+async fn sweep(node: &Arc<Node>, tick: u64) -> Result<(), StoreError> {
+    let confirmed = std::mem::take(&mut *node.confirmed.rows.lock());
+    for domain in node.stores.domains() {
+        if let Some(rows) = confirmed.get(domain.database()) {
+            domain.confirm(rows.clone()).await?;
+        }
+        if tick.is_multiple_of(50) {
+            let overdue = Timestamp::now().plus_ms(-OVERDUE_MS);
+            let rows = domain.outbox(None, BATCH_MAX).await?;
+            node.metrics.outbox_rows(domain.database(), rows.len());
+            let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue || tick == 0).collect();
+            if let Err(refusal) = deliver(node, due, Instant::now() + node.limits.request_deadline).await {
+                tracing::warn!(%refusal, database = domain.database(), "overdue effects not delivered; trying again");
+            }
+        }
+        if tick.is_multiple_of(5000) {
+            domain.forget_records(Timestamp::now().plus_ms(-protocol::Idempotency::KEPT_MS)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The sweeper's row of the supervision tree.
+#[must_use]
+pub fn sweeper(node: &Arc<Node>) -> crate::supervisor::Child {
+    let node = node.clone();
+    let start: crate::supervisor::StartFn = Arc::new(move |parent, _| {
+        let node = node.clone();
+        Box::pin(async move { Ok(Actor::spawn_linked(None, Sweeper, node, parent).await?.0.get_cell()) })
+    });
+    crate::supervisor::Child { name: "outbox".to_owned(), when: crate::supervisor::When::AtOnce, supervises: false, start }
+}

@@ -1,0 +1,783 @@
+//! The shell of every owner actor.
+//!
+//! It never waits for I/O: a load, query or commit runs as a task and comes back as a message, so that one slow row cannot stall the others.
+//! Per key it is a small state machine — idle, loading, committing, recovering — with a queue: reads of a cold key share one load, writes of
+//! one key are serial, different keys are not. What is published is published before the writer is answered.
+
+use crate::{
+    entity::{Absorbed, Asked, Decision, Entity, Plan, QueryError},
+    node::Node,
+    outbox, region,
+    sabotage::{self, Defect},
+    snapshot::{Incarnation, Publication, Snapshot, shard_of},
+};
+use futures_util::FutureExt;
+use protocol::{Command, ErrorCode, Idempotency, Key, Outcome, Principal, Query, Refusal, Reply, Slot, Timestamp, View, envelope::Change};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::{
+    any::Any,
+    collections::{HashMap, VecDeque},
+    future::Future,
+    marker::PhantomData,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use store::{Commit, CommitError, Committed, Guard, StoreError, Write, commit::NewRecord};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use uuid::Uuid;
+
+/// How often a write is decided again because the key's version moved under it, before the client gets `conflict`.
+const CONFLICT_RETRIES_MAX: u8 = 3;
+/// How often a load is repeated because it came back older than a version already heard of.
+const RELOADS_MAX: u8 = 3;
+/// Pauses between attempts to raise an epoch while a database is away.
+const RAISE_PAUSE: Duration = Duration::from_millis(250);
+
+/// What an owner is asked on this node.
+pub enum Op {
+    /// The entity.
+    View {
+        /// Which.
+        id: Uuid,
+        /// Who waits.
+        waiter: Waiter<Arc<Snapshot>>,
+    },
+    /// A part or page of it.
+    Query {
+        /// Of which.
+        id: Uuid,
+        /// Which part.
+        query: Query,
+        /// Who waits.
+        waiter: Waiter<Arc<Snapshot>>,
+    },
+    /// A write.
+    Write {
+        /// To which.
+        id: Uuid,
+        /// What.
+        write: Box<WriteOp>,
+        /// Who waits.
+        waiter: Waiter<Reply>,
+    },
+    /// Another owner's commit changed these keys. Applied at once, never behind a write.
+    Changed {
+        /// Which.
+        ids: Vec<Uuid>,
+        /// How.
+        change: Change,
+        /// Who waits for the confirmation.
+        waiter: Waiter<()>,
+    },
+}
+
+/// A write with its circumstances.
+#[derive(Clone)]
+pub struct WriteOp {
+    /// What to do.
+    pub command: Command,
+    /// On whose behalf.
+    pub principal: Principal,
+    /// The version that the client insists on.
+    pub if_match: Option<u64>,
+    /// The client's idempotency key.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Somebody who waits for an answer until a deadline. Dropped unanswered (by a panic, by shutdown), the caller learns of it at once.
+pub struct Waiter<T> {
+    pub(crate) answer: oneshot::Sender<Result<T, Refusal>>,
+    pub(crate) deadline: Instant,
+    /// The owner's bound on work in its care: released with the answer.
+    pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+impl<T> Waiter<T> {
+    fn send(self, answer: Result<T, Refusal>) {
+        // The caller may have gone: then nobody is interested.
+        let _ = self.answer.send(answer);
+    }
+
+    fn expired(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+}
+
+/// Messages of an owner actor.
+pub enum Message<E: Entity> {
+    /// From outside.
+    Op(Op),
+    /// The epochs of this shard's slots are raised: loads may begin.
+    Ready,
+    /// A load ended.
+    Loaded(Uuid, Result<Option<E::State>, StoreError>),
+    /// A query ended.
+    Queried(Uuid, u64, Query, Result<View, QueryError>),
+    /// A commit ended.
+    Landed(Uuid, Landing),
+    /// After a commit of unknown outcome, the slot's epoch was raised: the outcome stands now.
+    Fenced(Uuid),
+}
+
+impl<E: Entity> ractor::Message for Message<E> {}
+impl ractor::Message for Op {}
+
+impl<E: Entity> From<Op> for Message<E> {
+    fn from(op: Op) -> Self {
+        Self::Op(op)
+    }
+}
+
+impl<E: Entity> TryFrom<Message<E>> for Op {
+    type Error = ();
+    fn try_from(message: Message<E>) -> Result<Self, ()> {
+        if let Message::Op(op) = message { Ok(op) } else { Err(()) }
+    }
+}
+
+/// How a commit task ended.
+pub enum Landing {
+    /// It is durable.
+    Committed(Committed),
+    /// It was refused, failed, or is unknown.
+    Failed(CommitError),
+    /// Nothing was to be committed, and the idempotency key is new: what was decided stands.
+    Fresh,
+}
+
+/// The owner actor of one kind and shard.
+pub struct OwnerActor<E>(PhantomData<E>);
+
+impl<E> Default for OwnerActor<E> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// How an owner actor is started.
+pub struct Start {
+    /// The node it lives on.
+    pub node: Arc<Node>,
+    /// Which of the kind's shards.
+    pub shard: usize,
+    /// Whether an earlier incarnation died: then its commits must be fenced before the first load.
+    pub restart: bool,
+}
+
+impl<E: Entity> Actor for OwnerActor<E> {
+    type Msg = Message<E>;
+    type State = Owner<E>;
+    type Arguments = Start;
+
+    async fn pre_start(&self, myself: ActorRef<Message<E>>, start: Start) -> Result<Owner<E>, ActorProcessingErr> {
+        let incarnation = start.node.snapshots.incarnations().begin(&start.node.snapshots, E::KIND, start.shard);
+        region::register(&start.node, E::KIND, start.shard, &myself);
+        Ok(Owner { myself, ready: !start.restart, incarnation, busy: HashMap::new(), flights: HashMap::new(), serial: 0, node: start.node })
+    }
+
+    async fn post_start(&self, _: ActorRef<Message<E>>, owner: &mut Owner<E>) -> Result<(), ActorProcessingErr> {
+        if !owner.ready {
+            let slots = Slot::all().filter(|s| shard_of(*s) == owner.incarnation.shard()).collect();
+            owner.raise(slots, Message::Ready);
+        }
+        Ok(())
+    }
+
+    async fn handle(&self, _: ActorRef<Message<E>>, message: Message<E>, owner: &mut Owner<E>) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Op(Op::View { id, waiter }) => owner.view(id, waiter),
+            Message::Op(Op::Query { id, query, waiter }) => owner.query(id, query, waiter),
+            Message::Op(Op::Write { id, write, waiter }) => owner.enqueue(id, Queued::Write { write, waiter, attempt: 0 }),
+            Message::Op(Op::Changed { ids, change, waiter }) => owner.changed(&ids, &change, waiter),
+            Message::Ready => owner.begin_serving(),
+            Message::Loaded(id, result) => owner.loaded(id, result),
+            Message::Queried(id, flight, query, result) => owner.queried(id, flight, query, result),
+            Message::Landed(id, landing) => owner.landed(id, landing),
+            Message::Fenced(id) => owner.fenced(id),
+        }
+        Ok(())
+    }
+}
+
+/// What the owner knows of a key that it works on.
+enum Known {
+    /// Nothing: it must be loaded.
+    Unknown,
+    /// There is no such thing.
+    Absent,
+    /// This is it.
+    Present(Arc<Snapshot>),
+}
+
+enum Queued {
+    View(Waiter<Arc<Snapshot>>),
+    Query(Query, Waiter<Arc<Snapshot>>),
+    Write { write: Box<WriteOp>, waiter: Waiter<Reply>, attempt: u8 },
+    /// A write whose outcome was unknown and stands by now.
+    Settle { write: Box<WriteOp>, waiter: Waiter<Reply> },
+}
+
+impl Queued {
+    fn refuse(self, refusal: Refusal) {
+        match self {
+            Self::View(waiter) | Self::Query(_, waiter) => waiter.send(Err(refusal)),
+            Self::Write { waiter, .. } => waiter.send(Err(refusal)),
+            Self::Settle { waiter, .. } => waiter.send(Err(ErrorCode::OutcomeUnknown.into())),
+        }
+    }
+
+    fn expired(&self) -> bool {
+        match self {
+            Self::View(waiter) | Self::Query(_, waiter) => waiter.expired(),
+            Self::Write { waiter, .. } => waiter.expired(),
+            Self::Settle { .. } => false,
+        }
+    }
+}
+
+/// A write on its way to the store.
+struct Flight<S> {
+    write: Box<WriteOp>,
+    waiter: Waiter<Reply>,
+    attempt: u8,
+    guard: Guard,
+    decided: Decided<S>,
+}
+
+enum Decided<S> {
+    Commit { next: Option<S>, reply: Reply, unchanged: Option<Reply> },
+    Answer(Result<Reply, Refusal>),
+}
+
+enum Phase<S> {
+    Idle,
+    Loading,
+    Committing(Box<Flight<S>>),
+    Recovering(Box<Flight<S>>),
+}
+
+struct Busy<S> {
+    phase: Phase<S>,
+    known: Known,
+    /// The highest version heard of from other owners.
+    floor: u64,
+    /// Changes that came while loading.
+    absorbed: Vec<Change>,
+    queue: VecDeque<Queued>,
+    reloads: u8,
+}
+
+/// The state of an owner actor: only what is in flight. What is warm is in the node's snapshots.
+pub struct Owner<E: Entity> {
+    myself: ActorRef<Message<E>>,
+    ready: bool,
+    busy: HashMap<Uuid, Busy<E::State>>,
+    flights: HashMap<(Uuid, u64, Query), Vec<Waiter<Arc<Snapshot>>>>,
+    serial: u64,
+    node: Arc<Node>,
+    // Last: it ends the incarnation when the state is dropped.
+    incarnation: Incarnation,
+}
+
+impl<E: Entity> Owner<E> {
+    fn warm(&self, id: Uuid) -> Option<Arc<Snapshot>> {
+        self.node.snapshots.get(&Key::new(E::KIND, id), &self.node.ownership)
+    }
+
+    fn view(&mut self, id: Uuid, waiter: Waiter<Arc<Snapshot>>) {
+        // Also while a write of the key commits: the write is not acknowledged yet, so the published view is the newest that may be seen.
+        match self.warm(id) {
+            Some(snapshot) => waiter.send(Ok(snapshot)),
+            None => self.enqueue(id, Queued::View(waiter)),
+        }
+    }
+
+    fn query(&mut self, id: Uuid, query: Query, waiter: Waiter<Arc<Snapshot>>) {
+        match self.warm(id) {
+            Some(snapshot) => self.start_query(id, &snapshot, query, waiter),
+            None => self.enqueue(id, Queued::Query(query, waiter)),
+        }
+    }
+
+    fn enqueue(&mut self, id: Uuid, queued: Queued) {
+        let known = self.warm(id).map_or(Known::Unknown, Known::Present);
+        let busy = self.busy.entry(id).or_insert_with(|| Busy {
+            phase: Phase::Idle,
+            known,
+            floor: 0,
+            absorbed: Vec::new(),
+            queue: VecDeque::new(),
+            reloads: 0,
+        });
+        if busy.queue.len() >= self.node.limits.key_waiting_max {
+            return queued.refuse(ErrorCode::Overloaded.into());
+        }
+        busy.queue.push_back(queued);
+        self.drain(id);
+    }
+
+    fn begin_serving(&mut self) {
+        self.ready = true;
+        for id in self.busy.keys().copied().collect::<Vec<_>>() {
+            self.drain(id);
+        }
+    }
+
+    /// Works through a key's queue until something must be waited for.
+    fn drain(&mut self, id: Uuid) {
+        while let Some(busy) = self.busy.get_mut(&id) {
+            if !self.ready || !matches!(busy.phase, Phase::Idle) {
+                return;
+            }
+            let Some(queued) = busy.queue.pop_front() else {
+                self.busy.remove(&id);
+                return;
+            };
+            if queued.expired() {
+                queued.refuse(ErrorCode::Expired.into());
+                continue;
+            }
+            let known = match &busy.known {
+                Known::Unknown => {
+                    busy.queue.push_front(queued);
+                    return self.start_load(id);
+                }
+                Known::Absent => None,
+                Known::Present(snapshot) => Some(snapshot.clone()),
+            };
+            match (queued, known) {
+                (Queued::View(waiter), Some(snapshot)) => waiter.send(Ok(snapshot)),
+                (Queued::Query(query, waiter), Some(snapshot)) => self.start_query(id, &snapshot, query, waiter),
+                (queued @ (Queued::View(_) | Queued::Query(..)), None) => queued.refuse(ErrorCode::NotFound.into()),
+                (Queued::Write { write, waiter, attempt }, known) => self.begin_write(id, known, write, (waiter, attempt)),
+                (Queued::Settle { write, waiter }, _) => self.settle(*write, waiter),
+            }
+        }
+    }
+
+    // ---- loads ----
+
+    fn start_load(&mut self, id: Uuid) {
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        busy.phase = Phase::Loading;
+        self.node.metrics.loads(E::KIND);
+        let node = self.node.clone();
+        self.run(
+            async move { E::load(&node, id).await },
+            move |result| Message::Loaded(id, result.unwrap_or_else(|| Err(panicked("load")))),
+        );
+    }
+
+    fn loaded(&mut self, id: Uuid, result: Result<Option<E::State>, StoreError>) {
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        let state = match result {
+            Ok(state) => state,
+            Err(error) => return self.load_failed(id, &error),
+        };
+        busy.phase = Phase::Idle;
+        busy.known = Known::Absent;
+        let absorbed = std::mem::take(&mut busy.absorbed);
+        if let Some(state) = state {
+            match absorb_all::<E>(state, &absorbed).filter(|s| E::version(s) >= busy.floor) {
+                Some(state) => {
+                    busy.reloads = 0;
+                    busy.known = Known::Present(publish::<E>(&self.node, &self.incarnation, id, state));
+                }
+                None if busy.reloads < RELOADS_MAX => {
+                    busy.reloads += 1;
+                    busy.known = Known::Unknown;
+                }
+                None => {
+                    let reason = "the row stays older than a version already seen".to_owned();
+                    let database = self.node.stores.domain(E::KIND).database();
+                    return self.load_failed(id, &StoreError::Unavailable { database, reason });
+                }
+            }
+        }
+        self.drain(id);
+    }
+
+    fn load_failed(&mut self, id: Uuid, error: &StoreError) {
+        tracing::warn!(kind = E::KIND.name(), %id, %error, "load failed");
+        let refusal = refusal_of(error);
+        for queued in self.busy.remove(&id).into_iter().flat_map(|busy| busy.queue) {
+            queued.refuse(refusal.clone());
+        }
+    }
+
+    // ---- queries ----
+
+    fn start_query(&mut self, id: Uuid, snapshot: &Arc<Snapshot>, query: Query, waiter: Waiter<Arc<Snapshot>>) {
+        let (key, version) = (Key::new(E::KIND, id), snapshot.view.version);
+        if let Some(part) = self.node.snapshots.part(key, version, &query, &self.node.ownership) {
+            return waiter.send(Ok(part));
+        }
+        let Some(state) = snapshot.state::<E::State>() else { return waiter.send(Err(ErrorCode::Internal.into())) };
+        // What a kept query answers is right for its version, so others join it; nobody joins one that is not kept.
+        self.serial += 1;
+        let flight = if E::KEEPS_PARTS { version } else { self.serial };
+        let waiting = self.flights.entry((id, flight, query.clone())).or_default();
+        waiting.push(waiter);
+        if waiting.len() > 1 {
+            return;
+        }
+        self.node.metrics.loads(E::KIND);
+        let (node, asked) = (self.node.clone(), query.clone());
+        self.run(
+            async move { E::query(&node, id, state, asked).await },
+            move |result| Message::Queried(id, flight, query, result.unwrap_or_else(|| Err(QueryError::Store(panicked("query"))))),
+        );
+    }
+
+    fn queried(&mut self, id: Uuid, flight: u64, query: Query, result: Result<View, QueryError>) {
+        let waiting = self.flights.remove(&(id, flight, query.clone())).unwrap_or_default();
+        let answer = match result {
+            Ok(view) => {
+                let publication = Publication { view, state: None, state_bytes: 0, incarnation: self.incarnation.number };
+                Ok(self.node.snapshots.publish_part(Key::new(E::KIND, id), query, publication, E::KEEPS_PARTS))
+            }
+            Err(QueryError::Refused(refusal)) => Err(refusal),
+            Err(QueryError::Store(error)) => {
+                tracing::warn!(kind = E::KIND.name(), %id, %error, "query failed");
+                Err(refusal_of(&error))
+            }
+        };
+        for waiter in waiting {
+            waiter.send(answer.clone());
+        }
+    }
+
+    // ---- writes ----
+
+    fn begin_write(&mut self, id: Uuid, known: Option<Arc<Snapshot>>, write: Box<WriteOp>, (waiter, attempt): (Waiter<Reply>, u8)) {
+        let decided = self.decide(id, known, &write);
+        let (plan, decided) = match decided {
+            Ok(Decision::Commit(plan)) => {
+                let Plan { write, expect, touches, next, reply, unchanged } = *plan;
+                (Some((write, expect, touches)), Decided::Commit { next, reply, unchanged })
+            }
+            Ok(Decision::Answer(reply)) => (None, Decided::Answer(Ok(reply))),
+            Err(refusal) => (None, Decided::Answer(Err(refusal))),
+        };
+        if let (Decided::Answer(answer), None) = (&decided, &write.idempotency) {
+            return waiter.send(answer.clone());
+        }
+        let key = Key::new(E::KIND, id);
+        let Some(epoch) = self.node.ownership.epoch(key.slot()) else { return waiter.send(Err(ErrorCode::Unavailable.into())) };
+        let guard = Guard { slot: key.slot(), epoch };
+        let record = write.idempotency.clone().zip(write.principal.user());
+        let commit = plan.map(|(rows, expect, touches)| {
+            let record = record.clone().map(|(idempotency, subject)| new_record(idempotency, subject, &decided));
+            Commit { guard, key, expect, record, touches, write: rows, now: Timestamp::now() }
+        });
+        let flight = Flight { write, waiter, attempt, guard, decided };
+        if let Some(busy) = self.busy.get_mut(&id) {
+            busy.phase = Phase::Committing(Box::new(flight));
+        }
+        let node = self.node.clone();
+        self.run(
+            async move { land(&node, E::KIND, record, commit).await },
+            move |landing| Message::Landed(id, landing.unwrap_or_else(|| Landing::Failed(CommitError::Unknown(panicked("commit"))))),
+        );
+    }
+
+    fn decide(&self, id: Uuid, known: Option<Arc<Snapshot>>, write: &WriteOp) -> Result<Decision<E::State>, Refusal> {
+        let state = match &known {
+            Some(snapshot) => Some(snapshot.state::<E::State>().ok_or(ErrorCode::Internal)?),
+            None => None,
+        };
+        let command = E::command(write.command.clone()).ok_or(ErrorCode::BadFrame)?;
+        if sabotage::active(Defect::PanicOnWord) && format!("{:?}", write.command).contains("sabotage-panic") {
+            panic!("asked to");
+        }
+        if write.if_match.is_some_and(|version| state.as_deref().map(E::version) != Some(version)) {
+            return Err(if state.is_some() { ErrorCode::PreconditionFailed } else { ErrorCode::NotFound }.into());
+        }
+        E::decide(state.as_deref(), &Asked { id, principal: write.principal, now: Timestamp::now() }, command)
+    }
+
+    fn landed(&mut self, id: Uuid, landing: Landing) {
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        let Phase::Committing(flight) = std::mem::replace(&mut busy.phase, Phase::Idle) else { return };
+        match landing {
+            Landing::Committed(committed) => self.committed(id, *flight, committed),
+            Landing::Failed(error) => self.failed(id, *flight, error),
+            Landing::Fresh => {
+                if let Decided::Answer(answer) = flight.decided {
+                    flight.waiter.send(answer);
+                }
+            }
+        }
+        self.drain(id);
+    }
+
+    fn committed(&mut self, id: Uuid, flight: Flight<E::State>, committed: Committed) {
+        let Decided::Commit { next, reply, .. } = flight.decided else { return };
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        // A write that commutes may have landed behind another one: then what was decided is not the newest state.
+        let newest = next.filter(|state| E::version(state) == committed.version && committed.version >= busy.floor);
+        busy.known = match newest {
+            Some(state) if sabotage::active(Defect::PublishAfterReply) => {
+                publish_late::<E>(self.node.clone(), self.incarnation.number, id, state);
+                Known::Unknown
+            }
+            Some(state) => Known::Present(publish::<E>(&self.node, &self.incarnation, id, state)),
+            None => {
+                self.node.snapshots.withdraw(&Key::new(E::KIND, id));
+                Known::Unknown
+            }
+        };
+        acknowledge(self.node.clone(), committed.effects, flight.waiter, reply);
+    }
+
+    fn failed(&mut self, id: Uuid, flight: Flight<E::State>, error: CommitError) {
+        let key = Key::new(E::KIND, id);
+        match error {
+            CommitError::Conflict => {
+                self.node.metrics.conflicts(E::KIND);
+                self.again(id, flight, ErrorCode::Conflict);
+            }
+            // Raised by this node itself (an owner of the same slot restarted): the new epoch is as good.
+            CommitError::Fenced(_) if self.node.ownership.epoch(key.slot()).is_some_and(|e| e > flight.guard.epoch) => {
+                self.again(id, flight, ErrorCode::Unavailable);
+            }
+            CommitError::Fenced(epoch) => {
+                tracing::error!(%key, slot = key.slot().number(), epoch = epoch.0, "the slot belongs to somebody else");
+                self.node.ownership.lose(key.slot());
+                flight.waiter.send(Err(ErrorCode::Unavailable.into()));
+            }
+            CommitError::Replay(record) => replay(self.node.clone(), E::KIND, *record, *flight.write, flight.waiter),
+            CommitError::Unchanged => {
+                let unchanged = if let Decided::Commit { unchanged, .. } = flight.decided { unchanged } else { None };
+                flight.waiter.send(unchanged.ok_or_else(|| ErrorCode::Conflict.into()));
+            }
+            CommitError::Taken("username") => flight.waiter.send(Err(ErrorCode::UsernameTaken.into())),
+            CommitError::Taken("email") => flight.waiter.send(Err(ErrorCode::EmailTaken.into())),
+            CommitError::Taken(_) => flight.waiter.send(Err(ErrorCode::Conflict.into())),
+            CommitError::Missing(_) => flight.waiter.send(Err(ErrorCode::NotFound.into())),
+            CommitError::Unavailable(error) => {
+                tracing::warn!(%key, %error, "commit failed; nothing was written");
+                flight.waiter.send(Err(refusal_of(&error)));
+            }
+            CommitError::Unknown(error) => {
+                tracing::warn!(%key, %error, "commit of unknown outcome; fencing it");
+                self.recover(id, flight);
+            }
+        }
+    }
+
+    /// Decides a write again, on the newest state.
+    fn again(&mut self, id: Uuid, flight: Flight<E::State>, otherwise: ErrorCode) {
+        self.node.snapshots.withdraw(&Key::new(E::KIND, id));
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        busy.known = Known::Unknown;
+        let Flight { write, waiter, attempt, .. } = flight;
+        if attempt < CONFLICT_RETRIES_MAX {
+            busy.queue.push_front(Queued::Write { write, waiter, attempt: attempt + 1 });
+        } else {
+            waiter.send(Err(otherwise.into()));
+        }
+    }
+
+    // ---- unknown outcomes ----
+
+    /// Withdraws what may be stale, and raises the slot's epoch, which waits out or fences the doubtful transaction.
+    fn recover(&mut self, id: Uuid, flight: Flight<E::State>) {
+        let key = Key::new(E::KIND, id);
+        self.node.snapshots.withdraw(&key);
+        if let Some(busy) = self.busy.get_mut(&id) {
+            busy.known = Known::Unknown;
+            busy.phase = Phase::Recovering(Box::new(flight));
+        }
+        self.raise(vec![key.slot()], Message::Fenced(id));
+    }
+
+    fn fenced(&mut self, id: Uuid) {
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        if let Phase::Recovering(flight) = std::mem::replace(&mut busy.phase, Phase::Idle) {
+            let Flight { write, waiter, .. } = *flight;
+            busy.queue.push_front(Queued::Settle { write, waiter });
+        }
+        self.drain(id);
+    }
+
+    /// Answers a write whose outcome stands by now from its idempotency record, if it has one.
+    fn settle(&self, write: WriteOp, waiter: Waiter<Reply>) {
+        let node = self.node.clone();
+        tokio::spawn(async move {
+            let Some((idempotency, subject)) = write.idempotency.clone().zip(write.principal.user()) else {
+                return waiter.send(Err(ErrorCode::OutcomeUnknown.into()));
+            };
+            match node.stores.domain(E::KIND).record(subject, &idempotency.route, &idempotency.key).await {
+                Ok(Some(record)) => replay(node, E::KIND, record, write, waiter),
+                Ok(None) => waiter.send(Err(Refusal::new(ErrorCode::Unavailable, "the database failed, and nothing was written"))),
+                Err(_) => waiter.send(Err(ErrorCode::OutcomeUnknown.into())),
+            }
+        });
+    }
+
+    // ---- changes by other owners ----
+
+    fn changed(&mut self, ids: &[Uuid], change: &Change, waiter: Waiter<()>) {
+        if !sabotage::active(Defect::ChangedIgnored) {
+            for id in ids {
+                self.change(*id, change);
+            }
+        }
+        waiter.send(Ok(()));
+    }
+
+    fn change(&mut self, id: Uuid, change: &Change) {
+        let warm = self.warm(id);
+        if let Some(busy) = self.busy.get_mut(&id) {
+            if let Change::Version(version) = change {
+                busy.floor = busy.floor.max(*version);
+            }
+            if matches!(busy.phase, Phase::Loading) {
+                busy.absorbed.push(change.clone());
+            }
+        }
+        let Some(state) = warm.and_then(|snapshot| snapshot.state::<E::State>()) else { return };
+        let known = match E::absorb(&state, change) {
+            Absorbed::Same => return,
+            Absorbed::Next(state) => Known::Present(publish::<E>(&self.node, &self.incarnation, id, state)),
+            Absorbed::Stale => {
+                self.node.snapshots.withdraw(&Key::new(E::KIND, id));
+                Known::Unknown
+            }
+        };
+        if let Some(busy) = self.busy.get_mut(&id) {
+            busy.known = known;
+        }
+    }
+
+    // ---- tasks ----
+
+    /// Runs a task and sends what it came to, `None` if it panicked, back to this actor.
+    fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static, then: impl FnOnce(Option<T>) -> Message<E> + Send + 'static) {
+        let myself = self.myself.clone();
+        tokio::spawn(async move {
+            let result = AssertUnwindSafe(task).catch_unwind().await.ok();
+            // The actor may have died: then its successor fences what this task did.
+            let _ = myself.cast(then(result));
+        });
+    }
+
+    /// Raises epochs, for as long as it takes, and sends `then`.
+    fn raise(&self, slots: Vec<Slot>, then: Message<E>) {
+        let (node, myself) = (self.node.clone(), self.myself.clone());
+        tokio::spawn(async move {
+            while let Err(error) = node.ownership.raise(&node.stores, slots.iter().copied()).await {
+                tracing::warn!(%error, kind = E::KIND.name(), "epochs not raised; trying again");
+                if myself.get_status() == ractor::ActorStatus::Stopped {
+                    return;
+                }
+                tokio::time::sleep(RAISE_PAUSE).await;
+            }
+            let _ = myself.cast(then);
+        });
+    }
+}
+
+fn publish<E: Entity>(node: &Node, incarnation: &Incarnation, id: Uuid, state: E::State) -> Arc<Snapshot> {
+    node.snapshots.publish(Key::new(E::KIND, id), publication::<E>(incarnation.number, state))
+}
+
+fn publication<E: Entity>(incarnation: u64, state: E::State) -> Publication {
+    let state_bytes = E::bytes(&state);
+    let view = E::view(&state);
+    Publication { view, state: Some(Arc::new(state) as Arc<dyn Any + Send + Sync>), state_bytes, incarnation }
+}
+
+/// The defect [`Defect::PublishAfterReply`]: the old snapshot stays until after the reply.
+fn publish_late<E: Entity>(node: Arc<Node>, incarnation: u64, id: Uuid, state: E::State) {
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        node.snapshots.publish(Key::new(E::KIND, id), publication::<E>(incarnation, state));
+    });
+}
+
+/// Applies the changes that came during a load; `None` if one of them makes the loaded state stale.
+fn absorb_all<E: Entity>(mut state: E::State, changes: &[Change]) -> Option<E::State> {
+    for change in changes {
+        match E::absorb(&state, change) {
+            Absorbed::Same => {}
+            Absorbed::Next(next) => state = next,
+            Absorbed::Stale => return None,
+        }
+    }
+    Some(state)
+}
+
+fn new_record<S>(idempotency: Idempotency, subject: protocol::UserId, decided: &Decided<S>) -> NewRecord {
+    let (outcome, version, body) = match decided {
+        Decided::Commit { reply, .. } | Decided::Answer(Ok(reply)) => (reply.outcome, reply.version, reply.body.clone()),
+        Decided::Answer(Err(_)) => (Outcome::Done, 0, bytes::Bytes::new()),
+    };
+    NewRecord { subject, idempotency, outcome, version, body }
+}
+
+/// Looks the idempotency key up, then commits. A finished request is found before the decision on it counts: the first one's effect may well
+/// be why the second would be refused.
+async fn land(node: &Node, kind: protocol::Kind, record: Option<(Idempotency, protocol::UserId)>, commit: Option<Commit<Write>>) -> Landing {
+    if let Some((idempotency, subject)) = record {
+        match node.stores.domain(kind).record(subject, &idempotency.route, &idempotency.key).await {
+            Ok(Some(record)) => return Landing::Failed(CommitError::Replay(Box::new(record))),
+            Ok(None) => {}
+            Err(error) => return Landing::Failed(CommitError::Unavailable(error)),
+        }
+    }
+    let Some(Commit { guard, key, expect, record, touches, write, now }) = commit else { return Landing::Fresh };
+    macro_rules! carry_out {
+        ($store:ident, $write:expr) => {
+            node.stores.$store.commit(Commit { guard, key, expect, record, touches, write: $write, now }).await
+        };
+    }
+    let result = match write {
+        Write::Users(write) => carry_out!(users, write),
+        Write::Content(write) => carry_out!(content, write),
+        Write::Shop(write) => carry_out!(shop, write),
+    };
+    result.map_or_else(Landing::Failed, Landing::Committed)
+}
+
+/// Delivers a commit's effects, then answers its writer. If they cannot be delivered in time, the write stands and the outbox goes on; the
+/// writer is told that the outcome is unknown, since others may not see it yet.
+fn acknowledge(node: Arc<Node>, effects: Vec<store::Outboxed>, waiter: Waiter<Reply>, reply: Reply) {
+    if effects.is_empty() {
+        return waiter.send(Ok(reply));
+    }
+    tokio::spawn(async move {
+        let delivered = outbox::deliver(&node, effects, waiter.deadline).await;
+        waiter.send(delivered.map(|()| reply));
+    });
+}
+
+/// Answers a repeated request from its record, once what the first one changed is confirmed everywhere.
+fn replay(node: Arc<Node>, kind: protocol::Kind, record: store::Record, write: WriteOp, waiter: Waiter<Reply>) {
+    if write.idempotency.is_none_or(|i| i.fingerprint != record.fingerprint) {
+        return waiter.send(Err(ErrorCode::IdempotencyMismatch.into()));
+    }
+    tokio::spawn(async move {
+        let pending = match node.stores.domain(kind).outbox(Some(record.write), outbox::BATCH_MAX).await {
+            Ok(pending) => pending,
+            Err(error) => return waiter.send(Err(refusal_of(&error))),
+        };
+        let delivered = outbox::deliver(&node, pending, waiter.deadline).await;
+        waiter.send(delivered.map(|()| Reply { outcome: record.outcome, version: record.version, body: record.body }));
+    });
+}
+
+fn panicked(what: &str) -> StoreError {
+    StoreError::Unavailable { database: "none", reason: format!("a {what} panicked") }
+}
+
+/// What clients are told of a store's failure: never that something does not exist.
+pub(crate) fn refusal_of(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Unavailable { .. } => ErrorCode::Unavailable.into(),
+        StoreError::Overloaded { .. } => ErrorCode::Overloaded.into(),
+        StoreError::Corrupt { .. } => ErrorCode::Internal.into(),
+    }
+}

@@ -1,0 +1,101 @@
+//! Which slots this node may serve from memory, and at which epochs it writes.
+
+use futures_util::future::try_join_all;
+use protocol::{Epoch, SLOTS, Slot};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
+use store::{StoreError, Stores};
+
+/// The slots that this node owns. In one process alone it holds all of them from [`Ownership::claim_all`] on, for as long as its data
+/// directory is locked; in a cluster they come and go by rows and leases.
+pub struct Ownership {
+    /// 0: not owned.
+    epochs: Box<[AtomicU64]>,
+    lease_holds: AtomicBool,
+    /// Raises go one at a time: each must see the epoch that the one before it wrote.
+    raising: tokio::sync::Mutex<()>,
+}
+
+impl Default for Ownership {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
+impl Ownership {
+    /// Owns nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            epochs: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
+            lease_holds: AtomicBool::new(false),
+            raising: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Takes every slot, one epoch above the highest that any database knows. For a process that has its stores to itself.
+    ///
+    /// # Errors
+    /// When a database cannot be read or written; nothing is owned then, and a repetition is safe.
+    pub async fn claim_all(&self, stores: &Stores) -> Result<(), StoreError> {
+        let mut highest: HashMap<Slot, u64> = Slot::all().map(|s| (s, 0)).collect();
+        for domain in stores.domains() {
+            for (slot, epoch) in domain.epochs().await? {
+                let known = highest.entry(slot).or_default();
+                *known = epoch.0.max(*known);
+            }
+        }
+        let next: Vec<_> = highest.into_iter().map(|(slot, epoch)| (slot, Epoch(epoch + 1))).collect();
+        self.write(stores, next).await?;
+        self.lease_holds.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Raises the slots' epochs, so that no commit under the old ones can happen any more. Needed before a restarted owner's first load and
+    /// after a commit whose outcome is unknown. Slots that are not owned are left out.
+    ///
+    /// # Errors
+    /// When a database cannot be written; a repetition is safe.
+    pub async fn raise(&self, stores: &Stores, slots: impl IntoIterator<Item = Slot> + Send) -> Result<(), StoreError> {
+        let slots: Vec<_> = slots.into_iter().collect();
+        let _one_at_a_time = self.raising.lock().await;
+        let next = slots.into_iter().filter_map(|s| Some((s, Epoch(self.epoch(s)?.0 + 1)))).collect();
+        self.write(stores, next).await
+    }
+
+    async fn write(&self, stores: &Stores, epochs: Vec<(Slot, Epoch)>) -> Result<(), StoreError> {
+        try_join_all(stores.domains().iter().map(|domain| domain.fence(epochs.clone()))).await?;
+        for (slot, epoch) in epochs {
+            self.epochs[slot.index()].store(epoch.0, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// The epoch at which this node owns the slot.
+    #[must_use]
+    pub fn epoch(&self, slot: Slot) -> Option<Epoch> {
+        match self.epochs[slot.index()].load(Ordering::Acquire) {
+            0 => None,
+            epoch => Some(Epoch(epoch)),
+        }
+    }
+
+    /// Whether the slot may be served from memory now.
+    #[must_use]
+    pub fn serves(&self, slot: Slot) -> bool {
+        self.epochs[slot.index()].load(Ordering::Acquire) != 0 && self.lease_holds.load(Ordering::Acquire)
+    }
+
+    /// Gives up a slot that turned out to be somebody else's.
+    pub fn lose(&self, slot: Slot) {
+        self.epochs[slot.index()].store(0, Ordering::Release);
+    }
+
+    /// How many slots are owned.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.epochs.iter().filter(|e| e.load(Ordering::Relaxed) != 0).count()
+    }
+}

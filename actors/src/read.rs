@@ -1,0 +1,307 @@
+//! Answers that are put together from several owners' snapshots: feeds, lists, hydrated pages.
+//!
+//! Each is one pure function over what is warm. When all of it is, the answer costs no mailbox and no wait ([`now`]); when something is cold, the
+//! function names everything that it misses, the missing is asked for at once, and the function runs again ([`complete`]). A snapshot that was
+//! fetched is held for the rest of the request, so eviction in between cannot starve it.
+
+use crate::{
+    client::{Call, Client},
+    snapshot::Snapshot,
+    visibility::visible,
+};
+use futures_util::future::try_join_all;
+use protocol::{Audience, ErrorCode, Fact, Key, Kind, Page, Position, Query, Refusal, UserId, follow::Relations};
+use std::{collections::HashMap, sync::Arc};
+use uuid::Uuid;
+
+/// Rows read from the store at a time behind what memory holds.
+const DEEP_ROWS: u16 = 64;
+/// How often an answer is tried: each round fetches all that the one before it missed, and a deep page takes a round for each batch of rows.
+const ROUNDS_MAX: usize = 24;
+
+/// A page of hydrated rows.
+#[derive(Default)]
+pub struct Rows {
+    /// Snapshots whose bodies are the rows.
+    pub rows: Vec<Arc<Snapshot>>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<Position>,
+    /// How many rows the whole list has, where that is known.
+    pub total: Option<u64>,
+}
+
+/// Something that the answer needs is not in memory; the view knows what.
+pub struct Cold;
+
+/// What a request sees: warm snapshots, and those fetched for it.
+pub struct Sight<'a> {
+    client: &'a Client,
+    held: HashMap<Key, Option<Arc<Snapshot>>>,
+    parts: HashMap<(Key, Query), Arc<Snapshot>>,
+    missing: Vec<Key>,
+    missing_parts: Vec<(Key, Query)>,
+}
+
+impl<'a> Sight<'a> {
+    fn new(client: &'a Client) -> Self {
+        Self { client, held: HashMap::new(), parts: HashMap::new(), missing: Vec::new(), missing_parts: Vec::new() }
+    }
+
+    /// An entity; `Ok(None)` if there is no such thing.
+    fn entity(&mut self, key: Key) -> Result<Option<Arc<Snapshot>>, Cold> {
+        if let Some(held) = self.held.get(&key) {
+            return Ok(held.clone());
+        }
+        match self.client.peek(&key) {
+            Some(warm) => Ok(Some(warm)),
+            None => {
+                self.missing.push(key);
+                Err(Cold)
+            }
+        }
+    }
+
+    fn part(&mut self, key: Key, query: Query) -> Result<Arc<Snapshot>, Cold> {
+        if let Some(warm) = self.client.peek_part(key, &query) {
+            return Ok(warm);
+        }
+        let part = (key, query);
+        if let Some(held) = self.parts.get(&part) {
+            return Ok(held.clone());
+        }
+        self.missing_parts.push(part);
+        Err(Cold)
+    }
+
+    fn relations(&mut self, viewer: UserId) -> Result<Arc<Snapshot>, Cold> {
+        // Everybody has relations, if only empty ones.
+        self.entity(Key::new(Kind::Follows, viewer))?.ok_or(Cold)
+    }
+
+    /// Fetches all that was missed, at once.
+    async fn fetch(&mut self, call: &Call) -> Result<(), Refusal> {
+        let client = self.client;
+        let entities = std::mem::take(&mut self.missing).into_iter().map(|key| async move {
+            match client.view(call, key).await {
+                Ok(found) => Ok((key, Some(found))),
+                Err(refusal) if refusal.code == ErrorCode::NotFound => Ok((key, None)),
+                Err(refusal) => Err(refusal),
+            }
+        });
+        let parts = std::mem::take(&mut self.missing_parts).into_iter().map(|(key, query)| async move {
+            let found = client.query(call, key, query.clone()).await?;
+            Ok(((key, query), found))
+        });
+        let (entities, parts) = tokio::try_join!(try_join_all(entities), try_join_all(parts))?;
+        self.held.extend(entities);
+        self.parts.extend(parts);
+        Ok(())
+    }
+}
+
+/// The answer, if everything it needs is warm.
+pub fn now<T>(client: &Client, mut answer: impl FnMut(&mut Sight<'_>) -> Result<T, Cold>) -> Option<T> {
+    answer(&mut Sight::new(client)).ok()
+}
+
+/// The answer, fetching what is cold.
+///
+/// # Errors
+/// What an owner refused; `unavailable` if something stays out of reach.
+pub async fn complete<T>(client: &Client, call: &Call, mut answer: impl FnMut(&mut Sight<'_>) -> Result<T, Cold>) -> Result<T, Refusal> {
+    let mut sight = Sight::new(client);
+    for _ in 0..ROUNDS_MAX {
+        if let Ok(answer) = answer(&mut sight) {
+            return Ok(answer);
+        }
+        sight.fetch(call).await?;
+    }
+    Err(ErrorCode::Unavailable.into())
+}
+
+/// Who looks at a page.
+#[derive(Clone, Copy)]
+pub struct Viewer {
+    /// The person, if somebody is signed in.
+    pub user: Option<UserId>,
+}
+
+/// One thing that the viewer may see; `Ok(None)` if there is none or they may not know of it.
+pub fn one(sight: &mut Sight<'_>, viewer: Viewer, key: Key) -> Result<Option<Arc<Snapshot>>, Cold> {
+    let Some(found) = sight.entity(key)? else { return Ok(None) };
+    let relations = match (found.view.audience, viewer.user) {
+        (Audience::Friends(_), Some(user)) => Some(sight.relations(user)?),
+        _ => None,
+    };
+    Ok(visible(viewer.user, relations.as_deref().and_then(known_relations), found.view.audience).then_some(found))
+}
+
+/// A page of a list whose rows are things of `kind`, without those that the viewer may not see.
+pub fn list(sight: &mut Sight<'_>, viewer: Viewer, (key, query): (Key, Query), kind: Kind) -> Result<Rows, Cold> {
+    let part = sight.part(key, query)?;
+    let Fact::Ids { ids, next, total } = &part.view.fact else { return Ok(Rows::default()) };
+    let mut page = Gather::new(ids.len());
+    let relations = viewer.user.map(|user| sight.relations(user)).transpose()?;
+    for id in ids {
+        let row = sight.entity(Key::new(kind, *id));
+        page.take(row, |row| visible(viewer.user, relations.as_deref().and_then(known_relations), row.view.audience));
+    }
+    Ok(Rows { rows: page.finish()?, next: *next, total: *total })
+}
+
+/// A page of a home feed: posts of the viewer and of whom they follow, newest first. It merges the inbox with the timelines of authors whose posts
+/// are pulled, and goes on in the store where memory ends; visibility, deletion and unfollowing are applied here, on the newest snapshots.
+pub fn feed(sight: &mut Sight<'_>, viewer: UserId, page: Page) -> Result<Rows, Cold> {
+    let own = Key::new(Kind::Feed, viewer);
+    let (relations, inbox) = (sight.relations(viewer), sight.entity(own));
+    let (relations, inbox) = (relations?, inbox?.ok_or(Cold)?);
+    let Some(related) = known_relations(&relations) else { return Err(Cold) };
+    let timelines = pulled_timelines(sight, related)?;
+
+    let mut merge = Merge::new(std::iter::once(&inbox).chain(&timelines), page.after.map(|p| p.id));
+    let mut rows = Gather::new(usize::from(page.limit));
+    while !rows.full() {
+        let id = match merge.next() {
+            Next::Id(id) => id,
+            Next::End => return Ok(Rows { rows: rows.finish()?, next: None, total: None }),
+            Next::Deeper(after) => {
+                // What is cold so far is fetched in the same round.
+                let query = Query::Posts(Page { after: after.map(|id| Position { sort: 0, id }), limit: DEEP_ROWS });
+                merge.deepen(&*sight.part(own, query)?);
+                continue;
+            }
+        };
+        let row = sight.entity(Key::new(Kind::Post, id));
+        rows.take(row, |row| in_feed(row, viewer, related));
+    }
+    let next = merge.rest().map(|id| Position { sort: 0, id });
+    Ok(Rows { rows: rows.finish()?, next, total: None })
+}
+
+/// Those of the followed whose posts are pulled, with their newest posts.
+fn pulled_timelines(sight: &mut Sight<'_>, related: &Relations) -> Result<Vec<Arc<Snapshot>>, Cold> {
+    let pulled = sight.client.node().pulled.load();
+    let followed: Vec<UserId> = match pulled.len() < related.following.len() {
+        true => pulled.iter().copied().filter(|author| related.follows(*author)).collect(),
+        false => related.following.iter().copied().filter(|author| pulled.contains(author)).collect(),
+    };
+    let found: Vec<_> = followed.into_iter().map(|author| sight.entity(Key::new(Kind::Timeline, author))).collect();
+    found.into_iter().map(|timeline| timeline?.ok_or(Cold)).collect()
+}
+
+fn in_feed(row: &Snapshot, viewer: UserId, related: &Relations) -> bool {
+    let Fact::By(author) = row.view.fact else { return false };
+    (author == viewer || related.follows(author)) && visible(Some(viewer), Some(related), row.view.audience)
+}
+
+fn known_relations(snapshot: &Snapshot) -> Option<&Relations> {
+    if let Fact::Follows(relations) = &snapshot.view.fact { Some(relations) } else { None }
+}
+
+/// Collects up to `limit` rows; a cold row counts as one, so that a single round fetches about a page.
+struct Gather {
+    rows: Vec<Arc<Snapshot>>,
+    cold: usize,
+    limit: usize,
+}
+
+impl Gather {
+    fn new(limit: usize) -> Self {
+        Self { rows: Vec::with_capacity(limit), cold: 0, limit }
+    }
+
+    fn full(&self) -> bool {
+        self.rows.len() + self.cold >= self.limit
+    }
+
+    fn take(&mut self, row: Result<Option<Arc<Snapshot>>, Cold>, wanted: impl FnOnce(&Snapshot) -> bool) {
+        match row {
+            Ok(Some(row)) if wanted(&row) => self.rows.push(row),
+            Ok(_) => {}
+            Err(Cold) => self.cold += 1,
+        }
+    }
+
+    fn finish(self) -> Result<Vec<Arc<Snapshot>>, Cold> {
+        if self.cold > 0 { Err(Cold) } else { Ok(self.rows) }
+    }
+}
+
+/// Merges descending id lists, each of which may go on in the store below its last id. Above every such end the merge is complete; there it goes
+/// on with rows from the store.
+struct Merge<'a> {
+    heads: Vec<&'a [Uuid]>,
+    /// The highest end of a list that goes on: below it the lists in memory say nothing certain.
+    horizon: Option<Uuid>,
+    /// The last id that was given, or behind which the page begins.
+    last: Option<Uuid>,
+    /// Rows from the store, last one first.
+    deep: Vec<Uuid>,
+    /// Whether the store may have more behind `deep`; `None` while memory lasts.
+    more: Option<bool>,
+    /// Behind which id the store is asked next.
+    from: Option<Uuid>,
+}
+
+enum Next {
+    Id(Uuid),
+    /// The store must be asked for what is behind this id.
+    Deeper(Option<Uuid>),
+    End,
+}
+
+impl<'a> Merge<'a> {
+    fn new(sources: impl Iterator<Item = &'a Arc<Snapshot>>, after: Option<Uuid>) -> Self {
+        let (mut heads, mut horizon) = (Vec::new(), None);
+        for source in sources {
+            let Fact::Ids { ids, next, .. } = &source.view.fact else { continue };
+            let begin = after.map_or(0, |after| ids.partition_point(|id| *id >= after));
+            heads.push(&ids[begin..]);
+            horizon = horizon.max(next.map(|end| end.id));
+        }
+        Self { heads, horizon, last: after, deep: Vec::new(), more: None, from: None }
+    }
+
+    fn next(&mut self) -> Next {
+        if self.more.is_none() {
+            let highest = self.heads.iter().filter_map(|head| head.first().copied()).max();
+            if let Some(id) = highest.filter(|id| self.horizon.is_none_or(|end| *id >= end)) {
+                for head in &mut self.heads {
+                    while head.first() == Some(&id) {
+                        *head = &head[1..];
+                    }
+                }
+                self.last = Some(id);
+                return Next::Id(id);
+            }
+            let Some(end) = self.horizon else { return Next::End };
+            self.from = Some(self.last.map_or(end, |last| last.min(end)));
+            self.more = Some(true);
+        }
+        match (self.deep.pop(), self.more) {
+            (Some(id), _) => {
+                self.last = Some(id);
+                Next::Id(id)
+            }
+            (None, Some(true)) => Next::Deeper(self.from),
+            (None, _) => Next::End,
+        }
+    }
+
+    fn deepen(&mut self, part: &Snapshot) {
+        let Fact::Ids { ids, next, .. } = &part.view.fact else {
+            self.more = Some(false);
+            return;
+        };
+        self.deep = ids.iter().rev().copied().collect();
+        self.from = next.map(|end| end.id);
+        self.more = Some(next.is_some());
+    }
+
+    /// Behind which id the rest of the list is, if there may be any.
+    fn rest(&self) -> Option<Uuid> {
+        let in_memory = self.more.is_none() && (self.horizon.is_some() || self.heads.iter().any(|head| !head.is_empty()));
+        let in_store = self.more == Some(true) || !self.deep.is_empty();
+        if in_memory || in_store { self.last } else { None }
+    }
+}

@@ -1,0 +1,42 @@
+//! Deliberate defects that the history checker must find. Without the feature `sabotage` every one of them compiles to `false`.
+
+/// A defect that can be switched on by naming it in `LETS_CONNECT_SABOTAGE`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Defect {
+    /// The new snapshot is published some time after the writer was answered.
+    PublishAfterReply,
+    /// Snapshots of an owner that died are still served.
+    IncarnationIgnored,
+    /// `Changed` is confirmed without being applied.
+    ChangedIgnored,
+    /// An owner actor panics when it handles a write whose body holds the word `sabotage-panic`.
+    PanicOnWord,
+}
+
+impl Defect {
+    /// The defect's name in the environment.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PublishAfterReply => "publish-after-reply",
+            Self::IncarnationIgnored => "incarnation-ignored",
+            Self::ChangedIgnored => "changed-ignored",
+            Self::PanicOnWord => "panic-on-word",
+        }
+    }
+}
+
+/// Whether a defect is switched on.
+#[cfg(not(feature = "sabotage"))]
+#[must_use]
+pub const fn active(_: Defect) -> bool {
+    false
+}
+
+/// Whether a defect is switched on.
+#[cfg(feature = "sabotage")]
+#[must_use]
+pub fn active(defect: Defect) -> bool {
+    static NAMED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    NAMED.get_or_init(|| std::env::var("LETS_CONNECT_SABOTAGE").unwrap_or_default()).split(',').any(|n| n == defect.name())
+}

@@ -1,0 +1,212 @@
+//! What owners published: one bounded, concurrent map that every thread of the node reads without entering a mailbox.
+//!
+//! The map holds the only copy of an entity's state, too, so eviction from it is passivation, and one byte budget bounds all kinds together.
+//! Only the owner of a key writes its entry, so an older snapshot can never replace a newer one.
+
+use crate::{
+    ownership::Ownership,
+    sabotage::{self, Defect},
+};
+use bytes::Bytes;
+use protocol::{Key, Kind, Query, Slot, View};
+use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Owner actors of one kind on one node. A key's actor is its slot modulo this.
+pub const SHARDS: usize = 64;
+
+/// The shard of a slot.
+#[must_use]
+pub const fn shard_of(slot: Slot) -> usize {
+    slot.index() % SHARDS
+}
+
+/// A published view, and the state that it was rendered from.
+pub struct Snapshot {
+    /// What may be read.
+    pub view: View,
+    /// `"version"`: the strong entity tag of the view.
+    pub etag: Bytes,
+    kind: Kind,
+    slot: Slot,
+    incarnation: u64,
+    state: Option<Arc<dyn Any + Send + Sync>>,
+    weight: u64,
+}
+
+impl Snapshot {
+    /// The owner's typed state.
+    pub(crate) fn state<S: Send + Sync + 'static>(&self) -> Option<Arc<S>> {
+        self.state.clone()?.downcast().ok()
+    }
+}
+
+/// A page or part of an entity, at one version of it: a newer version makes it unreachable.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct PartKey {
+    key: Key,
+    version: u64,
+    query: Query,
+}
+
+#[derive(Clone)]
+struct Bytewise;
+
+impl Weighter<Key, Arc<Snapshot>> for Bytewise {
+    fn weight(&self, _: &Key, snapshot: &Arc<Snapshot>) -> u64 {
+        snapshot.weight
+    }
+}
+
+impl Weighter<PartKey, Arc<Snapshot>> for Bytewise {
+    fn weight(&self, _: &PartKey, snapshot: &Arc<Snapshot>) -> u64 {
+        snapshot.weight
+    }
+}
+
+/// Bytes that an entry costs beside its body and state: two map slots, two `Arc`s, the tag. Measured with 100k profiles (docs/performance.md).
+const ENTRY_BYTES: u64 = 320;
+
+/// All snapshots of a node.
+pub struct Snapshots {
+    entities: Cache<Key, Arc<Snapshot>, Bytewise>,
+    parts: Cache<PartKey, Arc<Snapshot>, Bytewise>,
+    incarnations: Incarnations,
+}
+
+/// What an owner publishes.
+pub(crate) struct Publication {
+    pub view: View,
+    pub state: Option<Arc<dyn Any + Send + Sync>>,
+    pub state_bytes: usize,
+    pub incarnation: u64,
+}
+
+impl Publication {
+    fn into_snapshot(self, key: Key) -> Arc<Snapshot> {
+        let weight = ENTRY_BYTES + (self.view.body.len() + self.state_bytes) as u64;
+        let etag = Bytes::from(format!("\"{}\"", self.view.version));
+        Arc::new(Snapshot { etag, kind: key.kind, slot: key.slot(), incarnation: self.incarnation, state: self.state, weight, view: self.view })
+    }
+}
+
+impl Snapshots {
+    /// Makes an empty map that holds about `bytes_max` bytes: three quarters for entities, one for pages of them.
+    #[must_use]
+    pub fn new(bytes_max: u64) -> Self {
+        Self { entities: bounded(bytes_max / 4 * 3), parts: bounded(bytes_max / 4), incarnations: Incarnations::new() }
+    }
+
+    /// The entity's snapshot, if it is warm and may be served from memory. The snapshot is read first; then the incarnation of its owner, the
+    /// ownership of its slot and the lease are checked, in that order.
+    #[must_use]
+    pub fn get(&self, key: &Key, ownership: &Ownership) -> Option<Arc<Snapshot>> {
+        self.entities.get(key).filter(|snapshot| self.valid(snapshot, ownership))
+    }
+
+    /// The part of `key` that `query` names at `version`, under the same rules.
+    #[must_use]
+    pub fn part(&self, key: Key, version: u64, query: &Query, ownership: &Ownership) -> Option<Arc<Snapshot>> {
+        let part = PartKey { key, version, query: query.clone() };
+        self.parts.get(&part).filter(|snapshot| self.valid(snapshot, ownership))
+    }
+
+    fn valid(&self, snapshot: &Snapshot, ownership: &Ownership) -> bool {
+        let living = self.incarnations.current(snapshot.kind, snapshot.slot) == snapshot.incarnation || sabotage::active(Defect::IncarnationIgnored);
+        living && ownership.serves(snapshot.slot)
+    }
+
+    pub(crate) fn publish(&self, key: Key, publication: Publication) -> Arc<Snapshot> {
+        let snapshot = publication.into_snapshot(key);
+        self.entities.insert(key, snapshot.clone());
+        snapshot
+    }
+
+    pub(crate) fn publish_part(&self, key: Key, query: Query, publication: Publication, keep: bool) -> Arc<Snapshot> {
+        let version = publication.view.version;
+        let snapshot = publication.into_snapshot(key);
+        if keep {
+            self.parts.insert(PartKey { key, version, query }, snapshot.clone());
+        }
+        snapshot
+    }
+
+    pub(crate) fn withdraw(&self, key: &Key) {
+        self.entities.remove(key);
+    }
+
+    /// How many entities are warm, and about how many bytes entities and parts take.
+    #[must_use]
+    pub fn size(&self) -> (usize, u64) {
+        (self.entities.len(), self.entities.weight() + self.parts.weight())
+    }
+
+    /// Which incarnation of each owner actor lives.
+    pub(crate) fn incarnations(&self) -> &Incarnations {
+        &self.incarnations
+    }
+}
+
+fn bounded<K: Eq + std::hash::Hash + Clone>(bytes_max: u64) -> Cache<K, Arc<Snapshot>, Bytewise>
+where
+    Bytewise: Weighter<K, Arc<Snapshot>>,
+{
+    // An entry is about a kilobyte; the estimate sizes the tables, not the bound.
+    let options = OptionsBuilder::new()
+        .weight_capacity(bytes_max.max(1))
+        .estimated_items_capacity((bytes_max / 2048).clamp(64, 1 << 20) as usize)
+        .build()
+        .expect("capacity and estimate are given");
+    Cache::with_options(options, Bytewise, Default::default(), Default::default())
+}
+
+/// The living incarnation of each owner actor. A snapshot of any other one is never served: an owner that dies takes its snapshots with it.
+pub(crate) struct Incarnations {
+    living: Box<[[AtomicU64; SHARDS]]>,
+    next: AtomicU64,
+}
+
+impl Incarnations {
+    fn new() -> Self {
+        Self { living: (0..Kind::TABLE).map(|_| std::array::from_fn(|_| AtomicU64::new(0))).collect(), next: AtomicU64::new(1) }
+    }
+
+    fn current(&self, kind: Kind, slot: Slot) -> u64 {
+        self.living[kind.index()][shard_of(slot)].load(Ordering::Acquire)
+    }
+
+    /// Begins a new incarnation; it ends when the returned guard is dropped, also by a panic.
+    pub(crate) fn begin(&self, snapshots: &Arc<Snapshots>, kind: Kind, shard: usize) -> Incarnation {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.living[kind.index()][shard].store(number, Ordering::Release);
+        Incarnation { snapshots: snapshots.clone(), kind, shard, number }
+    }
+}
+
+/// The life of one owner actor.
+pub(crate) struct Incarnation {
+    snapshots: Arc<Snapshots>,
+    kind: Kind,
+    shard: usize,
+    pub(crate) number: u64,
+}
+
+impl Incarnation {
+    pub(crate) fn shard(&self) -> usize {
+        self.shard
+    }
+}
+
+impl Drop for Incarnation {
+    fn drop(&mut self) {
+        let cell = &self.snapshots.incarnations.living[self.kind.index()][self.shard];
+        // Only our own: a successor may have begun already.
+        let _ = cell.compare_exchange(self.number, 0, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
