@@ -13,10 +13,9 @@ pub fn top_level_u64(text: &[u8], key: &str) -> Option<u64> {
             b'}' | b']' => depth = depth.checked_sub(1)?,
             b'"' => {
                 let end = string_end(text, at + 1)?;
-                if depth == 1 && &text[at + 1..end] == key.as_bytes() {
-                    if let Some(value) = value_after_colon(&text[end + 1..]) {
-                        return digits(value);
-                    }
+                let is_key = depth == 1 && &text[at + 1..end] == key.as_bytes();
+                if is_key && let Some(value) = value_after_colon(&text[end + 1..]) {
+                    return digits(value);
                 }
                 at = end;
             }
@@ -61,7 +60,9 @@ mod tests {
         let text = br#"{"profile":{"version":9},"bio":"\"version\":3 \\","list":[{"version":8}],"version" : 42}"#;
         assert_eq!(top_level_u64(text, "version"), Some(42));
         assert_eq!(top_level_u64(br#"{"name":"version","version":7}"#, "version"), Some(7));
-        for bad in ["", "{", r#"{"version":"#, r#"{"version":"1"}"#, r#"{"version":-1}"#, r#"{"version":1.5}"#, r#"["version"]"#, "}", r#"{"a\"#] {
+        for bad in
+            ["", "{", r#"{"version":"#, r#"{"version":"1"}"#, r#"{"version":-1}"#, r#"{"version":1.5}"#, r#"["version"]"#, "}", r#"{"a\"#]
+        {
             assert_eq!(top_level_u64(bad.as_bytes(), "version"), None, "{bad}");
         }
     }

@@ -9,11 +9,19 @@
 //! [`http`] is the client that they share and [`api`] the only place that knows the platform's paths. Nothing here
 //! depends on the platform's crates: what a client cannot see, these tools cannot see either.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod api;
+pub mod bench;
 pub mod check;
+pub mod herd;
 pub mod http;
 pub mod json;
+pub mod platform;
 pub mod process;
 pub mod prometheus;
+pub mod race;
 pub mod report;
+pub mod run;
+pub mod slow;
 pub mod text;

@@ -111,8 +111,7 @@ pub fn allow_open_files(files: u64) -> anyhow::Result<()> {
 /// Ports of the loopback that were free a moment ago, all different. Another process may take one before it is used.
 pub fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
     let listeners: Result<Vec<TcpListener>, _> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect();
-    let ports = listeners.context("looking for free ports")?.iter().map(|listener| Ok(listener.local_addr()?.port())).collect();
-    ports
+    listeners.context("looking for free ports")?.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
 /// One line about the machine, for reports: processor model and kernel.

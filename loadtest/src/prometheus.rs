@@ -1,5 +1,6 @@
 //! Reading counters from a Prometheus text exposition.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// A series selector: `name`, or `name{label="value",…}` with every named label equal.
@@ -12,11 +13,19 @@ pub struct Selector {
 impl Selector {
     /// The sum of the selected series; `None` if the exposition has none of them.
     pub fn sum(&self, exposition: &str) -> Option<f64> {
+        self.selected(exposition).map(|(_, value)| value).reduce(|sum, value| sum + value)
+    }
+
+    /// Each selected series, called by the values of its labels, and its value.
+    pub fn series(&self, exposition: &str) -> BTreeMap<String, f64> {
+        let name = |labels: Labels| labels.into_iter().map(|(_, value)| value).collect::<Vec<_>>().join("/");
+        self.selected(exposition).map(|(labels, value)| (name(labels), value)).collect()
+    }
+
+    fn selected<'a>(&'a self, exposition: &'a str) -> impl Iterator<Item = (Labels, f64)> + 'a {
         let samples = exposition.lines().filter_map(parse_sample);
-        let selected = samples.filter(|(name, labels, _)| {
-            *name == self.name && self.labels.iter().all(|wanted| labels.contains(wanted))
-        });
-        selected.map(|(_, _, value)| value).reduce(|sum, value| sum + value)
+        let selected = samples.filter(|(name, labels, _)| *name == self.name && self.labels.iter().all(|wanted| labels.contains(wanted)));
+        selected.map(|(_, labels, value)| (labels, value))
     }
 }
 
@@ -99,6 +108,8 @@ mod tests {
         assert_eq!(sum("q{op=\"a\\\"},b\"}"), Some(3.0));
         assert_eq!(sum("q{kind=\"none\"}"), None);
         assert_eq!(sum("plain"), Some(2.5));
+        let series = "q{kind=\"post\"}".parse::<Selector>().unwrap().series(EXPOSITION);
+        assert_eq!(series, BTreeMap::from([("post".to_owned(), 4.0)]));
         assert_eq!("q{kind=\"user\"}".parse::<Selector>().unwrap().to_string(), "q{kind=\"user\"}");
         for bad in ["", "{a=\"b\"}", "q{a", "q{a=\"b\"} 3"] {
             assert!(bad.parse::<Selector>().is_err(), "{bad}");

@@ -61,7 +61,13 @@ pub fn show_us(us: f64) -> String {
         us if us < 1e6 => (us / 1e3, "ms"),
         us => (us / 1e6, "s"),
     };
-    let decimals = if value >= 100.0 { 0 } else if value >= 10.0 { 1 } else { 2 };
+    let decimals = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
     format!("{value:.decimals$} {unit}")
 }
 
@@ -80,9 +86,10 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
         format!("|{}|\n", padded.collect::<Vec<_>>().join("|"))
     };
     let mut text = line(heads);
-    let rules = widths.iter().enumerate().map(|(column, width)| {
-        if column == 0 { format!("{}--", "-".repeat(*width)) } else { format!("{}-:", "-".repeat(*width)) }
-    });
+    let rules = widths
+        .iter()
+        .enumerate()
+        .map(|(column, width)| if column == 0 { format!("{}--", "-".repeat(*width)) } else { format!("{}-:", "-".repeat(*width)) });
     text.push_str(&format!("|{}|\n", rules.collect::<Vec<_>>().join("|")));
     for row in rows {
         text.push_str(&line(&row.iter().map(String::as_str).collect::<Vec<_>>()));

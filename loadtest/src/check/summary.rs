@@ -108,8 +108,7 @@ impl std::fmt::Display for Summary {
             "{} writes acknowledged, {} refused, {} of unknown outcome",
             self.writes_acknowledged, self.writes_refused, self.writes_unknown
         )?;
-        let rows: Vec<Vec<String>> =
-            self.violations_by_rule.iter().map(|(rule, count)| vec![rule.clone(), count.to_string()]).collect();
+        let rows: Vec<Vec<String>> = self.violations_by_rule.iter().map(|(rule, count)| vec![rule.clone(), count.to_string()]).collect();
         write!(f, "{}", report::table(&["rule", "violations"], &rows))?;
         for example in &self.examples {
             writeln!(f, "  {example}")?;

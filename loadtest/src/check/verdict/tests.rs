@@ -208,9 +208,14 @@ struct Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let write = prop_oneof![3 => Just(None), 2 => Just(Some(true)), 1 => Just(Some(false))];
-    (0..4_u16, 0..3_u32, write, 0..20_u64, 1..30_u64, 1..30_u64).prop_map(
-        |(session, key, write, pause, until_effect, until_answer)| Op { session, key, write, pause, until_effect, until_answer },
-    )
+    (0..4_u16, 0..3_u32, write, 0..20_u64, 1..30_u64, 1..30_u64).prop_map(|(session, key, write, pause, until_effect, until_answer)| Op {
+        session,
+        key,
+        write,
+        pause,
+        until_effect,
+        until_answer,
+    })
 }
 
 /// Runs operations against a register per key that takes each effect at one moment: linearizable by construction.
@@ -240,8 +245,10 @@ fn simulate(ops: &[Op]) -> History {
                 }
             }
             None => {
-                let seen = registers.get(&op.key).map_or(Seen::Missing, |(version, value)| {
-                    Seen::Version { version: *version, value: Some(*value), labelled_stale: false }
+                let seen = registers.get(&op.key).map_or(Seen::Missing, |(version, value)| Seen::Version {
+                    version: *version,
+                    value: Some(*value),
+                    labelled_stale: false,
                 });
                 history.read(Read { session: op.session, key: op.key, begun, seen });
             }

@@ -1,0 +1,212 @@
+//! The servers of a benchmark, and the rounds in which they are measured.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+
+use super::closed_loop::{Load, Method, Sample, measure};
+use super::floor::is_automatic;
+use super::standard::Standard;
+use super::target::{FLOOR, Process, Target, Targets};
+use super::{FloorHeaders, Options};
+use crate::api::Api;
+use crate::http::{Edge, Request};
+use crate::platform::{self, await_ready};
+use crate::process::Server;
+
+/// Of targets with many paths so many answers are looked at for the size of the body.
+const PROBES_MAX: usize = 100;
+/// Requests over which the store's queries are counted, before the rounds.
+const QUERY_PROBES: usize = 300;
+
+/// Targets that can be measured, and the servers that they are on.
+pub struct Bench {
+    /// In the order of the report.
+    pub entries: Vec<Entry>,
+    /// Ended when the benchmark is.
+    _servers: Vec<Server>,
+    _standard: Option<Standard>,
+}
+
+/// One target, ready to be measured.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What the report calls it.
+    pub name: String,
+    /// What is sent.
+    pub load: Load,
+    /// The mean size of its bodies.
+    pub body_bytes: f64,
+    /// Store queries per request, where the server counts them.
+    pub store_queries: Option<f64>,
+    /// The index of the entry that it is compared with.
+    pub compare_to: Option<usize>,
+}
+
+struct Probed {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body_bytes: f64,
+}
+
+impl Bench {
+    /// Starts all servers, prepares the platform's data, looks at an answer of each target, and starts its floor.
+    pub async fn prepare(options: &Options) -> anyhow::Result<Self> {
+        let mut bench = Self { entries: Vec::new(), _servers: Vec::new(), _standard: None };
+        if let Some(binary) = &options.platform {
+            let standard = Standard::start(binary, options).await?;
+            for (target, server) in standard.targets() {
+                bench.add(&target, &server.gateway, server.pid(), options).await?;
+                let queries = count_queries(&target, &server.gateway, &server.admin, options).await?;
+                // A floor stands before its target, which is always the last.
+                bench.entries.last_mut().context("a target was just added")?.store_queries = Some(queries);
+            }
+            bench._standard = Some(standard);
+        }
+        if let Some(path) = &options.targets {
+            bench.add_listed(&Targets::read(path)?, options).await?;
+        }
+        if bench.entries.is_empty() {
+            bail!("there is nothing to measure");
+        }
+        Ok(bench)
+    }
+
+    async fn add_listed(&mut self, listed: &Targets, options: &Options) -> anyhow::Result<()> {
+        let mut running = Vec::new();
+        for process in &listed.processes {
+            let edge: Edge = process.base.parse().map_err(anyhow::Error::msg)?;
+            let pid = match process.pid {
+                Some(pid) => pid,
+                None => self.start(process, &edge, options).await?,
+            };
+            running.push((process.name.clone(), edge, pid));
+        }
+        for target in &listed.targets {
+            let process = running.iter().find(|(name, ..)| *name == target.process);
+            let (_, edge, pid) = process.context("the list was checked when it was read")?;
+            self.add(target, edge, *pid, options).await?;
+        }
+        for target in &listed.targets {
+            let Some(other) = target.compare_to.as_ref().filter(|other| *other != FLOOR) else { continue };
+            let index = |name: &str| self.entries.iter().position(|entry| entry.name == name);
+            if let (Some(this), Some(that)) = (index(&target.name), index(other)) {
+                self.entries[this].compare_to = Some(that);
+            }
+        }
+        Ok(())
+    }
+
+    async fn start(&mut self, process: &Process, edge: &Edge, options: &Options) -> anyhow::Result<u32> {
+        let (program, arguments) = process.command.split_first().context("a process has a command or a pid")?;
+        let mut command = Command::new(program);
+        command.args(arguments).envs(&process.env).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut server = Server::start(&process.name, command, Some(options.server_core))?;
+        await_ready(&mut server, edge, &process.ready).await?;
+        let pid = server.pid();
+        self._servers.push(server);
+        Ok(pid)
+    }
+
+    async fn add(&mut self, target: &Target, edge: &Edge, pid: u32, options: &Options) -> anyhow::Result<()> {
+        let requests = target.requests();
+        let probed = probe(edge, &requests).await.with_context(|| format!("target {}", target.name))?;
+        let compare_to = match target.compare_to.as_deref() {
+            Some(FLOOR) => Some(self.add_floor(&target.name, &probed, options)?),
+            _ => None,
+        };
+        let requests = requests.iter().map(|request| request.encode(edge)).collect();
+        let load = Load { edge: edge.clone(), pid, requests, status: probed.status };
+        let (name, body_bytes) = (target.name.clone(), probed.body_bytes);
+        self.entries.push(Entry { name, load, body_bytes, store_queries: None, compare_to });
+        Ok(())
+    }
+
+    /// Starts raw hyper with the size and the headers of an answer, and returns its entry's index.
+    fn add_floor(&mut self, of: &str, probed: &Probed, options: &Options) -> anyhow::Result<usize> {
+        let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+        let body_bytes = probed.body_bytes.round();
+        command.args(["floor", "--body-bytes", &body_bytes.to_string()]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let kept = |(name, _): &&(String, String)| match options.floor_headers {
+            FloorHeaders::Same => !is_automatic(name),
+            FloorHeaders::Minimal => name == "content-type",
+        };
+        for (name, value) in probed.headers.iter().filter(kept) {
+            command.arg("--header").arg(format!("{name}: {value}"));
+        }
+        let mut server = Server::start(format!("floor of {of}"), command, Some(options.server_core))?;
+        let stdout = server.child_mut().stdout.take().context("the floor's output is a pipe")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).context("reading the floor's address")?;
+        let address: std::net::SocketAddr = line.trim().parse().with_context(|| format!("the floor said {line:?}"))?;
+        let edge = Edge::from(address);
+        let requests = [Request::get("/").encode(&edge)].into_iter().collect();
+        let load = Load { edge, pid: server.pid(), requests, status: 200 };
+        self._servers.push(server);
+        let name = format!("hyper, {body_bytes} bytes");
+        self.entries.push(Entry { name, load, body_bytes, store_queries: None, compare_to: None });
+        Ok(self.entries.len() - 1)
+    }
+
+    /// Measures every entry in every round; the result is by entry, then by round.
+    pub async fn measure(&self, options: &Options) -> anyhow::Result<Vec<Vec<Sample>>> {
+        let connections = usize::from(options.connections);
+        let method = Method { connections, warmup: options.warmup, duration: options.duration };
+        let mut samples = vec![Vec::new(); self.entries.len()];
+        for round in 0..usize::from(options.rounds) {
+            for step in 0..self.entries.len() {
+                // Each round begins elsewhere, so that none always follows the same neighbour's leavings.
+                let index = (round + step) % self.entries.len();
+                let entry = &self.entries[index];
+                let sample = measure(&entry.load, method).await.with_context(|| format!("measuring {}", entry.name))?;
+                eprintln!(
+                    "round {}/{}  {:<28} {:>8.2} µs/request  {:>8.0}/s  server {:>3.0} %  client {:>3.0} %",
+                    round + 1,
+                    options.rounds,
+                    entry.name,
+                    sample.server_cpu_us,
+                    sample.requests_per_second,
+                    sample.server_busy * 100.0,
+                    sample.client_busy * 100.0,
+                );
+                samples[index].push(sample);
+            }
+        }
+        Ok(samples)
+    }
+}
+
+/// Asks for some of the paths and returns what they have in common; their statuses must be one.
+async fn probe(edge: &Edge, requests: &[Request]) -> anyhow::Result<Probed> {
+    let mut api = Api::new(edge, Duration::from_secs(10));
+    let mut probed: Option<Probed> = None;
+    let looked_at = requests.len().min(PROBES_MAX);
+    for request in &requests[..looked_at] {
+        let answer = api.call(request).await?;
+        let share = answer.body.len() as f64 / looked_at as f64;
+        match &mut probed {
+            None if answer.status >= 400 => {
+                bail!("answered {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+            }
+            None => probed = Some(Probed { status: answer.status, headers: answer.headers, body_bytes: share }),
+            Some(probed) if probed.status != answer.status => bail!("answered both {} and {}", probed.status, answer.status),
+            Some(probed) => probed.body_bytes += share,
+        }
+    }
+    probed.context("a target has at least one path")
+}
+
+/// How many store queries a request makes, once warm: shows that a cached read is one, and a miss is a miss.
+async fn count_queries(target: &Target, edge: &Edge, admin: &Edge, options: &Options) -> anyhow::Result<f64> {
+    let encoded: Vec<Bytes> = target.requests().iter().map(|request| request.encode(edge)).collect();
+    let mut link = crate::http::Link::new(edge.clone(), Duration::from_secs(10));
+    let count = async || anyhow::Ok(options.metric.sum(&platform::metrics(admin).await?).unwrap_or(0.0));
+    let before = count().await?;
+    for turn in 0..QUERY_PROBES {
+        link.exchange(&encoded[turn % encoded.len()]).await?;
+    }
+    Ok((count().await? - before) / QUERY_PROBES as f64)
+}

@@ -1,0 +1,128 @@
+//! The connections that send what is due.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::arrival::{Arrival, Backlog, Schedule, pace};
+use super::plan::Plan;
+use super::tally::{Ending, Tally};
+use crate::http::{Error, Link, Response};
+use crate::report;
+
+/// How much is sent, for how long, over what.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Arrivals per second.
+    pub rate: f64,
+    /// Time before arrivals are measured.
+    pub warmup: Duration,
+    /// Time in which they are.
+    pub duration: Duration,
+    /// The most arrivals, warm-up included.
+    pub requests_max: u64,
+    /// Keep-alive connections, shared out among the plan's edges.
+    pub connections: usize,
+    /// The most arrivals that wait for a connection.
+    pub backlog_max: usize,
+    /// Deadline of a request, from when it is sent.
+    pub deadline: Duration,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+struct Shared {
+    plan: Plan,
+    backlog: Arc<Backlog>,
+    tally: Mutex<Tally>,
+}
+
+/// Opens the connections, sends the load and returns what was measured. Writes a line of progress each second.
+///
+/// # Errors
+/// If a connection cannot be opened before the run begins.
+pub async fn drive(plan: Plan, load: &Load) -> anyhow::Result<Tally> {
+    let mut links = Vec::with_capacity(load.connections);
+    for number in 0..load.connections {
+        let edge = number % plan.edges().len();
+        let mut link = Link::new(plan.edges()[edge].clone(), load.deadline);
+        link.connect().await.map_err(|fault| anyhow::Error::new(fault).context(format!("connecting to {}", plan.edges()[edge])))?;
+        links.push((edge, link));
+    }
+    let backlog = Arc::new(Backlog::new(load.backlog_max));
+    let shared = Arc::new(Shared { plan, backlog, tally: Mutex::default() });
+    let mut senders = tokio::task::JoinSet::new();
+    for (edge, link) in links {
+        senders.spawn(send_what_is_due(Arc::clone(&shared), edge, link));
+    }
+    let progress = tokio::spawn(show_progress(Arc::clone(&shared)));
+    let pacer = start_pacer(&shared, load);
+    let paced = tokio::task::spawn_blocking(move || pacer.join()).await?;
+    paced.map_err(|_| anyhow::anyhow!("the pacing thread panicked"))?;
+    shared.backlog.close(load.connections);
+    while let Some(ended) = senders.join_next().await {
+        ended?;
+    }
+    progress.abort();
+    let mut tally = std::mem::take(&mut *shared.tally.lock());
+    tally.end_second();
+    Ok(tally)
+}
+
+fn start_pacer(shared: &Arc<Shared>, load: &Load) -> std::thread::JoinHandle<()> {
+    let schedule = Schedule { rate: load.rate, warmup: load.warmup, duration: load.duration, requests_max: load.requests_max };
+    let shared = Arc::clone(shared);
+    let mut rng = ChaCha8Rng::seed_from_u64(load.seed);
+    std::thread::spawn(move || {
+        let draw = || shared.plan.draw(&mut rng);
+        let dropped = |arrival: Arrival| shared.note(arrival, Ending::Dropped);
+        pace(schedule, Instant::now(), &shared.backlog, draw, dropped);
+    })
+}
+
+impl Shared {
+    fn note(&self, arrival: Arrival, ending: Ending) {
+        let operation = self.plan.operation(arrival.draw);
+        self.tally.lock().record(operation, ending, arrival.due.elapsed(), arrival.measured);
+    }
+}
+
+async fn send_what_is_due(shared: Arc<Shared>, edge: usize, mut link: Link) {
+    while let Some(arrival) = shared.backlog.next().await {
+        if arrival.measured {
+            shared.tally.lock().record_wait(arrival.due.elapsed());
+        }
+        let ending = ending(link.exchange(shared.plan.encoded(arrival.draw, edge)).await);
+        shared.note(arrival, ending);
+    }
+}
+
+fn ending(answer: Result<Response<'_>, Error>) -> Ending {
+    match answer.map(|response| response.status()) {
+        Ok(200..=399) => Ending::Answered,
+        Ok(429 | 503) => Ending::Refused,
+        Ok(_) => Ending::Failed,
+        Err(_) => Ending::Unanswered,
+    }
+}
+
+async fn show_progress(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let second = shared.tally.lock().end_second();
+        eprintln!(
+            "{:>4} s  {:>7}/s  p50 {:>8}  p99 {:>8}  errors {}  waiting {}",
+            second.second + 1,
+            second.ended,
+            report::show_us(second.p50_us as f64),
+            report::show_us(second.p99_us as f64),
+            second.errors,
+            shared.backlog.len(),
+        );
+    }
+}

@@ -1,0 +1,94 @@
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// One kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// A person's public profile.
+    Profile,
+    /// The first page of one's own feed, with a token.
+    Feed,
+    /// A product.
+    Product,
+    /// The first page of the product list.
+    ProductList,
+    /// A post.
+    Post,
+    /// The first page of everybody's public posts.
+    PostList,
+    /// Publishing a post.
+    CreatePost,
+    /// Changing one's own profile.
+    ChangeProfile,
+}
+
+/// A named mix of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenario {
+    /// Visitors without an account: profiles, products, lists, posts
+    Browse,
+    /// Profiles only
+    Profile,
+    /// Feed pages only, each viewer with a token
+    Feed,
+    /// Products and their list
+    Products,
+    /// Publishing posts only
+    Post,
+    /// What members do: feeds, profiles, products, now and then a post or a changed profile
+    Mixed,
+}
+
+impl Scenario {
+    /// What it consists of: parts per hundred.
+    pub fn mix(self) -> &'static [(Operation, u32)] {
+        use Operation::*;
+        match self {
+            Self::Browse => &[(Profile, 40), (Product, 25), (ProductList, 10), (Post, 15), (PostList, 10)],
+            Self::Profile => &[(Profile, 100)],
+            Self::Feed => &[(Feed, 100)],
+            Self::Products => &[(Product, 80), (ProductList, 20)],
+            Self::Post => &[(CreatePost, 100)],
+            Self::Mixed => &[
+                (Feed, 35),
+                (Profile, 30),
+                (Product, 15),
+                (Post, 10),
+                (ProductList, 3),
+                (PostList, 2),
+                (CreatePost, 3),
+                (ChangeProfile, 2),
+            ],
+        }
+    }
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Profile => "profile",
+            Self::Feed => "feed",
+            Self::Product => "product",
+            Self::ProductList => "product-list",
+            Self::Post => "post",
+            Self::PostList => "post-list",
+            Self::CreatePost => "create-post",
+            Self::ChangeProfile => "change-profile",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mix_is_whole() {
+        for scenario in Scenario::value_variants() {
+            let total: u32 = scenario.mix().iter().map(|(_, weight)| weight).sum();
+            assert_eq!(total, 100, "{scenario:?}");
+        }
+    }
+}
