@@ -5,6 +5,7 @@
 
 mod connection;
 mod edge;
+mod incoming;
 mod link;
 mod request;
 mod response;

@@ -1,5 +1,7 @@
 //! What happened: every write and every read of a run, compactly, on one monotonic clock.
 
+use std::num::NonZeroU32;
+
 /// Nanoseconds since the run began.
 pub type Nanos = u64;
 
@@ -11,7 +13,7 @@ pub type Session = u16;
 
 /// A value that exactly one write of the run carried: the number of that write, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Value(u32);
+pub struct Value(NonZeroU32);
 
 /// What the writer knows of its write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,12 +83,13 @@ impl Value {
 
     /// The value of the write at `index`.
     fn of_index(index: usize) -> Self {
-        Self(u32::try_from(index + 1).expect("a run has fewer than 2^32 writes"))
+        let number = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
+        Self(number.expect("a run has fewer than 2^32 writes"))
     }
 
     /// Where its write stands in [`History::writes`].
     pub fn index(self) -> usize {
-        self.0 as usize - 1
+        self.0.get() as usize - 1
     }
 
     /// The text that carries this value through the server.
@@ -98,7 +101,7 @@ impl Value {
     pub fn find(text: &[u8], finder: &memchr::memmem::Finder<'_>) -> Option<Self> {
         let digits = text.get(finder.find(text)? + Self::MARKER_PREFIX.len()..)?.get(..8)?;
         let number = u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
-        (number > 0).then_some(Self(number))
+        NonZeroU32::new(number).map(Self)
     }
 
     /// What [`Value::find`] searches with; build it once.
@@ -155,6 +158,12 @@ impl History {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_read_is_small() {
+        // A run keeps a hundred million of them at most: `--reads` says so, and what each takes.
+        assert_eq!(size_of::<Read>(), 32);
+    }
 
     #[test]
     fn a_value_survives_its_journey() {
