@@ -26,4 +26,5 @@ pub mod visibility;
 
 pub use client::{Call, Client};
 pub use node::{Limits, Node};
+pub use owner::refusal_of;
 pub use snapshot::Snapshot;

@@ -8,6 +8,7 @@ use crate::{
     node::Node,
     owner::{Op, Waiter},
     snapshot::{SHARDS, shard_of},
+    supervisor::{Child, OnEnd, StartFn, When},
 };
 use futures_util::future::{join_all, try_join_all};
 use protocol::{ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId, envelope::Change, follow};
@@ -186,11 +187,11 @@ async fn sweep(node: &Arc<Node>, tick: u64) -> Result<(), StoreError> {
 
 /// The sweeper's row of the supervision tree.
 #[must_use]
-pub fn sweeper(node: &Arc<Node>) -> crate::supervisor::Child {
+pub fn sweeper(node: &Arc<Node>) -> Child {
     let node = node.clone();
-    let start: crate::supervisor::StartFn = Arc::new(move |parent, _| {
+    let start: StartFn = Arc::new(move |parent, _| {
         let node = node.clone();
         Box::pin(async move { Ok(Actor::spawn_linked(None, Sweeper, node, parent).await?.0.get_cell()) })
     });
-    crate::supervisor::Child { name: "outbox".to_owned(), when: crate::supervisor::When::AtOnce, supervises: false, start }
+    Child { name: "outbox".to_owned(), when: When::AtOnce, on_end: OnEnd::Restart, supervises: false, start }
 }

@@ -774,7 +774,8 @@ fn panicked(what: &str) -> StoreError {
 }
 
 /// What clients are told of a store's failure: never that something does not exist.
-pub(crate) fn refusal_of(error: &StoreError) -> Refusal {
+#[must_use]
+pub fn refusal_of(error: &StoreError) -> Refusal {
     match error {
         StoreError::Unavailable { .. } => ErrorCode::Unavailable.into(),
         StoreError::Overloaded { .. } => ErrorCode::Overloaded.into(),

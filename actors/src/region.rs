@@ -91,7 +91,7 @@ pub fn owners<E: crate::entity::Entity>(node: &Arc<Node>, intensity: supervisor:
             Ok(supervisor.get_cell())
         })
     });
-    supervisor::Child { name, when: supervisor::When::AtOnce, supervises: true, start }
+    supervisor::Child { name, when: supervisor::When::AtOnce, on_end: supervisor::OnEnd::Escalate, supervises: true, start }
 }
 
 fn owner<E: crate::entity::Entity>(node: &Arc<Node>, shard: usize) -> supervisor::Child {
@@ -106,5 +106,5 @@ fn owner<E: crate::entity::Entity>(node: &Arc<Node>, shard: usize) -> supervisor
             Ok(owner.get_cell())
         })
     });
-    supervisor::Child { name: format!("{}/{shard}", E::KIND.name()), when: supervisor::When::Asked, supervises: false, start }
+    supervisor::Child { name: format!("{}/{shard}", E::KIND.name()), when: supervisor::When::Asked, on_end: supervisor::OnEnd::Restart, supervises: false, start }
 }

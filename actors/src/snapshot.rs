@@ -33,7 +33,8 @@ pub struct Snapshot {
     pub view: View,
     /// `"version"`: the strong entity tag of the view.
     pub etag: Bytes,
-    kind: Kind,
+    /// Whose view it is.
+    pub key: Key,
     slot: Slot,
     incarnation: u64,
     state: Option<Arc<dyn Any + Send + Sync>>,
@@ -92,7 +93,7 @@ impl Publication {
     fn into_snapshot(self, key: Key) -> Arc<Snapshot> {
         let weight = ENTRY_BYTES + (self.view.body.len() + self.state_bytes) as u64;
         let etag = Bytes::from(format!("\"{}\"", self.view.version));
-        Arc::new(Snapshot { etag, kind: key.kind, slot: key.slot(), incarnation: self.incarnation, state: self.state, weight, view: self.view })
+        Arc::new(Snapshot { etag, key, slot: key.slot(), incarnation: self.incarnation, state: self.state, weight, view: self.view })
     }
 }
 
@@ -118,7 +119,7 @@ impl Snapshots {
     }
 
     fn valid(&self, snapshot: &Snapshot, ownership: &Ownership) -> bool {
-        let living = self.incarnations.current(snapshot.kind, snapshot.slot) == snapshot.incarnation || sabotage::active(Defect::IncarnationIgnored);
+        let living = self.incarnations.current(snapshot.key.kind, snapshot.slot) == snapshot.incarnation || sabotage::active(Defect::IncarnationIgnored);
         living && ownership.serves(snapshot.slot)
     }
 

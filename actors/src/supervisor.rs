@@ -31,6 +31,15 @@ pub enum When {
     Asked,
 }
 
+/// What a child's end means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnEnd {
+    /// It is started again, within the supervisor's intensity.
+    Restart,
+    /// The supervisor ends, too: the child was a supervisor that gave up, and there is nothing left to try here.
+    Escalate,
+}
+
 /// How a child is started.
 pub type StartFn = Arc<dyn Fn(ActorCell, bool) -> BoxFuture<'static, Result<ActorCell, ActorProcessingErr>> + Send + Sync>;
 
@@ -41,6 +50,8 @@ pub struct Child {
     pub name: String,
     /// When it is started.
     pub when: When,
+    /// What its end means.
+    pub on_end: OnEnd,
     /// Whether it supervises others itself.
     pub supervises: bool,
     /// Starts it under the given supervisor; the flag says whether an earlier one died.
@@ -174,7 +185,7 @@ impl Actor for Supervisor {
         let Some(number) = state.numbers.remove(&cell.get_id()) else { return Ok(()) };
         let name = state.spec.children[number].name.clone();
         state.restarts += 1;
-        if !state.may_restart(Instant::now()) {
+        if state.spec.children[number].on_end == OnEnd::Escalate || !state.may_restart(Instant::now()) {
             tracing::error!(supervisor = state.spec.name, child = name, why, "children ended too often; the supervisor gives up");
             return Err(format!("{} ended too often: {why}", name).into());
         }

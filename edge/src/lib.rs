@@ -1,1 +1,20 @@
-//! 
+//! The HTTP edge: routes translate, and ask the [`Client`](actors::Client).
+//!
+//! * [`server`]: the transport — accept loop, deadlines, bounds, TLS. It knows HTTP, not the platform.
+//! * [`route`]: the one route table: method, path, who may call it, limits, handler. [`dispatch`]: from a request to its route, and the fast path.
+//! * [`handler`]: one file a service; each handler with its fast path. [`exchange`]: what a handler is given.
+//! * [`respond`], [`problem`]: answers and refusals as HTTP. [`cursor`]: opaque cursors and query strings.
+//! * [`metrics`], [`health`]: what operators see.
+
+pub mod cursor;
+pub mod dispatch;
+pub mod exchange;
+pub mod handler;
+pub mod health;
+pub mod metrics;
+pub mod problem;
+pub mod respond;
+pub mod route;
+pub mod server;
+
+pub use dispatch::{Edge, Options, Scope};

@@ -1,1 +1,96 @@
-fn main() {}
+//! `lets-connect`: the whole platform in one binary.
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use nodes::{
+    cli::{Cli, Command},
+    config::{self, Config, Flags, Loaded},
+    demo, node, telemetry,
+};
+use std::process::ExitCode;
+
+// Many small snapshots are made and dropped on many threads: measured against the system's allocator in docs/performance.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The exit code for a configuration that is refused (sysexits' EX_CONFIG is not what shells expect; 2 is "usage").
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let (command, flags) = Cli::parse().into_parts();
+    match run(command, flags) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lets-connect: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, flags: Flags) -> Result<ExitCode> {
+    match command {
+        Command::Version => println!("lets-connect {}", env!("CARGO_PKG_VERSION")),
+        Command::Config { docs: true } => print!("{}", config::reference()),
+        command => match Loaded::from_process(flags) {
+            Err(faults) => {
+                eprintln!("{faults}");
+                return Ok(ExitCode::from(REFUSED));
+            }
+            Ok(loaded) => with_config(command, &loaded)?,
+        },
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
+    let config = &loaded.config;
+    match command {
+        Command::Config { .. } => print!("{}", loaded.to_toml()),
+        Command::CheckConfig => println!("the configuration is sound"),
+        Command::Migrate => migrate(config)?,
+        Command::Serve => {
+            telemetry::start(&config.log)?;
+            runtime(config)?.block_on(async { node::serve(config, asked_to_stop()?).await })?;
+        }
+        Command::Demo(options) if options.bulk => {
+            let summary = demo::bulk(&(&options).into(), &config.node.data_dir, &config.account, |step| eprintln!("{step}"))?;
+            println!("{summary}");
+        }
+        Command::Demo(options) => {
+            let gateway = format!("http://{}", config.listen.gateway);
+            let summary = runtime(config)?.block_on(demo::through_api(&(&options).into(), &gateway, |step| eprintln!("{step}")))?;
+            println!("{summary}");
+        }
+        Command::Version => {}
+    }
+    Ok(())
+}
+
+fn migrate(config: &Config) -> Result<()> {
+    let applied = store::sqlite::migrate(&config.node.data_dir, false)?;
+    for step in &applied {
+        println!("applied {step}");
+    }
+    if applied.is_empty() {
+        println!("the store is up to date");
+    }
+    Ok(())
+}
+
+fn runtime(config: &Config) -> Result<tokio::runtime::Runtime> {
+    let threads = config.node.worker_threads();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(threads).thread_name("worker").enable_all().build().context("the runtime does not start")
+}
+
+/// Resolves at SIGTERM or Ctrl-C.
+fn asked_to_stop() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -96,7 +96,7 @@ sections! {
         /// Followers from which on an author's posts are no longer pushed to each feed but merged when one is read.
         pull_threshold_followers: u64 = 1000, range(0, 1_000_000_000, Unit::Count);
         /// Ids of posts kept warm for one feed; older pages are read from the store.
-        inbox_ids_max: usize = 256, range(1, 65_536, Unit::Count);
+        inbox_ids_max: usize = 256, range(16, 1024, Unit::Count);
     }
 
     /// Accounts and sessions.

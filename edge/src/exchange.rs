@@ -1,0 +1,122 @@
+//! What a handler is given, and what it may ask of it.
+
+use crate::{cursor::Params, dispatch::Edge, route::Route};
+use actors::{Call, Client, account::Token, read::Viewer};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use protocol::{ErrorCode, Idempotency, Principal, Refusal, UserId};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use std::{sync::Arc, time::Instant};
+use uuid::Uuid;
+
+/// A request that was routed and authenticated.
+pub struct Exchange {
+    /// The edge that it came to.
+    pub edge: Arc<Edge>,
+    /// Its route's place in the table.
+    pub route: usize,
+    /// On whose behalf.
+    pub principal: Principal,
+    /// The token that says so.
+    pub token: Option<Token>,
+    /// The ids in the path.
+    pub ids: Vec<Uuid>,
+    /// The path on the service's own port.
+    pub path: String,
+    /// The query string, or nothing.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// Until when the client waits.
+    pub deadline: Instant,
+}
+
+impl Exchange {
+    /// The door to the owners.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.edge.client
+    }
+
+    /// The call to make of it.
+    #[must_use]
+    pub fn call(&self) -> Call {
+        Call { principal: self.principal, deadline: self.deadline, if_match: None, idempotency: None }
+    }
+
+    /// The call of a write to something that exists: with the client's `If-Match`.
+    ///
+    /// # Errors
+    /// `invalid_header`.
+    pub fn change(&self) -> Result<Call, Refusal> {
+        let refused = || Refusal::new(ErrorCode::InvalidHeader, "If-Match takes one entity tag as it was answered, such as \"3\", or *");
+        let if_match = match self.headers.get(header::IF_MATCH).map(|value| value.as_bytes().trim_ascii()) {
+            None | Some(b"*") => None,
+            Some(tag) => {
+                let digits = tag.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).ok_or_else(refused)?;
+                Some(std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok()).ok_or_else(refused)?)
+            }
+        };
+        Ok(Call { if_match, ..self.call() })
+    }
+
+    /// The call of a write that creates: with the client's `Idempotency-Key`, bound to path and body.
+    ///
+    /// # Errors
+    /// `invalid_header`.
+    pub fn create(&self, body: &[u8]) -> Result<Call, Refusal> {
+        let Some(key) = self.headers.get("idempotency-key") else { return Ok(self.call()) };
+        let visible = |b: &u8| (0x21..=0x7e).contains(b);
+        if key.is_empty() || key.len() > Idempotency::KEY_BYTES_MAX || !key.as_bytes().iter().all(visible) {
+            let detail = format!("Idempotency-Key takes 1 to {} visible ASCII characters", Idempotency::KEY_BYTES_MAX);
+            return Err(Refusal::new(ErrorCode::InvalidHeader, detail));
+        }
+        let route = self.edge.route(self.route);
+        let idempotency = Idempotency {
+            route: format!("{} {}", route.method, route.path),
+            key: String::from_utf8_lossy(key.as_bytes()).into_owned(),
+            fingerprint: Sha256::new_with_prefix(&self.path).chain_update([0]).chain_update(body).finalize().into(),
+        };
+        Ok(Call { idempotency: Some(idempotency), ..self.call() })
+    }
+
+    /// The parameters of the query string.
+    ///
+    /// # Errors
+    /// `invalid_query`.
+    pub fn params(&self) -> Result<Params<'_>, Refusal> {
+        Params::parse(&self.query, self.route_row().params)
+    }
+
+    /// The person who is signed in.
+    ///
+    /// # Errors
+    /// `unauthenticated`.
+    pub fn user(&self) -> Result<UserId, Refusal> {
+        self.principal.user().ok_or_else(|| ErrorCode::Unauthenticated.into())
+    }
+
+    /// Who looks.
+    #[must_use]
+    pub fn viewer(&self) -> Viewer {
+        Viewer { user: self.principal.user() }
+    }
+
+    fn route_row(&self) -> &Route {
+        self.edge.route(self.route)
+    }
+}
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// `malformed_body`, with the place.
+pub fn read_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::new(ErrorCode::MalformedBody, cut(error.to_string())))
+}
+
+/// What the parser says may quote the client's own words; not too many of them.
+fn cut(text: String) -> String {
+    if text.chars().count() <= 200 { text } else { text.chars().take(200).chain("…".chars()).collect() }
+}

@@ -1,0 +1,170 @@
+//! The content service: posts, comments, feeds.
+
+use super::{Answered, PAGE, first, known};
+use crate::{
+    cursor::{List, Params},
+    exchange::{Exchange, read_json},
+    respond::{self, Caching},
+    route::{Auth, Glance, Route, Service::Content},
+    server::ResponseBody,
+};
+use actors::{Snapshot, entity::family, read};
+use bytes::Bytes;
+use http::{Method, Response};
+use protocol::{Audience, Command, CommentId, ErrorCode, Key, Kind, Page, Query, Refusal, UserId, post};
+use std::sync::Arc;
+
+/// The service's routes.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new((Content, Method::POST, "/posts"), Auth::Token, "Write a post.", create),
+        Route::new((Content, Method::GET, "/posts/:id"), Auth::Optional, "A post, if the caller may see it.", read_post).fast(read_post_now),
+        Route::new((Content, Method::PUT, "/posts/:id"), Auth::Token, "Change the fields present. The author only.", update),
+        Route::new((Content, Method::DELETE, "/posts/:id"), Auth::Token, "Delete a post. The author or a moderator.", delete),
+        Route::new((Content, Method::GET, "/feed/:userId"), Auth::Subject, "One's home feed, newest first.", feed)
+            .params(FEED_PARAMS)
+            .fast(feed_now),
+        Route::new((Content, Method::GET, "/public/posts"), Auth::Open, "Public posts, newest first.", public).params(PAGE).fast(public_now),
+        Route::new((Content, Method::GET, "/users/:userId/posts"), Auth::Optional, "A person's posts, as far as the caller may see them.", by_user)
+            .params(PAGE),
+        Route::new((Content, Method::GET, "/posts/:id/comments"), Auth::Optional, "A post's comments, oldest first.", comments).params(PAGE),
+        Route::new((Content, Method::POST, "/posts/:id/comments"), Auth::Token, "Comment on a post that the caller may see.", add_comment),
+        Route::new((Content, Method::DELETE, "/comments/:id"), Auth::Token, "Delete a comment.", delete_comment),
+    ]
+}
+
+/// `page` is the old clients': pages counted from 1.
+const FEED_PARAMS: &[&str] = &["limit", "cursor", "page"];
+/// The old `page=N` reads what it skips; beyond this the cursor must be used.
+const OLD_PAGE_MAX: u16 = 50;
+
+async fn create(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    let key = Key::new(Kind::Timeline, exchange.user()?);
+    let reply = exchange.client().write(&exchange.create(&body)?, key, Command::Timeline(read_json(&body)?)).await?;
+    Ok(respond::reply(reply))
+}
+
+/// The post in the path, if the caller may see it.
+async fn seen(exchange: &Exchange) -> Result<Arc<Snapshot>, Refusal> {
+    let (viewer, key) = (exchange.viewer(), Key::new(Kind::Post, first(exchange)));
+    let found = read::complete(exchange.client(), &exchange.call(), |sight| read::one(sight, viewer, key)).await?;
+    found.ok_or_else(|| ErrorCode::NotFound.into())
+}
+
+fn caching(post: &Snapshot) -> Caching {
+    if post.view.audience == Audience::Everyone { Caching::Shared } else { Caching::Private }
+}
+
+fn read_post_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+    // Public posts are one body for all viewers; a token that was sent is the handler's to check.
+    if glance.headers.contains_key(http::header::AUTHORIZATION) || !glance.query.is_empty() {
+        return None;
+    }
+    let post = glance.edge.client.peek(&Key::new(Kind::Post, *glance.ids.first()?))?;
+    (post.view.audience == Audience::Everyone).then(|| respond::view(glance.headers, &post, Caching::Shared))
+}
+
+async fn read_post(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    exchange.params()?;
+    let post = seen(&exchange).await?;
+    Ok(respond::view(&exchange.headers, &post, caching(&post)))
+}
+
+async fn update(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    write(&exchange, post::Command::Update(read_json(&body)?)).await
+}
+
+async fn delete(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    write(&exchange, post::Command::Delete).await
+}
+
+/// Changes a post. Whoever may not see it learns nothing but that: 404 before 403.
+async fn write(exchange: &Exchange, command: post::Command) -> Answered {
+    if !actors::visibility::moderates(&exchange.principal) {
+        seen(exchange).await?;
+    }
+    let key = Key::new(Kind::Post, first(exchange));
+    Ok(respond::reply(exchange.client().write(&exchange.change()?, key, Command::Post(command)).await?))
+}
+
+fn feed_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+    let viewer = known(glance)?.user()?;
+    if glance.ids.first() != Some(&viewer.0) {
+        return None;
+    }
+    let page = if glance.query.is_empty() { Page::default() } else { Params::parse(glance.query, PAGE).ok()?.page(List::Feed).ok()? };
+    let rows = read::now(&glance.edge.client, |sight| read::feed(sight, viewer, page))?;
+    Some(respond::rows(glance.headers, List::Feed, &rows, Caching::Private))
+}
+
+async fn feed(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let (viewer, params) = (exchange.user()?, exchange.params()?);
+    let mut page = params.page(List::Feed)?;
+    let number: u16 = params.read("page", "a page number from 1")?.unwrap_or(1);
+    if !(1..=OLD_PAGE_MAX).contains(&number) || (number > 1 && page.after.is_some()) {
+        return Err(crate::cursor::refused(format!("page takes 1 to {OLD_PAGE_MAX}, without a cursor; use the cursor to go further")));
+    }
+    let call = exchange.call();
+    for _ in 1..number {
+        let skipped = read::complete(exchange.client(), &call, |sight| read::feed(sight, viewer, page)).await?;
+        match skipped.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(respond::rows(&exchange.headers, List::Feed, &read::Rows::default(), Caching::Private)),
+        }
+    }
+    let rows = read::complete(exchange.client(), &call, |sight| read::feed(sight, viewer, page)).await?;
+    Ok(respond::rows(&exchange.headers, List::Feed, &rows, Caching::Private))
+}
+
+fn public_key() -> Key {
+    Key::new(Kind::PostList, family::POSTS)
+}
+
+fn public_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+    let page = Params::parse(glance.query, PAGE).ok()?.page(List::PublicPosts).ok()?;
+    let query = Query::Posts(page);
+    let rows = read::now(&glance.edge.client, |sight| read::list(sight, ANYONE, (public_key(), query.clone()), Kind::Post))?;
+    Some(respond::rows(glance.headers, List::PublicPosts, &rows, Caching::Shared))
+}
+
+const ANYONE: read::Viewer = read::Viewer { user: None };
+
+async fn public(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let query = Query::Posts(exchange.params()?.page(List::PublicPosts)?);
+    let call = exchange.call();
+    let rows = read::complete(exchange.client(), &call, |sight| read::list(sight, ANYONE, (public_key(), query.clone()), Kind::Post)).await?;
+    Ok(respond::rows(&exchange.headers, List::PublicPosts, &rows, Caching::Shared))
+}
+
+async fn by_user(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let query = Query::Posts(exchange.params()?.page(List::UserPosts)?);
+    let (viewer, call) = (exchange.viewer(), exchange.call());
+    let author = UserId(first(&exchange));
+    exchange.client().view(&call, Key::new(Kind::User, author)).await?;
+    let of = (Key::new(Kind::Timeline, author), query);
+    let rows = read::complete(exchange.client(), &call, |sight| read::list(sight, viewer, of.clone(), Kind::Post)).await?;
+    let caching = if viewer.user.is_some() { Caching::Private } else { Caching::Shared };
+    Ok(respond::rows(&exchange.headers, List::UserPosts, &rows, caching))
+}
+
+async fn comments(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let page = exchange.params()?.page(List::Comments)?;
+    let post = seen(&exchange).await?;
+    let part = exchange.client().query(&exchange.call(), post.key, Query::Comments(page)).await?;
+    Ok(respond::array(&exchange.headers, Some(List::Comments), &part, caching(&post)))
+}
+
+async fn add_comment(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    let new = read_json(&body)?;
+    let post = seen(&exchange).await?;
+    let reply = exchange.client().write(&exchange.create(&body)?, post.key, Command::Post(post::Command::Comment(new))).await?;
+    Ok(respond::reply(reply))
+}
+
+async fn delete_comment(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let (id, node) = (CommentId(first(&exchange)), exchange.client().node());
+    let place = node.directory.comment(&node.stores, id).await.map_err(|error| actors::refusal_of(&error))?;
+    let (on, author) = place.ok_or(ErrorCode::NotFound)?;
+    let command = Command::Post(post::Command::DeleteComment { id, author });
+    Ok(respond::reply(exchange.client().write(&exchange.call(), Key::new(Kind::Post, on), command).await?))
+}

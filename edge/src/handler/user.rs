@@ -1,0 +1,151 @@
+//! The user service: accounts, profiles, skills, follows.
+
+use super::{Answered, PAGE, first};
+use crate::{
+    cursor::List,
+    exchange::{Exchange, read_json},
+    respond::{self, Caching},
+    route::{Auth, Glance, Route, Service::User},
+    server::ResponseBody,
+};
+use actors::{account::Opened, read};
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{Method, Response, StatusCode};
+use protocol::{Audience, Command, ErrorCode, Key, Kind, Query, SkillId, UserId, follow, user};
+use std::sync::Arc;
+
+/// The service's routes.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::new((User, Method::POST, "/register"), Auth::Open, "Create an account and its first session.", register),
+        Route::new((User, Method::POST, "/login"), Auth::Open, "Open a session.", login),
+        Route::new((User, Method::POST, "/logout"), Auth::Token, "End this session.", logout).bodiless(),
+        Route::new((User, Method::GET, "/me"), Auth::Token, "One's own account.", me),
+        Route::new((User, Method::GET, "/profile/:userId"), Auth::Open, "A person, as everyone sees them.", profile).fast(profile_now),
+        Route::new((User, Method::PUT, "/profile/:userId"), Auth::Subject, "Change the fields present.", update),
+        Route::new((User, Method::GET, "/users/:userId/skills"), Auth::Open, "A person's skills.", skills),
+        Route::new((User, Method::POST, "/users/:userId/skills"), Auth::Subject, "Add a skill.", add_skill),
+        Route::new((User, Method::DELETE, "/skills/:id"), Auth::Token, "Remove a skill.", remove_skill),
+        Route::new((User, Method::POST, "/skills/:id/endorse"), Auth::Token, "Vouch for a skill.", |x, _| endorse(x, true)).bodiless(),
+        Route::new((User, Method::DELETE, "/skills/:id/endorse"), Auth::Token, "Take that back.", |x, _| endorse(x, false)),
+        Route::new((User, Method::GET, "/skills/:id/endorsements"), Auth::Token, "Who vouches for a skill.", endorsements).params(PAGE),
+        Route::new((User, Method::PUT, "/users/:userId/follow"), Auth::Token, "Follow a person.", |x, _| follow(x, true)).bodiless(),
+        Route::new((User, Method::DELETE, "/users/:userId/follow"), Auth::Token, "Stop following.", |x, _| follow(x, false)),
+        Route::new((User, Method::GET, "/users/:userId/followers"), Auth::Token, "Who follows a person.", |x, _| related(x, true)).params(PAGE),
+        Route::new((User, Method::GET, "/users/:userId/following"), Auth::Token, "Whom a person follows.", |x, _| related(x, false)).params(PAGE),
+    ]
+}
+
+fn opened(opened: &Opened, status: StatusCode) -> Answered {
+    let mut body = BytesMut::with_capacity(opened.user.len() + 128);
+    // A token is base64url: nothing in it needs escaping.
+    body.put_slice(b"{\"token\":\"");
+    body.put_slice(opened.token.as_bytes());
+    body.put_slice(b"\",\"user\":");
+    body.put_slice(&opened.user);
+    body.put_u8(b'}');
+    Ok(respond::json(status, body.freeze()))
+}
+
+async fn register(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    // The key is checked and says that the client may repeat itself; nothing is recorded under it, since the answer holds a token.
+    let repeated = exchange.create(&[])?.idempotency.is_some();
+    let account = exchange.edge.accounts.register(&exchange.call(), read_json(&body)?, repeated).await?;
+    opened(&account, StatusCode::CREATED)
+}
+
+async fn login(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    let account = exchange.edge.accounts.login(&exchange.call(), read_json(&body)?).await?;
+    opened(&account, StatusCode::OK)
+}
+
+async fn logout(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let token = exchange.token.as_ref().ok_or(ErrorCode::Unauthenticated)?;
+    exchange.edge.accounts.logout(&exchange.call(), token).await?;
+    Ok(respond::json(StatusCode::NO_CONTENT, Bytes::new()))
+}
+
+async fn me(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let me = exchange.client().query(&exchange.call(), Key::new(Kind::User, exchange.user()?), Query::Me).await?;
+    Ok(respond::view(&exchange.headers, &me, Caching::Private))
+}
+
+fn profile_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+    let person = glance.edge.client.peek(&Key::new(Kind::User, *glance.ids.first()?))?;
+    let seen = person.view.audience == Audience::Everyone && glance.query.is_empty();
+    seen.then(|| respond::view(glance.headers, &person, Caching::Shared))
+}
+
+async fn profile(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    exchange.params()?;
+    let person = exchange.client().view(&exchange.call(), Key::new(Kind::User, first(&exchange))).await?;
+    if person.view.audience != Audience::Everyone {
+        return Err(ErrorCode::NotFound.into());
+    }
+    Ok(respond::view(&exchange.headers, &person, Caching::Shared))
+}
+
+async fn update(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    let update: user::Update = read_json(&body)?;
+    let key = Key::new(Kind::User, first(&exchange));
+    let command = Command::User(user::Command::Update(Box::new(update)));
+    Ok(respond::reply(exchange.client().write(&exchange.change()?, key, command).await?))
+}
+
+async fn skills(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let skills = exchange.client().query(&exchange.call(), Key::new(Kind::User, first(&exchange)), Query::Skills).await?;
+    Ok(respond::array(&exchange.headers, None, &skills, Caching::Shared))
+}
+
+async fn add_skill(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    let key = Key::new(Kind::User, first(&exchange));
+    let command = Command::User(user::Command::AddSkill(read_json(&body)?));
+    Ok(respond::reply(exchange.client().write(&exchange.create(&body)?, key, command).await?))
+}
+
+/// The person whose skill the path names.
+async fn skilled(exchange: &Exchange) -> Result<(SkillId, Key), protocol::Refusal> {
+    let (id, node) = (SkillId(first(exchange)), exchange.client().node());
+    let owner = node.directory.skill(&node.stores, id).await.map_err(|error| actors::refusal_of(&error))?;
+    Ok((id, Key::new(Kind::User, owner.ok_or(ErrorCode::NotFound)?)))
+}
+
+async fn remove_skill(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let (id, key) = skilled(&exchange).await?;
+    Ok(respond::reply(exchange.client().write(&exchange.change()?, key, Command::User(user::Command::RemoveSkill(id))).await?))
+}
+
+async fn endorse(exchange: Arc<Exchange>, add: bool) -> Answered {
+    let (id, key) = skilled(&exchange).await?;
+    let command = if add { user::Command::Endorse(id) } else { user::Command::Unendorse(id) };
+    Ok(respond::reply(exchange.client().write(&exchange.call(), key, Command::User(command)).await?))
+}
+
+async fn endorsements(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let page = exchange.params()?.page(List::Endorsements)?;
+    let (id, key) = skilled(&exchange).await?;
+    people(&exchange, List::Endorsements, key, Query::Endorsements(id, page)).await
+}
+
+async fn follow(exchange: Arc<Exchange>, add: bool) -> Answered {
+    let followee = UserId(first(&exchange));
+    let command = if add { follow::Command::Follow(followee) } else { follow::Command::Unfollow(followee) };
+    let key = Key::new(Kind::Follows, exchange.user()?);
+    Ok(respond::reply(exchange.client().write(&exchange.call(), key, Command::Follows(command)).await?))
+}
+
+async fn related(exchange: Arc<Exchange>, followers: bool) -> Answered {
+    let list = if followers { List::Followers } else { List::Following };
+    let page = exchange.params()?.page(list)?;
+    let query = if followers { Query::Followers(page) } else { Query::Following(page) };
+    // Somebody unknown has no relations, but is not told apart by an empty list.
+    exchange.client().view(&exchange.call(), Key::new(Kind::User, first(&exchange))).await?;
+    people(&exchange, list, Key::new(Kind::Follows, first(&exchange)), query).await
+}
+
+/// A page of people.
+async fn people(exchange: &Exchange, list: List, key: Key, query: Query) -> Answered {
+    let viewer = exchange.viewer();
+    let found = read::complete(exchange.client(), &exchange.call(), |sight| read::list(sight, viewer, (key, query.clone()), Kind::User)).await?;
+    Ok(respond::rows(&exchange.headers, list, &found, Caching::Private))
+}

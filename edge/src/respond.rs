@@ -1,0 +1,191 @@
+//! Answers as HTTP: status, entity tag, conditional requests, and bodies put together from rows.
+
+use crate::{
+    cursor::{self, List},
+    server::ResponseBody,
+};
+use actors::{Snapshot, read::Rows};
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use protocol::{Outcome, Position, Reply};
+use std::{
+    hash::{DefaultHasher, Hasher},
+    sync::Arc,
+};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// How an answer may be cached on its way. None is fresh without asking: that is what keeps reads after writes true.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Caching {
+    /// One body for all viewers: any cache may keep it, and must ask whether it is current.
+    Shared,
+    /// For this viewer only: their own cache may keep it, and must ask.
+    Private,
+    /// Not to be kept.
+    Never,
+}
+
+impl Caching {
+    const fn header(self) -> HeaderValue {
+        match self {
+            Self::Shared => HeaderValue::from_static("public, no-cache"),
+            Self::Private => HeaderValue::from_static("private, no-cache"),
+            Self::Never => HeaderValue::from_static("no-store"),
+        }
+    }
+}
+
+/// A JSON answer with an entity tag; 304 without a body if the client has it.
+#[must_use]
+pub fn tagged(request: &HeaderMap, etag: Bytes, caching: Caching, body: impl FnOnce() -> Bytes) -> Response<ResponseBody> {
+    let current = is_current(request, &etag);
+    let mut response = Response::new(if current { ResponseBody::empty() } else { ResponseBody::Full(body()) });
+    let headers = response.headers_mut();
+    headers.reserve(4);
+    if let Ok(etag) = HeaderValue::from_maybe_shared(etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    headers.insert(header::CACHE_CONTROL, caching.header());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    if current {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    }
+    response
+}
+
+/// An entity's view, as it was published.
+#[must_use]
+pub fn view(request: &HeaderMap, snapshot: &Snapshot, caching: Caching) -> Response<ResponseBody> {
+    tagged(request, snapshot.etag.clone(), caching, || snapshot.view.body.clone())
+}
+
+/// A page: `{"items":[…],"nextCursor":…,"total":…}`, tagged by the ids and versions of its rows.
+#[must_use]
+pub fn rows(request: &HeaderMap, list: List, rows: &Rows, caching: Caching) -> Response<ResponseBody> {
+    tagged(request, rows_tag(rows), caching, || rows_body(list, rows))
+}
+
+/// A page whose rows are rendered already, a JSON array.
+#[must_use]
+pub fn array(request: &HeaderMap, list: Option<List>, part: &Snapshot, caching: Caching) -> Response<ResponseBody> {
+    let protocol::Fact::Rows { next, total } = part.view.fact else {
+        return view(request, part, caching);
+    };
+    tagged(request, part.etag.clone(), caching, || {
+        let mut body = BytesMut::with_capacity(part.view.body.len() + 128);
+        body.put_slice(b"{\"items\":");
+        body.put_slice(&part.view.body);
+        close(&mut body, list.zip(next), total);
+        body.freeze()
+    })
+}
+
+/// What a write came to: 201 or 200 with the thing, 204 where there is nothing to show.
+#[must_use]
+pub fn reply(reply: Reply) -> Response<ResponseBody> {
+    let status = match (reply.outcome, reply.body.is_empty()) {
+        (Outcome::Created, _) => StatusCode::CREATED,
+        (Outcome::Done, false) => StatusCode::OK,
+        (Outcome::Done, true) => StatusCode::NO_CONTENT,
+    };
+    let tag = (reply.version > 0 && !reply.body.is_empty()).then(|| format!("\"{}\"", reply.version));
+    let mut response = json(status, reply.body);
+    if let Some(etag) = tag.and_then(|tag| HeaderValue::try_from(tag).ok()) {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response
+}
+
+/// A JSON answer that is not to be kept.
+#[must_use]
+pub fn json(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
+    let empty = body.is_empty();
+    let mut response = Response::new(ResponseBody::Full(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, Caching::Never.header());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    if !empty {
+        headers.insert(header::CONTENT_TYPE, JSON);
+    }
+    response
+}
+
+/// Whether `If-None-Match` holds the tag (RFC 9110, 13.1.2: weak comparison, `*` matches anything).
+fn is_current(request: &HeaderMap, etag: &[u8]) -> bool {
+    let Some(sent) = request.get(header::IF_NONE_MATCH) else { return false };
+    let tags = sent.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii);
+    tags.map(|tag| tag.strip_prefix(b"W/").unwrap_or(tag)).any(|tag| tag == etag || tag == b"*")
+}
+
+/// A row's body is made of its entity at a version, so ids and versions tell pages apart.
+fn rows_tag(rows: &Rows) -> Bytes {
+    let mut hasher = DefaultHasher::new();
+    for row in &rows.rows {
+        let (high, low) = row.key.id.as_u64_pair();
+        hasher.write_u64(high);
+        hasher.write_u64(low);
+        hasher.write_u64(row.view.version);
+    }
+    if let Some(next) = rows.next {
+        hasher.write_u64(next.id.as_u64_pair().1);
+    }
+    hasher.write_u64(rows.total.unwrap_or(u64::MAX));
+    Bytes::from(format!("\"{:016x}\"", hasher.finish()))
+}
+
+fn rows_body(list: List, rows: &Rows) -> Bytes {
+    let length: usize = rows.rows.iter().map(|row| row.view.body.len() + 1).sum();
+    let mut body = BytesMut::with_capacity(length + 128);
+    body.put_slice(b"{\"items\":[");
+    join(&mut body, &rows.rows);
+    body.put_u8(b']');
+    close(&mut body, rows.next.map(|next| (list, next)), rows.total);
+    body.freeze()
+}
+
+fn join(body: &mut BytesMut, rows: &[Arc<Snapshot>]) {
+    for (index, row) in rows.iter().enumerate() {
+        if index > 0 {
+            body.put_u8(b',');
+        }
+        body.put_slice(&row.view.body);
+    }
+}
+
+fn close(body: &mut BytesMut, next: Option<(List, Position)>, total: Option<u64>) {
+    match next {
+        Some((list, next)) => {
+            body.put_slice(b",\"nextCursor\":\"");
+            body.put_slice(cursor::encode(list, next).as_bytes());
+            body.put_u8(b'"');
+        }
+        None => body.put_slice(b",\"nextCursor\":null"),
+    }
+    if let Some(total) = total {
+        body.put_slice(b",\"total\":");
+        body.put_slice(itoa::Buffer::new().format(total).as_bytes());
+    }
+    body.put_u8(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditional_requests_compare_weakly_and_in_lists() {
+        let asks = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(value));
+            is_current(&headers, b"\"7\"")
+        };
+        assert!(asks("\"7\"") && asks("W/\"7\"") && asks("\"1\", \"7\"") && asks("*"));
+        assert!(!asks("\"77\"") && !asks("7") && !asks(""));
+        assert!(!is_current(&HeaderMap::new(), b"\"7\""));
+    }
+}

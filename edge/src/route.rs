@@ -1,0 +1,196 @@
+//! The route table: from it come the dispatcher, the metrics' labels, and the checks that every route has a policy and a limit.
+
+use crate::{dispatch::Edge, exchange::Exchange, handler, server::ResponseBody};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method, Response};
+use protocol::Refusal;
+use std::{future::Future, sync::Arc};
+use uuid::Uuid;
+
+/// A service of the platform, as the gateway's prefixes and the listeners name it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum Service {
+    Gateway,
+    User,
+    Content,
+    Shop,
+}
+
+impl Service {
+    /// Every service that exists.
+    pub const ALL: [Self; 4] = [Self::Gateway, Self::User, Self::Content, Self::Shop];
+
+    /// The name in metrics and health bodies.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::User => "user-service",
+            Self::Content => "content-service",
+            Self::Shop => "shop-service",
+        }
+    }
+
+    /// The service behind `/api/<prefix>` at the gateway.
+    #[must_use]
+    pub fn of_prefix(prefix: &str) -> Option<Self> {
+        match prefix {
+            "user" | "users" => Some(Self::User),
+            "content" => Some(Self::Content),
+            "shop" => Some(Self::Shop),
+            _ => None,
+        }
+    }
+}
+
+/// Who may call a route. A route cannot be declared without one; what else only the thing's owner may do is decided by the owner actor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Auth {
+    /// Anyone; a token is not even looked at.
+    Open,
+    /// Anyone; a token, if sent, must be valid and decides what is seen.
+    Optional,
+    /// Whoever has a valid session.
+    Token,
+    /// Whoever has a valid session whose subject is the id in the path.
+    Subject,
+}
+
+/// Whether a route takes a body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// No body is read.
+    None,
+    /// JSON of at most so many bytes; `None` is the configured limit.
+    Json(Option<u64>),
+}
+
+/// What a fast path is given: no copy is made of the request.
+pub struct Glance<'r> {
+    /// The edge.
+    pub edge: &'r Edge,
+    /// The request's headers.
+    pub headers: &'r HeaderMap,
+    /// The query string, or nothing.
+    pub query: &'r str,
+    /// The ids in the path.
+    pub ids: &'r [Uuid],
+}
+
+/// Answers from memory, without waiting; `None` leaves it to the handler. It must give the answer that the handler would.
+pub type Fast = fn(&Glance<'_>) -> Option<Response<ResponseBody>>;
+
+/// Answers a request.
+pub type Handler = Arc<dyn Fn(Arc<Exchange>, Bytes) -> BoxFuture<'static, Result<Response<ResponseBody>, Refusal>> + Send + Sync>;
+
+/// A segment of a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Segment {
+    /// This text.
+    Text(&'static str),
+    /// A UUID, by this name.
+    Id(&'static str),
+}
+
+/// A row of the route table.
+pub struct Route {
+    /// Whose.
+    pub service: Service,
+    /// The method. GET answers HEAD, too.
+    pub method: Method,
+    /// The path on the service's own port, as documented: `/profile/:userId`.
+    pub path: &'static str,
+    /// The path, cut.
+    pub segments: Vec<Segment>,
+    /// Who may call it.
+    pub auth: Auth,
+    /// What it takes.
+    pub input: Input,
+    /// The parameters of its query string.
+    pub params: &'static [&'static str],
+    /// The fast path, for GETs that memory can answer.
+    pub fast: Option<Fast>,
+    /// The handler.
+    pub handler: Handler,
+    /// What it does, in one line.
+    pub summary: &'static str,
+}
+
+impl Route {
+    /// Declares a route; it needs a policy from the first.
+    pub fn new<F>(
+        (service, method, path): (Service, Method, &'static str),
+        auth: Auth,
+        summary: &'static str,
+        handler: impl Fn(Arc<Exchange>, Bytes) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Response<ResponseBody>, Refusal>> + Send + 'static,
+    {
+        let segments = path.split('/').skip(1).filter(|s| !s.is_empty()).map(segment).collect();
+        let input = if method == Method::POST || method == Method::PUT || method == Method::PATCH { Input::Json(None) } else { Input::None };
+        let handler: Handler = Arc::new(move |exchange, body| Box::pin(handler(exchange, body)));
+        Self { service, method, path, segments, auth, input, params: &[], fast: None, handler, summary }
+    }
+
+    /// With these query parameters.
+    #[must_use]
+    pub fn params(self, params: &'static [&'static str]) -> Self {
+        Self { params, ..self }
+    }
+
+    /// With a fast path.
+    #[must_use]
+    pub fn fast(self, fast: Fast) -> Self {
+        Self { fast: Some(fast), ..self }
+    }
+
+    /// Without a body, though its method could have one.
+    #[must_use]
+    pub fn bodiless(self) -> Self {
+        Self { input: Input::None, ..self }
+    }
+}
+
+fn segment(text: &'static str) -> Segment {
+    text.strip_prefix(':').map_or(Segment::Text(text), Segment::Id)
+}
+
+/// Every route of the platform's services. Routes of all services (health, metrics) are the dispatcher's own.
+#[must_use]
+pub fn table() -> Vec<Route> {
+    let mut routes = handler::user::routes();
+    routes.extend(handler::content::routes());
+    routes.extend(handler::shop::routes());
+    routes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_route_is_declared_twice_and_subjects_have_an_id() {
+        let mut seen = HashSet::new();
+        for route in table() {
+            assert!(seen.insert((route.service, route.method.clone(), route.segments.iter().map(|s| match s {
+                Segment::Text(text) => *text,
+                Segment::Id(_) => ":",
+            }).collect::<Vec<_>>())), "{} {} twice", route.method, route.path);
+            let first_id = route.segments.iter().any(|s| matches!(s, Segment::Id(_)));
+            assert!(route.auth != Auth::Subject || first_id, "{} has no subject", route.path);
+            assert!(route.fast.is_none() || route.method == Method::GET, "{} cannot be fast", route.path);
+            assert!(!route.summary.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_changes_something_needs_a_session() {
+        let open: Vec<_> = table().into_iter().filter(|r| r.method != Method::GET && !matches!(r.auth, Auth::Token | Auth::Subject)).collect();
+        let paths: Vec<_> = open.iter().map(|r| r.path).collect();
+        assert_eq!(paths, ["/register", "/login"]);
+    }
+}

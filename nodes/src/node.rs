@@ -1,0 +1,172 @@
+//! One node, from its configuration to its last answer: stores, tree, edge, and the way down.
+
+use crate::{
+    config::Config,
+    demo::{self, DemoOptions},
+    tree,
+};
+use actors::{Client, Limits, Node, account::Accounts, metrics::NodeCollector, supervisor::Intensity};
+use anyhow::{Context, Result};
+use edge::{
+    Edge, Options, Scope,
+    dispatch::{Dispatcher, Phase},
+    route::Service,
+    server::{self, Bound, ListenerSpec},
+};
+use prometheus::Registry;
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use store::sqlite::{Sqlite, SqliteOptions};
+
+/// Serves until `shutdown`, then drains.
+///
+/// # Errors
+/// When the node cannot start: the message says what to do. Nothing answers before everything is bound.
+pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Result<()> {
+    let registry = Registry::new();
+    let bound = Bound::bind(listeners(config)?)?;
+    let sqlite = Sqlite::open(&config.node.data_dir, &sqlite_options(config), &registry)?;
+
+    let node = Node::new(sqlite.stores(), limits(config));
+    NodeCollector::register(&node, &registry)?;
+    node.claim_all().await.context("the store does not answer")?;
+    let root = tree::start(tree::spec(&node, intensity(config))).await.context("the supervision tree does not start")?;
+
+    let client = Client::new(node.clone());
+    let accounts = Accounts::new(client.clone()).map_err(|error| anyhow::anyhow!("account.argon2_*: {error}"))?;
+    let addresses: Vec<_> = bound.local_addrs().collect();
+    let edge = Edge::new(client, accounts, root.clone(), options(config, addresses[0]), registry);
+    announce(config, &addresses);
+    edge.enter(Phase::Serving);
+
+    let demo = demo_data(config, &node, addresses[0]);
+    let draining = edge.clone();
+    let stop = async move {
+        shutdown.await;
+        tracing::info!("asked to stop; draining");
+        draining.enter(Phase::Draining);
+    };
+    let drained = tokio::select! {
+        drained = bound.serve(Dispatcher(edge.clone()), server_limits(config), stop) => drained,
+        never = demo => match never {},
+    };
+    tracing::info!(aborted = drained.aborted, "stopped");
+
+    // Owners first, so that nobody writes any more; then the stores, which finish what they were given.
+    root.stop_and_wait(None, Some(Duration::from_secs(5))).await.ok();
+    sqlite.close();
+    Ok(())
+}
+
+/// Fills an empty store with demo people while the node serves, if the configuration asks for it. Never ends.
+async fn demo_data(config: &Config, node: &Arc<Node>, gateway: SocketAddr) -> std::convert::Infallible {
+    if config.demo.users > 0 {
+        let options = DemoOptions { users: config.demo.users, seed: config.demo.seed };
+        let empty = node.stores.content.public_posts(protocol::Page::first(1)).await.is_ok_and(|page| page.ids.is_empty());
+        match empty {
+            false => tracing::info!("the store holds posts already; no demo data is made"),
+            true => match demo::through_api(&options, &format!("http://{gateway}"), |step| tracing::info!("{step}")).await {
+                Ok(summary) => tracing::info!("{summary}"),
+                Err(error) => tracing::error!(error = format!("{error:#}"), "demo data are incomplete"),
+            },
+        }
+    }
+    std::future::pending().await
+}
+
+fn announce(config: &Config, addresses: &[SocketAddr]) {
+    for ((name, _), address) in config.listen.addresses().into_iter().zip(addresses) {
+        tracing::info!(listener = name, %address, "listening");
+    }
+    tracing::info!(data_dir = %config.node.data_dir.display(), "serving {}", config.public_url(addresses[0]));
+}
+
+fn listeners(config: &Config) -> Result<Vec<ListenerSpec>> {
+    let http = &config.http;
+    let mut tls = match (&config.gateway.tls_cert_file, &config.gateway.tls_key_file) {
+        (Some(certificate), Some(key)) => Some(server::tls(certificate, key)?),
+        _ => None,
+    };
+    let spec = |(name, addr): (&str, SocketAddr)| ListenerSpec {
+        name: name.to_owned(),
+        addr,
+        connections_max: http.connections_max,
+        tls: if name == "gateway" { tls.take() } else { None },
+    };
+    Ok(config.listen.addresses().into_iter().map(spec).collect())
+}
+
+fn options(config: &Config, gateway: SocketAddr) -> Options {
+    let scope = |(name, _): (&str, SocketAddr)| match name {
+        "user" => Scope::Own(Service::User),
+        "content" => Scope::Own(Service::Content),
+        "shop" => Scope::Own(Service::Shop),
+        "admin" => Scope::Admin,
+        _ => Scope::Gateway,
+    };
+    Options {
+        scopes: config.listen.addresses().into_iter().map(scope).collect(),
+        inflight_max: config.http.requests_in_flight_max,
+        body_bytes_max: config.http.body_bytes_max,
+        request_max: Duration::from_secs(config.http.request_timeout_s),
+        admin_token: config.listen.admin_token.as_ref().map(|secret| secret.expose().to_owned()),
+        public_url: config.public_url(gateway),
+    }
+}
+
+fn server_limits(config: &Config) -> server::Limits {
+    let http = &config.http;
+    let defaults = server::Limits::default();
+    let request_max = Duration::from_secs(http.request_timeout_s);
+    server::Limits {
+        handshake_max: Duration::from_secs(http.header_timeout_s),
+        head_max: Duration::from_secs(http.header_timeout_s),
+        head_bytes_max: http.header_bytes_max,
+        idle_max: Duration::from_secs(http.keep_alive_idle_s),
+        request_max,
+        body: server::BodyLimits {
+            bytes_max: http.body_bytes_max,
+            rate: server::Rate {
+                bytes_per_second_min: u32::try_from(http.body_rate_min_bytes_per_s).unwrap_or(u32::MAX),
+                ..defaults.body.rate
+            },
+            total_max: request_max,
+        },
+        drain_max: Duration::from_secs(http.drain_timeout_s),
+        ..defaults
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        cache_bytes_max: config.cache.bytes_max,
+        owner_inflight_max: config.owner.mailbox_in_flight_max,
+        key_waiting_max: config.owner.waiting_per_key_max,
+        request_deadline: Duration::from_millis(config.owner.request_deadline_ms),
+        pull_followers_min: usize::try_from(config.feed.pull_threshold_followers).unwrap_or(usize::MAX),
+        inbox_ids_max: u16::try_from(config.feed.inbox_ids_max).unwrap_or(u16::MAX),
+        hashing_permits: config.account.hashing_permits(),
+        hashing_waiting_max: config.account.hashing_queue_max,
+        argon2_memory_kib: config.account.argon2_memory_kib,
+        argon2_passes: config.account.argon2_iterations,
+        session_lifetime: Duration::from_secs(config.account.session_lifetime_days * 24 * 60 * 60),
+    }
+}
+
+fn intensity(config: &Config) -> Intensity {
+    Intensity {
+        restarts_max: config.supervision.owner_restarts_max,
+        within: Duration::from_secs(config.supervision.owner_restart_window_s),
+    }
+}
+
+/// The embedded store's options.
+#[must_use]
+pub fn sqlite_options(config: &Config) -> SqliteOptions {
+    SqliteOptions {
+        readers: config.sqlite.readers,
+        read_queue_max: config.sqlite.read_queue_max,
+        write_batch_max: config.sqlite.write_batch_max,
+        busy_timeout_ms: u32::try_from(config.sqlite.busy_timeout_ms).unwrap_or(u32::MAX),
+        ..SqliteOptions::default()
+    }
+}

@@ -1,0 +1,46 @@
+//! The supervision tree: one table, in start order.
+//!
+//! Every child is restarted at once when it ends. A supervisor whose children end more often than its intensity gives up, and the root's end
+//! fails liveness, so that whoever runs the process replaces it. What is lost with a child stands beside it.
+
+use actors::{
+    Node, entity, outbox, region,
+    supervisor::{Intensity, Spec, Supervisor},
+};
+use ractor::{Actor, ActorRef, SpawnErr};
+use std::{sync::Arc, time::Duration};
+
+/// The tree of one node.
+pub fn spec(node: &Arc<Node>, owners: Intensity) -> Spec {
+    Spec {
+        name: "node".to_owned(),
+        // For the outbox. Supervisors of owners end when their own intensity is exceeded, and that escalates at once.
+        intensity: Intensity { restarts_max: 3, within: Duration::from_secs(60) },
+        children: vec![
+            // Owners hold what is in flight: callers get 503 at once, snapshots of the dead incarnation are not served any more, a commit
+            // under way is fenced before the next load. Nothing acknowledged is lost.
+            region::owners::<entity::user::User>(node, owners),
+            region::owners::<entity::account::Account>(node, owners),
+            region::owners::<entity::follows::Follows>(node, owners),
+            region::owners::<entity::timeline::Timeline>(node, owners),
+            region::owners::<entity::feed::Feed>(node, owners),
+            region::owners::<entity::post::Post>(node, owners),
+            region::owners::<entity::product::Product>(node, owners),
+            region::owners::<entity::list::BuyerOrders>(node, owners),
+            region::owners::<entity::list::SellerOrders>(node, owners),
+            region::owners::<entity::list::SellerProducts>(node, owners),
+            region::owners::<entity::list::ProductList>(node, owners),
+            region::owners::<entity::list::PostList>(node, owners),
+            // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.
+            outbox::sweeper(node),
+        ],
+    }
+}
+
+/// Starts the tree.
+///
+/// # Errors
+/// When a child does not start.
+pub async fn start(spec: Spec) -> Result<ActorRef<actors::supervisor::Message>, SpawnErr> {
+    Ok(Actor::spawn(None, Supervisor, spec).await?.0)
+}
