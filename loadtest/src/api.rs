@@ -151,7 +151,7 @@ impl Api {
         let request = Request::get(path);
         let request = token.map_or(request.clone(), |token| request.bearer(token));
         let answer = self.call(&request).await.with_context(|| format!("GET {path}"))?;
-        answer.expect_status(200, path)
+        answer.expect_status(&[200], path)
     }
 
     /// Registers `username`, which must be new and at most 32 characters, and returns the signed-in person.
@@ -171,13 +171,13 @@ impl Api {
     /// Changes the caller's profile.
     pub async fn put_profile(&mut self, account: &Account, body: &Value) -> anyhow::Result<Answer> {
         let request = Request::new(Method::PUT, path::profile(&account.id)).bearer(&account.token).json(body);
-        self.insist(&request, 200, "changing a profile").await
+        self.insist(&request, &[200], "changing a profile").await
     }
 
     /// Lets `follower` follow a person.
     pub async fn follow(&mut self, follower: &Account, followee: &str) -> anyhow::Result<()> {
         let request = Request::new(Method::PUT, path::follow(followee)).bearer(&follower.token);
-        self.insist(&request, 200, "following").await.map(drop)
+        self.insist(&request, &[200, 201, 204], "following").await.map(drop)
     }
 
     /// Publishes a post.
@@ -195,19 +195,19 @@ impl Api {
     async fn create(&mut self, path: &str, account: Option<&Account>, body: &Value) -> anyhow::Result<Answer> {
         let request = Request::new(Method::POST, path).json(body).header("idempotency-key", uuid::Uuid::now_v7().to_string());
         let request = account.map_or(request.clone(), |account| request.bearer(&account.token));
-        self.insist(&request, 201, path).await
+        self.insist(&request, &[201], path).await
     }
 
-    async fn insist(&mut self, request: &Request, status: u16, what: &str) -> anyhow::Result<Answer> {
+    async fn insist(&mut self, request: &Request, statuses: &[u16], what: &str) -> anyhow::Result<Answer> {
         for _ in 1..ATTEMPTS_MAX {
             let answer = self.call(request).await.context(what.to_owned())?;
             if !matches!(answer.status, 429 | 503) {
-                return answer.expect_status(status, what);
+                return answer.expect_status(statuses, what);
             }
             tokio::time::sleep(answer.retry_after()).await;
         }
         let answer = self.call(request).await.context(what.to_owned())?;
-        answer.expect_status(status, what)
+        answer.expect_status(statuses, what)
     }
 }
 
@@ -217,11 +217,11 @@ impl Answer {
         self.headers.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
-    /// Fails, quoting the answer, unless it has this status.
-    pub fn expect_status(self, status: u16, what: &str) -> anyhow::Result<Self> {
-        if self.status != status {
+    /// Fails, quoting the answer, unless it has one of these statuses.
+    pub fn expect_status(self, statuses: &[u16], what: &str) -> anyhow::Result<Self> {
+        if !statuses.contains(&self.status) {
             let quoted: String = String::from_utf8_lossy(&self.body).chars().take(300).collect();
-            bail!("{what}: answered {} where {status} was due: {quoted}", self.status);
+            bail!("{what}: answered {} where one of {statuses:?} was due: {quoted}", self.status);
         }
         Ok(self)
     }
