@@ -234,7 +234,10 @@ impl Served for Dispatcher {
         };
         let found = match edge.find(service, request.method(), own) {
             Ok(found) => found,
-            Err(lost) => return self.lost(lost, service, own, request),
+            Err(lost) => {
+                let own = own.to_owned();
+                return self.lost(lost, service, &own, request);
+            }
         };
         let route = &edge.routes[found.index];
         if let (Some(fast), &Method::GET) = (route.fast, request.method()) {
@@ -242,7 +245,7 @@ impl Served for Dispatcher {
             let glance = Glance { edge, headers: request.headers(), query, ids: &found.ids[..found.ids_len] };
             if let Some(response) = fast(&glance) {
                 edge.metrics.observe(found.index, response.status(), began.elapsed());
-                return Answer::Ready(response);
+                return Answer::Ready(response.map(ResponseBody::Full));
             }
         }
         let (index, ids, path) = (found.index, found.ids[..found.ids_len].to_vec(), found.path.to_owned());
@@ -260,7 +263,7 @@ impl Served for Dispatcher {
             Fault::Overdue => ErrorCode::OutcomeUnknown,
             Fault::Panicked => ErrorCode::Internal,
         };
-        problem::response(&code.into(), &trace_id(&HeaderMap::new()))
+        refusal(&code.into(), &trace_id(&HeaderMap::new()))
     }
 }
 
@@ -277,7 +280,7 @@ impl Dispatcher {
         let edge = self.0.clone();
         let service = scope.service();
         let future = Box::pin(async move {
-            let response = handler::operate::answer(&edge, scope, &request).await;
+            let response = handler::operate::answer(&edge, scope, &request).await.map(ResponseBody::Full);
             edge.metrics.observe_other(service.name(), response.status(), began.elapsed());
             response
         });
@@ -303,7 +306,7 @@ impl Dispatcher {
             Lost::BadId => ErrorCode::InvalidId,
             Lost::Method(_) => ErrorCode::MethodNotAllowed,
         };
-        let mut response = problem::response(&code.into(), &trace_id(request.headers()));
+        let mut response = refusal(&code.into(), &trace_id(request.headers()));
         if let Lost::Method(allow) = lost {
             response.headers_mut().insert(header::ALLOW, allow);
         }
@@ -321,16 +324,16 @@ async fn admitted(
 ) -> Response<ResponseBody> {
     let trace = trace_id(request.headers());
     let Ok(_permit) = edge.admission.clone().try_acquire_owned() else {
-        return problem::response(&ErrorCode::Overloaded.into(), &trace);
+        return refusal(&ErrorCode::Overloaded.into(), &trace);
     };
     let route = &edge.routes[index];
     let (principal, token) = match principal(&edge, route.auth, request.headers(), ids.first().copied()).await {
         Ok(known) => known,
-        Err(refusal) => return problem::response(&refusal, &trace),
+        Err(why) => return refusal(&why, &trace),
     };
     let (mut parts, mut body) = request.into_parts();
-    if let Err(refusal) = check_input(route.input, &parts.headers, &mut body, edge.options.body_bytes_max) {
-        return problem::response(&refusal, &trace);
+    if let Err(why) = check_input(route.input, &parts.headers, &mut body, edge.options.body_bytes_max) {
+        return refusal(&why, &trace);
     }
     let deadline = began + edge.client.node().limits.request_deadline.min(edge.options.request_max);
     let query = parts.uri.query().unwrap_or_default().to_owned();
@@ -371,17 +374,11 @@ fn behind(input: Input, handler: route::Handler) -> Behind {
                     }
                     problem::response(&refusal, &trace.0)
                 });
-                response.map(warp_body)
+                let response: warp::reply::Response = response.map(Into::into);
+                response
             }
         })
         .boxed()
-}
-
-fn warp_body(body: ResponseBody) -> warp::reply::Body {
-    match body {
-        ResponseBody::Full(bytes) => bytes.into(),
-        ResponseBody::Boxed(_) => Bytes::new().into(),
-    }
 }
 
 async fn collect(stream: impl Stream<Item = Result<impl Buf, warp::Error>>) -> Result<Bytes, Refusal> {
@@ -455,6 +452,10 @@ async fn principal(edge: &Edge, auth: Auth, headers: &HeaderMap, subject: Option
         return Err(ErrorCode::Forbidden.into());
     }
     Ok((principal, token))
+}
+
+fn refusal(refusal: &Refusal, trace_id: &str) -> Response<ResponseBody> {
+    problem::response(refusal, trace_id).map(ResponseBody::Full)
 }
 
 /// The trace id of a request: the client's, if it sent a W3C `traceparent`, or a new one.

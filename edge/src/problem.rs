@@ -1,6 +1,6 @@
 //! Refusals as `application/problem+json` (RFC 9457): the one table from error code to HTTP status.
 
-use crate::server::ResponseBody;
+use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use protocol::{ErrorCode, Refusal};
 use serde::Serialize;
@@ -43,7 +43,7 @@ struct Problem<'a> {
 
 /// Makes the response for a refusal. `trace_id` finds the request in the logs.
 #[must_use]
-pub fn response(refusal: &Refusal, trace_id: &str) -> Response<ResponseBody> {
+pub fn response(refusal: &Refusal, trace_id: &str) -> Response<Bytes> {
     let status = status(refusal.code);
     let problem = Problem {
         r#type: "about:blank",
@@ -54,7 +54,7 @@ pub fn response(refusal: &Refusal, trace_id: &str) -> Response<ResponseBody> {
         trace_id,
     };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
-    let mut response = Response::new(ResponseBody::from(body));
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

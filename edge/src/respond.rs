@@ -1,9 +1,6 @@
 //! Answers as HTTP: status, entity tag, conditional requests, and bodies put together from rows.
 
-use crate::{
-    cursor::{self, List},
-    server::ResponseBody,
-};
+use crate::cursor::{self, List};
 use actors::{Snapshot, read::Rows};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -39,9 +36,9 @@ impl Caching {
 
 /// A JSON answer with an entity tag; 304 without a body if the client has it.
 #[must_use]
-pub fn tagged(request: &HeaderMap, etag: Bytes, caching: Caching, body: impl FnOnce() -> Bytes) -> Response<ResponseBody> {
+pub fn tagged(request: &HeaderMap, etag: Bytes, caching: Caching, body: impl FnOnce() -> Bytes) -> Response<Bytes> {
     let current = is_current(request, &etag);
-    let mut response = Response::new(if current { ResponseBody::empty() } else { ResponseBody::Full(body()) });
+    let mut response = Response::new(if current { Bytes::new() } else { body() });
     let headers = response.headers_mut();
     headers.reserve(4);
     if let Ok(etag) = HeaderValue::from_maybe_shared(etag) {
@@ -59,19 +56,19 @@ pub fn tagged(request: &HeaderMap, etag: Bytes, caching: Caching, body: impl FnO
 
 /// An entity's view, as it was published.
 #[must_use]
-pub fn view(request: &HeaderMap, snapshot: &Snapshot, caching: Caching) -> Response<ResponseBody> {
+pub fn view(request: &HeaderMap, snapshot: &Snapshot, caching: Caching) -> Response<Bytes> {
     tagged(request, snapshot.etag.clone(), caching, || snapshot.view.body.clone())
 }
 
 /// A page: `{"items":[…],"nextCursor":…,"total":…}`, tagged by the ids and versions of its rows.
 #[must_use]
-pub fn rows(request: &HeaderMap, list: List, rows: &Rows, caching: Caching) -> Response<ResponseBody> {
+pub fn rows(request: &HeaderMap, list: List, rows: &Rows, caching: Caching) -> Response<Bytes> {
     tagged(request, rows_tag(rows), caching, || rows_body(list, rows))
 }
 
 /// A page whose rows are rendered already, a JSON array.
 #[must_use]
-pub fn array(request: &HeaderMap, list: Option<List>, part: &Snapshot, caching: Caching) -> Response<ResponseBody> {
+pub fn array(request: &HeaderMap, list: Option<List>, part: &Snapshot, caching: Caching) -> Response<Bytes> {
     let protocol::Fact::Rows { next, total } = part.view.fact else {
         return view(request, part, caching);
     };
@@ -86,7 +83,7 @@ pub fn array(request: &HeaderMap, list: Option<List>, part: &Snapshot, caching: 
 
 /// What a write came to: 201 or 200 with the thing, 204 where there is nothing to show.
 #[must_use]
-pub fn reply(reply: Reply) -> Response<ResponseBody> {
+pub fn reply(reply: Reply) -> Response<Bytes> {
     let status = match (reply.outcome, reply.body.is_empty()) {
         (Outcome::Created, _) => StatusCode::CREATED,
         (Outcome::Done, false) => StatusCode::OK,
@@ -102,9 +99,9 @@ pub fn reply(reply: Reply) -> Response<ResponseBody> {
 
 /// A JSON answer that is not to be kept.
 #[must_use]
-pub fn json(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
+pub fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
     let empty = body.is_empty();
-    let mut response = Response::new(ResponseBody::Full(body));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, Caching::Never.header());

@@ -1,6 +1,6 @@
 //! The route table: from it come the dispatcher, the metrics' labels, and the checks that every route has a policy and a limit.
 
-use crate::{dispatch::Edge, exchange::Exchange, handler, server::ResponseBody};
+use crate::{dispatch::Edge, exchange::Exchange, handler};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Response};
@@ -80,10 +80,10 @@ pub struct Glance<'r> {
 }
 
 /// Answers from memory, without waiting; `None` leaves it to the handler. It must give the answer that the handler would.
-pub type Fast = fn(&Glance<'_>) -> Option<Response<ResponseBody>>;
+pub type Fast = fn(&Glance<'_>) -> Option<Response<Bytes>>;
 
 /// Answers a request.
-pub type Handler = Arc<dyn Fn(Arc<Exchange>, Bytes) -> BoxFuture<'static, Result<Response<ResponseBody>, Refusal>> + Send + Sync>;
+pub type Handler = Arc<dyn Fn(Arc<Exchange>, Bytes) -> BoxFuture<'static, Result<Response<Bytes>, Refusal>> + Send + Sync>;
 
 /// A segment of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,7 +127,7 @@ impl Route {
         handler: impl Fn(Arc<Exchange>, Bytes) -> F + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = Result<Response<ResponseBody>, Refusal>> + Send + 'static,
+        F: Future<Output = Result<Response<Bytes>, Refusal>> + Send + 'static,
     {
         let segments = path.split('/').skip(1).filter(|s| !s.is_empty()).map(segment).collect();
         let input = if method == Method::POST || method == Method::PUT || method == Method::PATCH { Input::Json(None) } else { Input::None };

@@ -1,5 +1,8 @@
-//! The binary `lets-connect`: its configuration, log and command line.
+//! The binary `lets-connect`: one node, from its configuration to its last answer.
 
 pub mod cli;
 pub mod config;
+pub mod demo;
+pub mod node;
 pub mod telemetry;
+pub mod tree;

@@ -69,7 +69,7 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
 fn migrate(config: &Config) -> Result<()> {
     let applied = store::sqlite::migrate(&config.node.data_dir, false)?;
     for step in &applied {
-        println!("applied {step}");
+        println!("applied {} {:04} {}", step.database, step.version, step.name);
     }
     if applied.is_empty() {
         println!("the store is up to date");

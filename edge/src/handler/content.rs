@@ -6,7 +6,6 @@ use crate::{
     exchange::{Exchange, read_json},
     respond::{self, Caching},
     route::{Auth, Glance, Route, Service::Content},
-    server::ResponseBody,
 };
 use actors::{Snapshot, entity::family, read};
 use bytes::Bytes;
@@ -55,7 +54,7 @@ fn caching(post: &Snapshot) -> Caching {
     if post.view.audience == Audience::Everyone { Caching::Shared } else { Caching::Private }
 }
 
-fn read_post_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+fn read_post_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     // Public posts are one body for all viewers; a token that was sent is the handler's to check.
     if glance.headers.contains_key(http::header::AUTHORIZATION) || !glance.query.is_empty() {
         return None;
@@ -87,7 +86,7 @@ async fn write(exchange: &Exchange, command: post::Command) -> Answered {
     Ok(respond::reply(exchange.client().write(&exchange.change()?, key, Command::Post(command)).await?))
 }
 
-fn feed_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+fn feed_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     let viewer = known(glance)?.user()?;
     if glance.ids.first() != Some(&viewer.0) {
         return None;
@@ -120,7 +119,7 @@ fn public_key() -> Key {
     Key::new(Kind::PostList, family::POSTS)
 }
 
-fn public_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+fn public_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     let page = Params::parse(glance.query, PAGE).ok()?.page(List::PublicPosts).ok()?;
     let query = Query::Posts(page);
     let rows = read::now(&glance.edge.client, |sight| read::list(sight, ANYONE, (public_key(), query.clone()), Kind::Post))?;

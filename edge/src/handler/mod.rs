@@ -5,17 +5,14 @@ pub mod operate;
 pub mod shop;
 pub mod user;
 
-use crate::{
-    exchange::Exchange,
-    route::Glance,
-    server::ResponseBody,
-};
+use crate::{exchange::Exchange, route::Glance};
 use actors::account::Token;
+use bytes::Bytes;
 use http::Response;
 use protocol::{Principal, Refusal};
 
 /// What every handler comes to.
-type Answered = Result<Response<ResponseBody>, Refusal>;
+type Answered = Result<Response<Bytes>, Refusal>;
 
 /// Where a page's parameters stand.
 const PAGE: &[&str] = &["limit", "cursor"];

@@ -6,7 +6,6 @@ use crate::{
     exchange::{Exchange, read_json},
     respond::{self, Caching},
     route::{Auth, Glance, Route, Service::Shop},
-    server::ResponseBody,
 };
 use actors::{entity::family, read};
 use bytes::Bytes;
@@ -75,7 +74,7 @@ fn list_key(selection: &Selection) -> Key {
 
 const ANYONE: read::Viewer = read::Viewer { user: None };
 
-fn list_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+fn list_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     let (selection, list) = selection(&Params::parse(glance.query, SELECTION).ok()?).ok()?;
     let of = (list_key(&selection), Query::Products(selection));
     let rows = read::now(&glance.edge.client, |sight| read::list(sight, ANYONE, of.clone(), Kind::Product))?;
@@ -90,7 +89,7 @@ async fn list(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     Ok(respond::rows(&exchange.headers, list, &rows, Caching::Shared))
 }
 
-fn product_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+fn product_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     let product = glance.edge.client.peek(&Key::new(Kind::Product, *glance.ids.first()?))?;
     let seen = product.view.audience == Audience::Everyone && glance.query.is_empty();
     seen.then(|| respond::view(glance.headers, &product, Caching::Shared))

@@ -6,7 +6,6 @@ use crate::{
     exchange::{Exchange, read_json},
     respond::{self, Caching},
     route::{Auth, Glance, Route, Service::User},
-    server::ResponseBody,
 };
 use actors::{account::Opened, read};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -70,7 +69,7 @@ async fn me(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     Ok(respond::view(&exchange.headers, &me, Caching::Private))
 }
 
-fn profile_now(glance: &Glance<'_>) -> Option<Response<ResponseBody>> {
+fn profile_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     let person = glance.edge.client.peek(&Key::new(Kind::User, *glance.ids.first()?))?;
     let seen = person.view.audience == Audience::Everyone && glance.query.is_empty();
     seen.then(|| respond::view(glance.headers, &person, Caching::Shared))

@@ -1,0 +1,127 @@
+//! What operators ask: health, readiness and metrics on every listener; the tree, the slots and the log on the admin listener.
+
+use crate::{
+    dispatch::{Edge, Phase, Scope},
+    health::{Check, Health, Ready, Status},
+    problem,
+    respond::json,
+    server::RequestBody,
+};
+use actors::supervisor;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use protocol::{ErrorCode, Slot};
+use sha2::{Digest, Sha256};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use subtle::ConstantTimeEq;
+
+/// How long a dependency may take to answer a readiness check.
+const CHECK_WITHIN: Duration = Duration::from_secs(5);
+
+/// Whether every listener answers this path itself.
+#[must_use]
+pub fn known(path: &str) -> bool {
+    matches!(path, "/health" | "/health/ready" | "/metrics")
+}
+
+/// Answers a request that is no route of a service.
+pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBody>) -> Response<Bytes> {
+    let path = request.uri().path();
+    let refused = |code: ErrorCode| problem::response(&code.into(), &uuid::Uuid::new_v4().simple().to_string());
+    let known = known(path) || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots"));
+    if !known {
+        return refused(ErrorCode::UnknownRoute);
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut response = refused(ErrorCode::MethodNotAllowed);
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    if let (Scope::Admin, Some(token)) = (scope, &edge.options.admin_token)
+        && path != "/health"
+        && path != "/health/ready"
+        && !is_operator(request.headers(), token)
+    {
+        return refused(ErrorCode::Unauthenticated);
+    }
+    match path {
+        "/health" => live(edge, scope).await,
+        "/health/ready" => ready(edge, scope).await,
+        "/metrics" => scrape(edge, scope),
+        "/tree" => body(StatusCode::OK, &supervisor::report(&edge.root, "node").await),
+        "/slots" => body(StatusCode::OK, &slots(edge)),
+        _ => body(StatusCode::OK, &index(edge)),
+    }
+}
+
+/// Compares hashes, so that neither the token's content nor its length shows in the time.
+fn is_operator(headers: &HeaderMap, token: &str) -> bool {
+    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    sent.is_some_and(|sent| bool::from(Sha256::digest(sent).ct_eq(&Sha256::digest(token))))
+}
+
+fn body(status: StatusCode, value: &impl serde::Serialize) -> Response<Bytes> {
+    json(status, serde_json::to_vec(value).map(Bytes::from).unwrap_or_default())
+}
+
+/// Liveness: the supervision tree answers and everything in it lives. A database that is away never fails it.
+async fn live(edge: &Edge, scope: Scope) -> Response<Bytes> {
+    let alive = supervisor::report(&edge.root, "node").await.healthy();
+    let (status, code) = if alive { (Status::Healthy, StatusCode::OK) } else { (Status::Unhealthy, StatusCode::SERVICE_UNAVAILABLE) };
+    body(code, &Health::now(scope.service().name(), status))
+}
+
+/// Readiness: 503 only while the node starts or drains. A dependency that is away makes it degraded, since memory still answers.
+async fn ready(edge: &Edge, scope: Scope) -> Response<Bytes> {
+    let domains = edge.client.node().stores.domains();
+    let checks = join_all(domains.iter().map(|domain| async move {
+        let began = Instant::now();
+        let answer = tokio::time::timeout(CHECK_WITHIN, domain.ping()).await;
+        let message = match answer {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, database = domain.database(), "readiness check failed");
+                Some("it does not answer".to_owned())
+            }
+            Err(_) => Some(format!("no answer within {} s", CHECK_WITHIN.as_secs())),
+        };
+        (format!("database:{}", domain.database()), Check::new(message, began.elapsed()))
+    }))
+    .await;
+    let healthy = checks.iter().all(|(_, check)| check.healthy);
+    let (status, code) = match (edge.phase(), healthy) {
+        (Phase::Starting, _) => (Status::Starting, StatusCode::SERVICE_UNAVAILABLE),
+        (Phase::Draining, _) => (Status::Draining, StatusCode::SERVICE_UNAVAILABLE),
+        (Phase::Serving, true) => (Status::Healthy, StatusCode::OK),
+        (Phase::Serving, false) => (Status::Degraded, StatusCode::OK),
+    };
+    body(code, &Ready::now(scope.service().name(), status, checks.into_iter().collect()))
+}
+
+fn scrape(edge: &Edge, scope: Scope) -> Response<Bytes> {
+    let service = if scope == Scope::Admin { None } else { Some(scope.service().name()) };
+    let mut response = json(StatusCode::OK, edge.metrics.render(service).into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    response
+}
+
+fn slots(edge: &Edge) -> serde_json::Value {
+    let ownership = &edge.client.node().ownership;
+    let owned: Vec<_> = Slot::all().filter_map(|slot| Some((slot.number(), ownership.epoch(slot)?.0))).collect();
+    let (lowest, highest) = (owned.iter().map(|o| o.1).min(), owned.iter().map(|o| o.1).max());
+    serde_json::json!({ "owned": owned.len(), "of": protocol::SLOTS, "epochs": { "lowest": lowest, "highest": highest } })
+}
+
+fn index(edge: &Edge) -> serde_json::Value {
+    let at = |path: &str| format!("{}{path}", edge.options.public_url);
+    serde_json::json!({
+        "name": "Let's Connect",
+        "version": env!("CARGO_PKG_VERSION"),
+        "services": { "user": at("/api/user"), "content": at("/api/content"), "shop": at("/api/shop") },
+        "health": at("/health/ready"),
+    })
+}
