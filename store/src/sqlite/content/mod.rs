@@ -1,0 +1,141 @@
+//! The content database: posts and comments.
+
+pub(super) mod write;
+
+use super::column::{BOTTOM, Columns, TOP, by_id, cut, fetch, list, optional, snapshot, statements};
+use super::database::Database;
+use super::metric::Operation;
+use crate::{Commit, CommitError, Committed, Content, ContentWrite, Ids, StoreError};
+use async_trait::async_trait;
+use protocol::post::{Comment, Post};
+use protocol::{CommentId, Page, Position, PostId, UserId};
+use rusqlite::{Connection, Row};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use uuid::Uuid;
+
+statements! {
+    POST = "SELECT id, user_id, parent_id, content, post_type, media_ids, visibility, likes_count, comments_count, shares_count, is_published,
+              created_at, updated_at, version, deleted
+            FROM post WHERE id = ?1";
+    TIMELINE = "SELECT id FROM post WHERE user_id = ?1 AND deleted = 0 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    TIMELINE_BETWEEN = "SELECT id FROM post WHERE user_id = ?1 AND deleted = 0 AND id < ?2 AND id > ?3 ORDER BY id DESC LIMIT ?4";
+    PUBLIC_POSTS = "SELECT id FROM post WHERE deleted = 0 AND is_published = 1 AND visibility = 'public' AND id < ?1 ORDER BY id DESC LIMIT ?2";
+    COMMENTS = "SELECT id, post_id, user_id, content, parent_id, score, created_at, updated_at FROM comment
+                WHERE post_id = ?1 AND (created_at, id) > (?2, ?3) ORDER BY created_at, id LIMIT ?4";
+    COMMENT_PLACE = "SELECT post_id, user_id FROM comment WHERE id = ?1";
+}
+
+#[async_trait]
+impl Content for Database<ContentWrite> {
+    async fn post(&self, id: PostId) -> Result<Option<Post>, StoreError> {
+        self.read(Operation::Post, move |db| optional(db, POST, [id.0.as_bytes()], post)).await
+    }
+
+    async fn timeline(&self, author: UserId, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::Timeline, move |db| {
+            let after = page.after.unwrap_or(TOP).id;
+            Ok(ids(list(db, TIMELINE, (author.0.as_bytes(), after.as_bytes(), fetch(page)), id)?, page))
+        })
+        .await
+    }
+
+    async fn posts_by(&self, authors: Arc<[UserId]>, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::PostsBy, move |db| snapshot(db, |db| posts_by(db, &authors, page))).await
+    }
+
+    async fn public_posts(&self, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::PublicPosts, move |db| {
+            let after = page.after.unwrap_or(TOP).id;
+            Ok(ids(list(db, PUBLIC_POSTS, (after.as_bytes(), fetch(page)), id)?, page))
+        })
+        .await
+    }
+
+    async fn comments(&self, post: PostId, page: Page) -> Result<(Vec<Comment>, Option<Position>), StoreError> {
+        self.read(Operation::Comments, move |db| {
+            let after = page.after.unwrap_or(BOTTOM);
+            let rows = list(db, COMMENTS, (post.0.as_bytes(), after.sort, after.id.as_bytes(), fetch(page)), comment)?;
+            Ok(cut(rows, page, |comment| Position { sort: comment.created_at.0, id: comment.id.0 }))
+        })
+        .await
+    }
+
+    async fn comment_place(&self, id: CommentId) -> Result<Option<(PostId, UserId)>, StoreError> {
+        self.read(Operation::CommentPlace, move |db| {
+            optional(db, COMMENT_PLACE, [id.0.as_bytes()], |row| {
+                let mut columns = Columns::of(row);
+                Ok((PostId(columns.id()?), UserId(columns.id()?)))
+            })
+        })
+        .await
+    }
+
+    async fn commit(&self, commit: Commit<ContentWrite>) -> Result<Committed, CommitError> {
+        self.carry_out(commit).await
+    }
+}
+
+fn id(row: &Row<'_>) -> rusqlite::Result<Uuid> {
+    Columns::of(row).id()
+}
+
+fn ids(ids: Vec<Uuid>, page: Page) -> Ids {
+    let (ids, next) = cut(ids, page, |id| by_id(*id));
+    Ids { ids, next }
+}
+
+/// Merges the authors' timelines. Each is asked only for what is newer than the oldest row that the page would show so far, so that most authors
+/// of a long list cost one look into the index and no row.
+fn posts_by(db: &Connection, authors: &[UserId], page: Page) -> rusqlite::Result<Ids> {
+    let before = page.after.unwrap_or(TOP).id;
+    let wanted = usize::try_from(fetch(page)).unwrap_or(usize::MAX);
+    let mut newest = BTreeSet::new();
+    let mut statement = db.prepare_cached(TIMELINE_BETWEEN)?;
+    for author in authors {
+        let floor = if newest.len() < wanted { BOTTOM.id } else { newest.first().copied().unwrap_or(BOTTOM.id) };
+        let mut rows = statement.query((author.0.as_bytes(), before.as_bytes(), floor.as_bytes(), fetch(page)))?;
+        while let Some(row) = rows.next()? {
+            newest.insert(id(row)?);
+            if newest.len() > wanted {
+                newest.pop_first();
+            }
+        }
+    }
+    Ok(ids(newest.into_iter().rev().collect(), page))
+}
+
+fn post(row: &Row<'_>) -> rusqlite::Result<Post> {
+    let mut columns = Columns::of(row);
+    Ok(Post {
+        id: PostId(columns.id()?),
+        user_id: UserId(columns.id()?),
+        parent_id: columns.id_or_none()?.map(PostId),
+        content: columns.take()?,
+        post_type: columns.word()?,
+        media_ids: columns.json()?,
+        visibility: columns.word()?,
+        likes_count: columns.take()?,
+        comments_count: columns.take()?,
+        shares_count: columns.take()?,
+        is_published: columns.take()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+        version: columns.count()?,
+        deleted: columns.take()?,
+    })
+}
+
+fn comment(row: &Row<'_>) -> rusqlite::Result<Comment> {
+    let mut columns = Columns::of(row);
+    Ok(Comment {
+        id: CommentId(columns.id()?),
+        post_id: PostId(columns.id()?),
+        user_id: UserId(columns.id()?),
+        content: columns.take()?,
+        parent_id: columns.id_or_none()?.map(CommentId),
+        score: columns.take()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+    })
+}

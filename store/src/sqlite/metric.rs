@@ -1,0 +1,147 @@
+//! The store's metrics. Children are resolved once, so that counting is an atomic addition.
+
+use crate::CommitError;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector, exponential_buckets,
+};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+macro_rules! operations {
+    ($($name:ident = $text:literal,)*) => {
+        /// What a database is asked: the values of the label `operation`.
+        #[derive(Clone, Copy)]
+        pub(super) enum Operation { $($name),* }
+
+        impl Operation {
+            const NAMES: &'static [&'static str] = &[$($text),*];
+        }
+    };
+}
+
+operations! {
+    Ping = "ping",
+    Epochs = "epochs",
+    Fence = "fence",
+    KeyVersion = "key_version",
+    Record = "record",
+    Outbox = "outbox",
+    Confirm = "confirm",
+    ForgetRecords = "forget_records",
+    Commit = "commit",
+    User = "user",
+    Account = "account",
+    Credentials = "credentials",
+    Relations = "relations",
+    FollowPage = "follow_page",
+    Followers = "followers",
+    Pulled = "pulled",
+    SkillOwner = "skill_owner",
+    Endorsers = "endorsers",
+    Endorsed = "endorsed",
+    Post = "post",
+    Timeline = "timeline",
+    PostsBy = "posts_by",
+    PublicPosts = "public_posts",
+    Comments = "comments",
+    CommentPlace = "comment_place",
+    Product = "product",
+    Products = "products",
+    SellerProducts = "seller_products",
+    Orders = "orders",
+    OrderProduct = "order_product",
+}
+
+/// The values of the label `outcome`.
+const OUTCOMES: [&str; 9] = ["committed", "fenced", "conflict", "taken", "missing", "unchanged", "replay", "unavailable", "unknown"];
+
+/// The families, shared by the databases.
+pub(super) struct Metrics {
+    queries: IntCounterVec,
+    durations: HistogramVec,
+    commits: IntCounterVec,
+    batches: HistogramVec,
+    depths: IntGaugeVec,
+}
+
+impl Metrics {
+    /// Makes the families and registers them; refused where they are registered already.
+    pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        fn add<C: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<C>) -> prometheus::Result<C> {
+            let family = family?;
+            registry.register(Box::new(family.clone()))?;
+            Ok(family)
+        }
+        let query = ["database", "operation"];
+        let buckets = exponential_buckets(0.000_05, 2.5, 14)?;
+        let duration = HistogramOpts::new("store_query_duration_seconds", "From when a database was asked until it answered, its queue included.");
+        let batch = HistogramOpts::new("store_commit_batch_size", "Writes that became durable, or failed, by one COMMIT.");
+        let batch_buckets = exponential_buckets(1.0, 2.0, 10)?;
+        Ok(Self {
+            queries: add(registry, IntCounterVec::new(Opts::new("store_queries_total", "Operations that a database carried out."), &query))?,
+            durations: add(registry, HistogramVec::new(duration.buckets(buckets), &query))?,
+            commits: add(registry, IntCounterVec::new(Opts::new("store_commits_total", "Commits, by what they came to."), &["database", "outcome"]))?,
+            batches: add(registry, HistogramVec::new(batch.buckets(batch_buckets), &["database"]))?,
+            depths: add(
+                registry,
+                IntGaugeVec::new(Opts::new("store_queue_depth", "Jobs that wait for a database's threads."), &["database", "queue"]),
+            )?,
+        })
+    }
+
+    /// One database's part.
+    pub(super) fn database(&self, database: &'static str) -> DatabaseMetrics {
+        DatabaseMetrics {
+            database,
+            queries: self.queries.clone(),
+            durations: self.durations.clone(),
+            operations: Operation::NAMES.iter().map(|_| OnceLock::new()).collect(),
+            commits: OUTCOMES.map(|outcome| self.commits.with_label_values(&[database, outcome])),
+            batch: self.batches.with_label_values(&[database]),
+            read_depth: self.depths.with_label_values(&[database, "read"]),
+            write_depth: self.depths.with_label_values(&[database, "write"]),
+        }
+    }
+}
+
+/// One database's metrics.
+pub(super) struct DatabaseMetrics {
+    database: &'static str,
+    queries: IntCounterVec,
+    durations: HistogramVec,
+    /// By [`Operation`], each resolved when it is first used: most databases know only a third of them.
+    operations: Box<[OnceLock<(IntCounter, Histogram)>]>,
+    commits: [IntCounter; OUTCOMES.len()],
+    pub(super) batch: Histogram,
+    pub(super) read_depth: IntGauge,
+    pub(super) write_depth: IntGauge,
+}
+
+impl DatabaseMetrics {
+    /// Counts an operation that was carried out.
+    pub(super) fn observe(&self, operation: Operation, took: Duration) {
+        let index = operation as usize;
+        let (queries, durations) = self.operations[index].get_or_init(|| {
+            let labels = [self.database, Operation::NAMES[index]];
+            (self.queries.with_label_values(&labels), self.durations.with_label_values(&labels))
+        });
+        queries.inc();
+        durations.observe(took.as_secs_f64());
+    }
+
+    /// Counts a commit.
+    pub(super) fn count<T>(&self, outcome: &Result<T, CommitError>) {
+        let index = match outcome {
+            Ok(_) => 0,
+            Err(CommitError::Fenced(_)) => 1,
+            Err(CommitError::Conflict) => 2,
+            Err(CommitError::Taken(_)) => 3,
+            Err(CommitError::Missing(_)) => 4,
+            Err(CommitError::Unchanged) => 5,
+            Err(CommitError::Replay(_)) => 6,
+            Err(CommitError::Unavailable(_)) => 7,
+            Err(CommitError::Unknown(_)) => 8,
+        };
+        self.commits[index].inc();
+    }
+}

@@ -1,0 +1,64 @@
+//! The users database: people, accounts, relations.
+
+pub(super) mod read;
+pub(super) mod write;
+
+use super::column::snapshot;
+use super::database::Database;
+use super::metric::Operation;
+use crate::{AccountRow, Commit, CommitError, Committed, Ids, StoreError, Users, UsersWrite};
+use async_trait::async_trait;
+use protocol::{Page, SkillId, Timestamp, UserId, account::Credentials, follow::Relations, user::User};
+
+#[async_trait]
+impl Users for Database<UsersWrite> {
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.read(Operation::User, move |db| snapshot(db, |db| read::user(db, id))).await
+    }
+
+    async fn account(&self, id: UserId, now: Timestamp) -> Result<Option<AccountRow>, StoreError> {
+        self.read(Operation::Account, move |db| snapshot(db, |db| read::account(db, id, now))).await
+    }
+
+    async fn credentials(&self, email: &str) -> Result<Option<Credentials>, StoreError> {
+        let folded = fold(email);
+        self.read(Operation::Credentials, move |db| read::credentials(db, &folded)).await
+    }
+
+    async fn relations(&self, id: UserId) -> Result<Relations, StoreError> {
+        self.read(Operation::Relations, move |db| snapshot(db, |db| read::relations(db, id))).await
+    }
+
+    async fn follow_page(&self, id: UserId, followers: bool, page: Page) -> Result<(Ids, u64), StoreError> {
+        self.read(Operation::FollowPage, move |db| snapshot(db, |db| read::follow_page(db, id, followers, page))).await
+    }
+
+    async fn followers(&self, id: UserId, after: Option<UserId>, limit: u32) -> Result<Vec<UserId>, StoreError> {
+        self.read(Operation::Followers, move |db| read::followers(db, id, after, limit)).await
+    }
+
+    async fn pulled(&self) -> Result<Vec<UserId>, StoreError> {
+        self.read(Operation::Pulled, read::pulled).await
+    }
+
+    async fn skill_owner(&self, id: SkillId) -> Result<Option<UserId>, StoreError> {
+        self.read(Operation::SkillOwner, move |db| read::skill_owner(db, id)).await
+    }
+
+    async fn endorsers(&self, id: SkillId, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::Endorsers, move |db| read::endorsers(db, id, page)).await
+    }
+
+    async fn endorsed(&self, id: SkillId, by: UserId) -> Result<bool, StoreError> {
+        self.read(Operation::Endorsed, move |db| read::endorsed(db, id, by)).await
+    }
+
+    async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError> {
+        self.carry_out(commit).await
+    }
+}
+
+/// How usernames and email addresses are compared.
+fn fold(text: &str) -> String {
+    text.to_ascii_lowercase()
+}

@@ -1,0 +1,56 @@
+//! What every store must do, whatever is behind it. Each test gets fresh databases.
+
+pub mod account;
+pub mod content;
+pub mod follow;
+pub mod person;
+pub mod product;
+pub mod write_protocol;
+
+/// Runs every test of the suite on the stores that `$open` makes: an async function that answers something with `stores()`, which lives as long
+/// as the test.
+macro_rules! conformance {
+    ($open:path) => {
+        $crate::conformance::conformance! { $open;
+            write_protocol {
+                every_database_answers_under_its_name, a_fenced_commit_leaves_nothing_behind, epochs_only_rise, a_fence_waits_for_commits_in_progress,
+                a_version_that_moved_is_a_conflict, keys_without_rows_have_versions, a_used_idempotency_key_is_answered_by_its_record,
+                touches_raise_versions_and_leave_effects, confirmed_effects_are_gone_and_their_ids_are_not_used_again,
+                old_records_are_forgotten, a_commit_whose_caller_went_away_is_carried_out, an_incoherent_commit_is_refused,
+            }
+            person {
+                a_person_is_read_as_written, names_and_addresses_are_taken_without_regard_to_case, a_refused_registration_leaves_nothing_behind,
+                a_person_is_saved_version_by_version, skills_come_and_go, endorsements_are_counted, endorsers_are_paged_newest_first,
+            }
+            account {
+                a_new_account_is_at_version_1, credentials_are_found_without_regard_to_case, sessions_open_and_close, expired_sessions_are_not_seen,
+                an_inactive_account_is_not_there,
+            }
+            follow {
+                a_follow_changes_both, a_follow_that_is_so_already_changes_nothing, nobody_follows_who_is_not_there, friends_follow_each_other,
+                pages_of_equal_instants_have_no_gaps, a_page_while_others_follow_has_no_gaps, fan_out_runs_through_all_followers,
+                pulled_people_stay_pulled, counters_equal_rows,
+            }
+            content {
+                a_post_is_read_as_written, a_post_is_saved_version_by_version, deleted_posts_leave_every_list, timelines_are_paged_newest_first,
+                many_authors_are_merged, public_posts_are_public_and_published, comments_are_paged_oldest_first, comments_come_and_go,
+            }
+            product {
+                a_product_is_read_as_written, a_product_is_saved_version_by_version, an_order_takes_stock_or_is_not_made, orders_are_paged_newest_first,
+                products_are_selected_as_asked, search_knows_no_wildcards_and_no_case, a_selection_skips, sellers_see_what_is_not_listed,
+            }
+        }
+    };
+    ($open:path; $($module:ident { $($test:ident),* $(,)? })*) => {$(
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let opened = $open().await;
+                    $crate::conformance::$module::$test(opened.stores()).await;
+                }
+            )*
+        }
+    )*};
+}
+pub(crate) use conformance;
