@@ -149,3 +149,127 @@ impl Envelope {
         Ok(envelope)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        account, follow,
+        id::{PostId, ProductId, SkillId, UserId},
+        key::Kind,
+        page::{Page, Position},
+        post, product,
+        time::Timestamp,
+        user,
+    };
+    use proptest::prelude::*;
+
+    fn id(n: u128) -> Uuid {
+        Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | n)
+    }
+
+    /// One envelope of each shape that travels.
+    fn samples() -> Vec<(&'static str, Envelope)> {
+        let page = Page { after: Some(Position { sort: -5, id: id(9) }), limit: 20 };
+        let write = |command| Body::Write { command, if_match: Some(3), idempotency: None };
+        let product = product::NewProduct {
+            seller_id: None,
+            name: "lamp".into(),
+            description: Some("bright".into()),
+            price: "12.50".parse().expect("a price"),
+            currency: "USD".into(),
+            images: vec!["/a.webp".into()],
+            category: None,
+            stock: 7,
+            is_public: true,
+            is_active: false,
+        };
+        let session = account::Session { token_hash: [7; 32], expires_at: Timestamp(99), created_at: Timestamp(11) };
+        let keyed = Body::Write {
+            command: Command::Timeline(post::NewPost {
+                user_id: Some(UserId(id(1))),
+                parent_id: None,
+                content: "hello".into(),
+                post_type: post::PostType::Text,
+                media_ids: Vec::new(),
+                visibility: post::Visibility::Friends,
+                is_published: true,
+            }),
+            if_match: None,
+            idempotency: Some(Idempotency { route: "POST /posts".into(), key: "k".into(), fingerprint: [1; 32] }),
+        };
+        let mut update = user::Update { bio: crate::Patch::Clear, ..Default::default() };
+        update.profile.location = crate::Patch::Set("Paris".into());
+        let bodies = vec![
+            ("view", Kind::User, Body::View { version_min: 4 }),
+            ("query", Kind::Follows, Body::Query(Query::Followers(page))),
+            ("query selection", Kind::ProductList, Body::Query(Query::Products(product::Selection { page, ..Default::default() }))),
+            ("query endorsements", Kind::User, Body::Query(Query::Endorsements(SkillId(id(2)), Page::default()))),
+            ("open session", Kind::Account, write(Command::Account(account::Command::Open { session, password_hash: "h".into() }))),
+            ("update user", Kind::User, write(Command::User(user::Command::Update(Box::new(update))))),
+            ("follow", Kind::Follows, write(Command::Follows(follow::Command::Follow(UserId(id(3)))))),
+            ("new post", Kind::Timeline, keyed),
+            ("delete post", Kind::Post, write(Command::Post(post::Command::Delete))),
+            ("new product", Kind::Product, write(Command::Product(product::Command::Create(product)))),
+            ("changed", Kind::SellerOrders, Body::Changed(Change::Version(12))),
+            ("push", Kind::Feed, Body::Changed(Change::Push { post: PostId(id(4)).0 })),
+        ];
+        let envelope = |kind, body| {
+            let key = Key::new(kind, ProductId(id(1)));
+            let trace = Some(Trace { trace_id: 1 << 100, parent_id: 2, flags: 1 });
+            let principal = Principal::User { id: UserId(id(5)), role: crate::Role::Moderator };
+            Envelope { wire: WIRE_VERSION, view: 300, key, slot: key.slot(), epoch: Epoch(8), deadline_ms: 6000, trace, principal, body }
+        };
+        bodies.into_iter().map(|(name, kind, body)| (name, envelope(kind, body))).collect()
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// What this release writes is what the next one must read: the bytes are in a file, and a change of them is a new wire version.
+    #[test]
+    fn frames_are_the_golden_bytes() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/envelope_v1.txt");
+        let lines = samples().into_iter().map(|(name, e)| format!("{name}: {}\n", hex(&e.encode().expect("encodes"))));
+        let written: String = lines.collect();
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(file, &written).expect("the golden file can be written");
+        }
+        assert_eq!(std::fs::read_to_string(file).unwrap_or_default(), written);
+    }
+
+    #[test]
+    fn frames_round_trip() {
+        for (name, envelope) in samples() {
+            assert_eq!(Envelope::decode(&envelope.encode().expect(name)).expect(name), envelope, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_frame_of_ours_is_refused() {
+        let (_, good) = samples().remove(0);
+        let other = Envelope { wire: 2, ..good.clone() };
+        assert!(matches!(Envelope::decode(&other.encode().expect("encodes")), Err(FrameError::Version(2))));
+        let slot = Slot::new((good.slot.number() + 1) % crate::SLOTS).expect("a slot");
+        assert!(matches!(Envelope::decode(&Envelope { slot, ..good }.encode().expect("encodes")), Err(FrameError::Slot(_))));
+        assert!(matches!(Envelope::decode(&vec![0; FRAME_BYTES_MAX + 1]), Err(FrameError::TooLarge(_))));
+        assert!(Envelope::decode(&[]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_frame_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Envelope::decode(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_frame_never_panics(which in 0..12usize, at: usize, bit in 0..8u8) {
+            let mut bytes = samples().remove(which).1.encode().expect("encodes");
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            let _ = Envelope::decode(&bytes);
+            let _ = postcard::from_bytes::<Answer>(&bytes);
+        }
+    }
+}
