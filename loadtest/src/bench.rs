@@ -6,6 +6,7 @@
 mod closed_loop;
 pub mod floor;
 mod round;
+mod sample;
 mod standard;
 mod statistic;
 mod summary;
@@ -19,7 +20,8 @@ use clap::Args;
 
 use crate::report;
 
-pub use closed_loop::{Load, Method, Sample, measure};
+pub use closed_loop::{Load, Measured, Method, measure};
+pub use sample::Sample;
 pub use statistic::Spread;
 pub use summary::Summary;
 
@@ -32,14 +34,17 @@ pub struct Options {
     /// A TOML file of processes and targets to measure, beside the standard set or without it
     #[arg(long, value_name = "FILE")]
     pub targets: Option<PathBuf>,
-    /// Rounds; each measures every target once, each time beginning with another
+    /// Rounds; the ratios are taken in each
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub rounds: u16,
-    /// Time of one measurement
+    /// Time for which a round measures each target, in slices
     #[arg(long, default_value = "3s", value_parser = report::parse_duration)]
     pub duration: Duration,
-    /// Time before each measurement
-    #[arg(long, default_value = "500ms", value_parser = report::parse_duration)]
+    /// Time of one slice; the targets take turns slice by slice
+    #[arg(long, default_value = "300ms", value_parser = report::parse_duration)]
+    pub slice: Duration,
+    /// Time before each slice
+    #[arg(long, default_value = "100ms", value_parser = report::parse_duration)]
     pub warmup: Duration,
     /// Keep-alive connections, one request at a time on each
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=10_000))]

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-pub use cpu::{CpuReading, CpuSpent};
+pub use cpu::{CpuReading, CpuSpent, core_idle_ns};
 
 /// A started server. Dropping it kills the process; [`Server::stop`] asks first.
 #[derive(Debug)]

@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::http::{Connection, Edge};
-use crate::process::CpuReading;
+use crate::process::{CpuReading, core_idle_ns};
 
 /// What a measurement sends to whom.
 #[derive(Clone, Debug)]
@@ -33,24 +32,45 @@ pub struct Method {
     pub warmup: Duration,
     /// Time of the measurement.
     pub duration: Duration,
+    /// The core of the server.
+    pub server_core: usize,
+    /// The core of the load generator.
+    pub client_core: usize,
 }
 
-/// What was measured.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Sample {
+/// What was measured, in one piece or in several added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
     /// Requests answered.
     pub requests: u64,
-    /// Requests answered per second.
-    pub requests_per_second: f64,
-    /// CPU time of the server's process, user and kernel, per request in µs.
-    pub server_cpu_us: f64,
-    /// How busy the server's process kept its core, 0 to 1.
-    pub server_busy: f64,
-    /// How busy the load generator kept its own, 0 to 1.
-    pub client_busy: f64,
+    /// Time of the measurement.
+    pub elapsed_ns: u64,
+    /// CPU time of the server's process, user and kernel.
+    pub server_ns: u64,
+    /// CPU time of the load generator.
+    pub client_ns: u64,
+    /// Time that something else took from the two cores.
+    pub foreign_ns: u64,
     /// The server's CPU time comes from the clock of 10 ms ticks.
     pub coarse: bool,
+}
+
+impl std::ops::AddAssign for Measured {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.elapsed_ns += other.elapsed_ns;
+        self.server_ns += other.server_ns;
+        self.client_ns += other.client_ns;
+        self.foreign_ns += other.foreign_ns;
+        self.coarse |= other.coarse;
+    }
+}
+
+impl Measured {
+    /// The share of the two cores' time that something else took, 0 to 1.
+    pub fn foreign_share(&self) -> f64 {
+        self.foreign_ns as f64 / (2.0 * self.elapsed_ns as f64)
+    }
 }
 
 #[derive(Default)]
@@ -64,7 +84,7 @@ struct Shared {
 ///
 /// # Errors
 /// If a connection fails or an answer has another status: a figure about errors would be none.
-pub async fn measure(load: &Load, method: Method) -> anyhow::Result<Sample> {
+pub async fn measure(load: &Load, method: Method) -> anyhow::Result<Measured> {
     let mut connections = Vec::with_capacity(method.connections);
     for _ in 0..method.connections {
         connections.push(Connection::open(&load.edge).await.with_context(|| format!("connecting to {}", load.edge))?);
@@ -75,9 +95,9 @@ pub async fn measure(load: &Load, method: Method) -> anyhow::Result<Sample> {
         senders.spawn(send(connection, load.clone(), Arc::clone(&shared)));
     }
     tokio::time::sleep(method.warmup).await;
-    let before = Reading::take(load.pid, &shared)?;
+    let before = Reading::take(load.pid, method, &shared)?;
     tokio::time::sleep(method.duration).await;
-    let after = Reading::take(load.pid, &shared)?;
+    let after = Reading::take(load.pid, method, &shared)?;
     shared.stopped.store(true, Ordering::Relaxed);
     let deadline = Instant::now() + Duration::from_secs(10);
     while let Ok(Some(ended)) = tokio::time::timeout_at(deadline.into(), senders.join_next()).await {
@@ -106,33 +126,33 @@ struct Reading {
     answered: u64,
     server: CpuReading,
     client: CpuReading,
+    server_core_idle_ns: u64,
+    client_core_idle_ns: u64,
 }
 
 impl Reading {
-    fn take(pid: u32, shared: &Shared) -> anyhow::Result<Self> {
+    fn take(pid: u32, method: Method, shared: &Shared) -> anyhow::Result<Self> {
         Ok(Self {
             at: Instant::now(),
             answered: shared.answered.load(Ordering::Relaxed),
             server: CpuReading::take(pid)?,
             client: CpuReading::take(std::process::id())?,
+            server_core_idle_ns: core_idle_ns(method.server_core)?,
+            client_core_idle_ns: core_idle_ns(method.client_core)?,
         })
     }
 
-    fn since(&self, earlier: &Self) -> anyhow::Result<Sample> {
+    fn since(&self, earlier: &Self) -> anyhow::Result<Measured> {
         let requests = self.answered - earlier.answered;
         if requests == 0 {
             bail!("not one request was answered");
         }
-        let elapsed_ns = (self.at - earlier.at).as_nanos() as f64;
+        let elapsed_ns = u64::try_from((self.at - earlier.at).as_nanos())?;
         let server = self.server.since(&earlier.server);
         let client = self.client.since(&earlier.client);
-        Ok(Sample {
-            requests,
-            requests_per_second: requests as f64 / elapsed_ns * 1e9,
-            server_cpu_us: server.cpu_ns as f64 / 1e3 / requests as f64,
-            server_busy: server.cpu_ns as f64 / elapsed_ns,
-            client_busy: client.cpu_ns as f64 / elapsed_ns,
-            coarse: server.coarse,
-        })
+        let foreign = |own_ns: u64, idle_ns: u64| elapsed_ns.saturating_sub(own_ns + idle_ns);
+        let foreign_ns = foreign(server.cpu_ns, self.server_core_idle_ns - earlier.server_core_idle_ns)
+            + foreign(client.cpu_ns, self.client_core_idle_ns - earlier.client_core_idle_ns);
+        Ok(Measured { requests, elapsed_ns, server_ns: server.cpu_ns, client_ns: client.cpu_ns, foreign_ns, coarse: server.coarse })
     }
 }

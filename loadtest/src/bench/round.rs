@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 
-use super::closed_loop::{Load, Method, Sample, measure};
+use super::closed_loop::{Load, Measured, Method, measure};
 use super::floor::is_automatic;
+use super::sample::Sample;
 use super::standard::Standard;
 use super::target::{FLOOR, Process, Target, Targets};
 use super::{FloorHeaders, Options};
@@ -21,6 +22,12 @@ use crate::process::Server;
 const PROBES_MAX: usize = 100;
 /// Requests over which the store's queries are counted, before the rounds.
 const QUERY_PROBES: usize = 300;
+
+/// A slice is measured again if something else took more than this share of the two cores' time: it would have taken the
+/// caches, too.
+const FOREIGN_SHARE_MAX: f64 = 0.05;
+/// How often a slice is measured before it is taken as it is, and counted as disturbed.
+const SLICE_ATTEMPTS_MAX: u32 = 4;
 
 /// Targets that can be measured, and the servers that they are on.
 pub struct Bench {
@@ -153,29 +160,48 @@ impl Bench {
 
     /// Measures every entry in every round; the result is by entry, then by round.
     pub async fn measure(&self, options: &Options) -> anyhow::Result<Vec<Vec<Sample>>> {
-        let connections = usize::from(options.connections);
-        let method = Method { connections, warmup: options.warmup, duration: options.duration };
+        let slices = options.duration.div_duration_f64(options.slice).ceil().max(1.0) as usize;
         let mut samples = vec![Vec::new(); self.entries.len()];
-        for round in 0..usize::from(options.rounds) {
-            for step in 0..self.entries.len() {
-                // Each round begins elsewhere, so that none always follows the same neighbour's leavings.
-                let index = (round + step) % self.entries.len();
-                let entry = &self.entries[index];
-                let sample = measure(&entry.load, method).await.with_context(|| format!("measuring {}", entry.name))?;
-                eprintln!(
-                    "round {}/{}  {:<28} {:>8.2} µs/request  {:>8.0}/s  server {:>3.0} %  client {:>3.0} %",
-                    round + 1,
-                    options.rounds,
-                    entry.name,
-                    sample.server_cpu_us,
-                    sample.requests_per_second,
-                    sample.server_busy * 100.0,
-                    sample.client_busy * 100.0,
-                );
+        for round in 1..=options.rounds {
+            let mut measured = vec![(Measured::default(), 0); self.entries.len()];
+            for slice in 0..slices {
+                // To and fro, so that whatever grows or fades in a round does the same to all.
+                let there = 0..self.entries.len();
+                let order: Vec<usize> = if slice % 2 == 0 { there.collect() } else { there.rev().collect() };
+                for index in order {
+                    let (slice, disturbed) = self.entries[index].measure_slice(options).await?;
+                    measured[index].0 += slice;
+                    measured[index].1 += u32::from(disturbed);
+                }
+            }
+            for (index, (measured, slices_disturbed)) in measured.into_iter().enumerate() {
+                let sample = Sample::new(measured, slices_disturbed);
+                eprintln!("round {round}/{}  {:<28} {sample}", options.rounds, self.entries[index].name);
                 samples[index].push(sample);
             }
         }
         Ok(samples)
+    }
+}
+
+impl Entry {
+    /// Measures one slice, again if something else took too much of the cores meanwhile; true if that did not help.
+    async fn measure_slice(&self, options: &Options) -> anyhow::Result<(Measured, bool)> {
+        let method = Method {
+            connections: usize::from(options.connections),
+            warmup: options.warmup,
+            duration: options.slice,
+            server_core: options.server_core,
+            client_core: options.client_core,
+        };
+        for attempt in 1.. {
+            let slice = measure(&self.load, method).await.with_context(|| format!("measuring {}", self.name))?;
+            let disturbed = slice.foreign_share() > FOREIGN_SHARE_MAX;
+            if !disturbed || attempt == SLICE_ATTEMPTS_MAX {
+                return Ok((slice, disturbed));
+            }
+        }
+        unreachable!("the last attempt returns")
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::closed_loop::Sample;
 use super::round::{Bench, Entry};
+use super::sample::Sample;
 use super::statistic::Spread;
 use super::{FloorHeaders, Options};
 use crate::report::{self, Stamp};
@@ -16,8 +16,12 @@ pub struct Summary {
     pub stamp: Stamp,
     /// How often each target was measured.
     pub rounds: u16,
-    /// Seconds of one measurement.
+    /// Seconds for which a round measured each target.
     pub seconds: f64,
+    /// Seconds of the slices in which the targets took turns.
+    pub slice_seconds: f64,
+    /// Slices in which something else took more than a twentieth of the cores' time, time and again.
+    pub slices_disturbed: u32,
     /// Keep-alive connections.
     pub connections: u16,
     /// Whether the floors send the headers of what they are compared with.
@@ -63,6 +67,8 @@ impl Summary {
             stamp,
             rounds: options.rounds,
             seconds: options.duration.as_secs_f64(),
+            slice_seconds: options.slice.as_secs_f64(),
+            slices_disturbed: samples.iter().flatten().map(|sample| sample.slices_disturbed).sum(),
             connections: options.connections,
             floor_has_same_headers: options.floor_headers == FloorHeaders::Same,
             targets: rows.collect(),
@@ -120,11 +126,12 @@ const HEADS: [&str; 8] = [
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { stamp, rounds, seconds, connections, .. } = self;
+        let Self { stamp, rounds, seconds, slice_seconds, connections, .. } = self;
         writeln!(f, "{} · {} · `{}`", stamp.started_at, stamp.machine, stamp.command)?;
         writeln!(
             f,
-            "{rounds} rounds of {seconds} s each, interleaved; {connections} connections in a closed loop; median (least–greatest)\n"
+            "{rounds} rounds of {seconds} s for each target, in turns of {slice_seconds} s; {connections} connections in a closed loop; \
+             median (least–greatest)\n"
         )?;
         let rows: Vec<Vec<String>> = self.targets.iter().map(Row::cells).collect();
         writeln!(f, "{}", report::table(&HEADS, &rows))?;
@@ -135,6 +142,9 @@ impl std::fmt::Display for Summary {
         let headers = if self.floor_has_same_headers { "and the same headers" } else { "and only a content-type" };
         writeln!(f, "- requests per core, of hyper's: CPU of raw hyper with a constant body of that size {headers}, divided by CPU of")?;
         writeln!(f, "  the target, in the same round; median of the rounds' ratios.")?;
+        if self.slices_disturbed > 0 {
+            writeln!(f, "- {} slices were disturbed by other processes even when repeated.", self.slices_disturbed)?;
+        }
         if self.targets.iter().any(|row| row.samples.iter().any(|sample| sample.coarse)) {
             writeln!(f, "- some samples come from the clock of 10 ms ticks, because a thread of the server ended meanwhile.")?;
         }

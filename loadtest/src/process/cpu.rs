@@ -54,6 +54,25 @@ impl CpuReading {
     }
 }
 
+/// How long a core has been idle since the machine started, in steps of 10 ms.
+///
+/// # Errors
+/// If there is no such core.
+pub fn core_idle_ns(core: usize) -> anyhow::Result<u64> {
+    let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
+    let ticks = idle_ticks(&stat, core).with_context(|| format!("/proc/stat says nothing of core {core}"))?;
+    Ok(ticks * TICK_NS)
+}
+
+/// idle + iowait: the fourth and fifth figure of the core's line.
+fn idle_ticks(stat: &str, core: usize) -> Option<u64> {
+    let name = format!("cpu{core}");
+    let mut fields = stat.lines().find_map(|line| line.strip_prefix(&name)?.strip_prefix(' '))?.split_ascii_whitespace().skip(3);
+    let idle: u64 = fields.next()?.parse().ok()?;
+    let waiting: u64 = fields.next()?.parse().ok()?;
+    Some(idle + waiting)
+}
+
 /// utime + stime: fields 14 and 15, counted after the command's name, which may itself hold spaces and brackets.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
@@ -73,6 +92,13 @@ mod tests {
         let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194304 100 0 0 0 12 30 0 0 20 0 1 0 5 0 0";
         assert_eq!(ticks(stat), Some(42));
         assert_eq!(ticks("7 (x) S 1"), None);
+    }
+
+    #[test]
+    fn reads_how_long_a_core_was_idle() {
+        let stat = "cpu  1 2 3 40 5 6 7 8 0 0\ncpu1 1 2 3 400 50 6 7 8 0 0\ncpu10 1 2 3 9 9 6 7 8 0 0\n";
+        assert_eq!((idle_ticks(stat, 1), idle_ticks(stat, 10), idle_ticks(stat, 0)), (Some(450), Some(18), None));
+        assert!(core_idle_ns(0).is_ok() && core_idle_ns(100_000).is_err());
     }
 
     #[test]
