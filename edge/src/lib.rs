@@ -4,7 +4,7 @@
 //! * [`route`]: the one route table: method, path, who may call it, limits, handler. [`dispatch`]: from a request to its route, and the fast path.
 //! * [`handler`]: one file a service; each handler with its fast path. [`exchange`]: what a handler is given.
 //! * [`respond`], [`problem`]: answers and refusals as HTTP. [`cursor`]: opaque cursors and query strings.
-//! * [`metrics`], [`health`]: what operators see.
+//! * [`metrics`], [`health`], [`system`]: what operators see.
 
 pub mod cursor;
 pub mod dispatch;
@@ -16,5 +16,6 @@ pub mod problem;
 pub mod respond;
 pub mod route;
 pub mod server;
+pub mod system;
 
 pub use dispatch::{Edge, Options, Scope};

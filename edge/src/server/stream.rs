@@ -1,0 +1,162 @@
+//! The socket as HTTP sees it: counted, and closed in a way that lets the client read our last response.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::server::TlsStream;
+
+use super::roster::Membership;
+use super::vitals::{Order, Stage, Vitals};
+
+/// Bytes that are discarded per read.
+const DISCARD_BYTES: usize = 16 * 1024;
+
+/// A byte stream over TCP.
+pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    fn tcp(&mut self) -> &mut TcpStream;
+}
+
+impl Transport for TcpStream {
+    fn tcp(&mut self) -> &mut TcpStream {
+        self
+    }
+}
+
+impl Transport for TlsStream<TcpStream> {
+    fn tcp(&mut self) -> &mut TcpStream {
+        self.get_mut().0
+    }
+}
+
+/// A connection's socket. It keeps the connection on the roster while it lives, also after an upgrade.
+///
+/// An orderly shutdown while input is unread follows RFC 9112, section 9.6: our half is closed first, then input is discarded
+/// until the client closes its half or a limit is met. A plain close would reset the connection, and a reset can reach the client
+/// before it has read the response. hyper shuts a connection down in that order exactly when it answered a request without
+/// reading its body, and after its own 400 and 431.
+#[derive(Debug)]
+pub(super) struct Stream<T> {
+    transport: T,
+    vitals: Arc<Vitals>,
+    shutdown: Shutdown,
+    lingerers: Arc<Semaphore>,
+    linger_bytes_max: u64,
+    _membership: Membership,
+}
+
+#[derive(Debug)]
+enum Shutdown {
+    Open,
+    Discarding { bytes_left: u64, _permit: OwnedSemaphorePermit },
+    Done,
+}
+
+impl<T: Transport> Stream<T> {
+    pub(super) fn new(transport: T, vitals: Arc<Vitals>, lingerers: Arc<Semaphore>, linger_bytes_max: u64, membership: Membership) -> Self {
+        Self { transport, vitals, shutdown: Shutdown::Open, lingerers, linger_bytes_max, _membership: membership }
+    }
+
+    /// An upgraded connection has no driver that would see the order to close, so its owner's reads and writes do.
+    fn refuse_if_closed(&self, cx: &Context<'_>) -> io::Result<()> {
+        if self.vitals.stage() == Stage::Detached {
+            self.vitals.watch(cx.waker());
+            if self.vitals.order() == Order::Close {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn note_written(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(bytes)) => self.vitals.bytes_left(*bytes),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.vitals.write_blocks(),
+        }
+        written
+    }
+}
+
+/// Reads and drops input until its end, an error or the limit. Below TLS: what is discarded need not be decrypted.
+fn poll_discard(tcp: &mut TcpStream, bytes_left: &mut u64, cx: &mut Context<'_>) -> Poll<()> {
+    let mut scratch = [std::mem::MaybeUninit::uninit(); DISCARD_BYTES];
+    while *bytes_left > 0 {
+        let mut buffer = ReadBuf::uninit(&mut scratch);
+        match ready!(Pin::new(&mut *tcp).poll_read(cx, &mut buffer)) {
+            Ok(()) if !buffer.filled().is_empty() => {
+                *bytes_left = bytes_left.saturating_sub(buffer.filled().len() as u64);
+            }
+            Ok(()) | Err(_) => break,
+        }
+    }
+    Poll::Ready(())
+}
+
+impl<T: Transport> AsyncRead for Stream<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.refuse_if_closed(cx)?;
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.transport).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
+            this.vitals.bytes_arrived();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: Transport> AsyncWrite for Stream<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.refuse_if_closed(cx)?;
+        let written = Pin::new(&mut this.transport).poll_write(cx, bytes);
+        this.note_written(written)
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.refuse_if_closed(cx)?;
+        let written = Pin::new(&mut this.transport).poll_write_vectored(cx, slices);
+        this.note_written(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.transport.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.shutdown {
+                Shutdown::Open => {
+                    ready!(Pin::new(&mut this.transport).poll_shutdown(cx))?;
+                    let permit = match this.vitals.has_unread_input() {
+                        true => Arc::clone(&this.lingerers).try_acquire_owned().ok(),
+                        false => None,
+                    };
+                    this.shutdown = match permit {
+                        Some(permit) => {
+                            this.vitals.enter(Stage::Lingering);
+                            Shutdown::Discarding { bytes_left: this.linger_bytes_max, _permit: permit }
+                        }
+                        None => Shutdown::Done,
+                    };
+                }
+                Shutdown::Discarding { bytes_left, .. } => {
+                    ready!(poll_discard(this.transport.tcp(), bytes_left, cx));
+                    this.shutdown = Shutdown::Done;
+                }
+                Shutdown::Done => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}

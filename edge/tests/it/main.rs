@@ -1,0 +1,8 @@
+//! Tests of the edge over real sockets.
+
+mod deadline;
+mod drain;
+mod metrics;
+mod protocol;
+mod refusal;
+mod wire;
