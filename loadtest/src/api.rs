@@ -113,8 +113,6 @@ pub mod path {
     pub const ORDERS: &str = "/api/shop/orders";
     /// Creating accounts.
     pub const REGISTER: &str = "/api/user/register";
-    /// The caller's own account.
-    pub const ME: &str = "/api/user/me";
 }
 
 /// A product to create.

@@ -58,10 +58,13 @@ pub struct Options {
     /// Headers of raw hyper's answers: those of the answer it is compared with, or content-type only
     #[arg(long, value_enum, default_value_t = FloorHeaders::Same)]
     pub floor_headers: FloorHeaders,
-    /// With --platform: a path that its owner actor answers through its mailbox, instead of the default (`{user}` and
-    /// `{product}` are filled in); requested with the viewer's token
-    #[arg(long, value_name = "PATH", default_value = standard::MAILBOX_PATH)]
-    pub mailbox_path: String,
+    /// With --platform: a path that an owner actor answers through its mailbox even when warm, measured as well;
+    /// `{person}`, `{product}` and `{viewer}` stand for ids, and the viewer's token is sent along
+    #[arg(long, value_name = "PATH", value_parser = parse_path)]
+    pub mailbox_path: Option<String>,
+    /// A header to send along with --mailbox-path
+    #[arg(long, value_name = "HEADER", requires = "mailbox_path", value_parser = floor::parse_header)]
+    pub mailbox_header: Option<(http::HeaderName, http::HeaderValue)>,
     /// With --platform: a further setting for it, `section.name=value`
     #[arg(long = "set", value_name = "SETTING")]
     pub settings: Vec<String>,
@@ -74,6 +77,11 @@ pub struct Options {
     /// Write the table as Markdown
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
+}
+
+fn parse_path(text: &str) -> Result<String, String> {
+    let sound = text.starts_with('/') && !text.bytes().any(|byte| byte <= b' ' || byte == 0x7f);
+    sound.then(|| text.to_owned()).ok_or_else(|| "a path begins with a slash and holds no space".to_owned())
 }
 
 /// Which headers raw hyper sends.

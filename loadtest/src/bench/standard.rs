@@ -15,9 +15,6 @@ use crate::platform::{Platform, Start};
 use crate::run::population::{in_parallel, register};
 use crate::text;
 
-/// A read that its owner actor answers.
-pub const MAILBOX_PATH: &str = path::ME;
-
 /// Items in a feed page, and authors that the viewer follows.
 const FEED_ITEMS: usize = 20;
 /// The length of a biography, a description, a post.
@@ -89,13 +86,20 @@ async fn warm_targets(edge: &Edge, options: &Options) -> anyhow::Result<Vec<Targ
         api.follow(&viewer, &author.id).await?;
         api.create_post(author, &text::prose(&mut rng, TEXT_CHARS)).await?;
     }
-    let mailbox = options.mailbox_path.replace("{user}", &viewer.id).replace("{product}", &product);
-    Ok(vec![
+    let mut targets = vec![
         target("profile (cached)", path::profile(&person.id), None),
         target("product (cached)", path::product(&product), None),
         target("feed page (hydrated)", path::feed(&viewer.id, FEED_ITEMS), Some(&viewer)),
-        target("read through a mailbox", mailbox, Some(&viewer)),
-    ])
+    ];
+    if let Some(path) = &options.mailbox_path {
+        let path = path.replace("{person}", &person.id).replace("{product}", &product).replace("{viewer}", &viewer.id);
+        let mut mailbox = target("read through a mailbox", path, Some(&viewer));
+        if let Some((name, value)) = &options.mailbox_header {
+            mailbox.headers.insert(name.to_string(), value.to_str().context("a header of text")?.to_owned());
+        }
+        targets.push(mailbox);
+    }
+    Ok(targets)
 }
 
 async fn cold_target(edge: &Edge) -> anyhow::Result<Target> {
