@@ -6,10 +6,12 @@
 use crate::{
     exchange::Exchange,
     handler,
+    health::{Health, Stage},
     metrics::HttpMetrics,
     problem,
     route::{self, Auth, Glance, Input, Route, Segment},
-    server::{Answer, Fault, Peer, RequestBody, ResponseBody, Service as Served},
+    server::{Answer, Fault, Peer, RequestBody, ResponseBody, Service as Served, Stats},
+    system::Readings,
 };
 use actors::{Client, account::Accounts, account::Token, supervisor};
 use bytes::{Buf, Bytes, BytesMut};
@@ -53,7 +55,28 @@ impl Scope {
     }
 }
 
-/// What the edge is made of and bounded by.
+/// The route label of health, metrics and of what matches no route.
+const OWN_ROUTE: &str = "other";
+
+/// What the edge stands on.
+pub struct Platform {
+    /// The door to the owners.
+    pub client: Client,
+    /// Accounts and sessions.
+    pub accounts: Accounts,
+    /// The root of the supervision tree.
+    pub root: ActorRef<supervisor::Message>,
+}
+
+/// What others count and the edge shows.
+pub struct Counted {
+    /// Figures of actors and stores.
+    pub registry: prometheus::Registry,
+    /// Connections of the listeners.
+    pub connections: Arc<Stats>,
+}
+
+/// How the edge is bounded and addressed.
 pub struct Options {
     /// What each listener answers for, in the order in which they were bound.
     pub scopes: Vec<Scope>,
@@ -69,16 +92,6 @@ pub struct Options {
     pub public_url: String,
 }
 
-/// Where the node is in its life.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum Phase {
-    Starting = 0,
-    Serving = 1,
-    Draining = 2,
-}
-
 type Behind = BoxedFilter<(warp::reply::Response,)>;
 
 /// The edge of a node.
@@ -89,6 +102,8 @@ pub struct Edge {
     pub accounts: Accounts,
     /// What is counted.
     pub metrics: HttpMetrics,
+    /// What health bodies say.
+    pub health: Health,
     /// The root of the supervision tree.
     pub root: ActorRef<supervisor::Message>,
     /// Configuration.
@@ -96,7 +111,7 @@ pub struct Edge {
     routes: Vec<Route>,
     filters: Vec<Behind>,
     admission: Arc<Semaphore>,
-    phase: AtomicU8,
+    stage: AtomicU8,
 }
 
 /// The edge as a [`Served`] service.
@@ -105,14 +120,23 @@ pub struct Dispatcher(pub Arc<Edge>);
 
 impl Edge {
     /// Puts the edge together.
-    #[must_use]
-    pub fn new(client: Client, accounts: Accounts, root: ActorRef<supervisor::Message>, options: Options, registry: prometheus::Registry) -> Arc<Self> {
+    ///
+    /// # Errors
+    /// When the figures of `counted` are shown already.
+    pub fn new(platform: Platform, options: Options, counted: Counted) -> prometheus::Result<Arc<Self>> {
+        let Platform { client, accounts, root } = platform;
         let routes = route::table();
-        let labels: Vec<_> = routes.iter().map(|r| (r.service.name(), r.path, r.method.as_str())).collect();
-        let metrics = HttpMetrics::new(&route::Service::ALL.map(route::Service::name), &labels, registry);
+        // Behind the table's rows, one for each service: what is no route of a service.
+        let own = route::Service::ALL.map(|service| (service.name(), OWN_ROUTE, "GET"));
+        let labels: Vec<_> = routes.iter().map(|r| (r.service.name(), r.path, r.method.as_str())).chain(own).collect();
+        let readings = Arc::new(Readings::new());
+        let metrics = HttpMetrics::new(&route::Service::ALL.map(route::Service::name), &labels, readings.clone());
+        metrics.include(counted.registry);
+        metrics.include_connections(counted.connections)?;
         let filters = routes.iter().map(|r| behind(r.input, r.handler.clone())).collect();
         let admission = Arc::new(Semaphore::new(options.inflight_max));
-        Arc::new(Self { client, accounts, metrics, root, routes, filters, admission, phase: AtomicU8::new(Phase::Starting as u8), options })
+        let stage = AtomicU8::new(Stage::Starting as u8);
+        Ok(Arc::new(Self { client, accounts, metrics, health: Health::new(readings), root, options, routes, filters, admission, stage }))
     }
 
     /// A row of the route table.
@@ -122,18 +146,21 @@ impl Edge {
     }
 
     /// Moves the node on in its life: readiness follows.
-    pub fn enter(&self, phase: Phase) {
-        self.phase.store(phase as u8, Ordering::Release);
+    pub fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Release);
     }
 
     /// Where the node is in its life.
     #[must_use]
-    pub fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Acquire) {
-            0 => Phase::Starting,
-            1 => Phase::Serving,
-            _ => Phase::Draining,
-        }
+    pub fn stage(&self) -> Stage {
+        let stages = [Stage::Starting, Stage::Serving, Stage::Draining, Stage::VotedOut];
+        stages.into_iter().find(|stage| *stage as u8 == self.stage.load(Ordering::Acquire)).unwrap_or(Stage::Starting)
+    }
+
+    /// Counts a request that was no route of a service.
+    fn observe_own(&self, service: route::Service, response: &Response<ResponseBody>, began: Instant) {
+        let own = route::Service::ALL.iter().position(|s| *s == service).unwrap_or_default();
+        self.metrics.route(self.routes.len() + own).observe(response.status(), began.elapsed());
     }
 
     /// Permits of admission that are free.
@@ -244,7 +271,7 @@ impl Served for Dispatcher {
             let query = request.uri().query().unwrap_or_default();
             let glance = Glance { edge, headers: request.headers(), query, ids: &found.ids[..found.ids_len] };
             if let Some(response) = fast(&glance) {
-                edge.metrics.observe(found.index, response.status(), began.elapsed());
+                edge.metrics.route(found.index).observe(response.status(), began.elapsed());
                 return Answer::Ready(response.map(ResponseBody::Full));
             }
         }
@@ -252,7 +279,7 @@ impl Served for Dispatcher {
         let edge = edge.clone();
         let future = Box::pin(async move {
             let response = admitted(edge.clone(), request, (index, ids, path), began).await;
-            edge.metrics.observe(index, response.status(), began.elapsed());
+            edge.metrics.route(index).observe(response.status(), began.elapsed());
             response
         });
         Answer::Later { future, within: None }
@@ -281,7 +308,7 @@ impl Dispatcher {
         let service = scope.service();
         let future = Box::pin(async move {
             let response = handler::operate::answer(&edge, scope, &request).await.map(ResponseBody::Full);
-            edge.metrics.observe_other(service.name(), response.status(), began.elapsed());
+            edge.observe_own(service, &response, began);
             response
         });
         Answer::Later { future, within: None }
@@ -310,7 +337,7 @@ impl Dispatcher {
         if let Lost::Method(allow) = lost {
             response.headers_mut().insert(header::ALLOW, allow);
         }
-        self.0.metrics.observe_other(service.name(), response.status(), Duration::ZERO);
+        self.0.observe_own(service, &response, Instant::now());
         Answer::Ready(response)
     }
 }

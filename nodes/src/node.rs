@@ -9,7 +9,8 @@ use actors::{Client, Limits, Node, account::Accounts, metrics::NodeCollector, su
 use anyhow::{Context, Result};
 use edge::{
     Edge, Options, Scope,
-    dispatch::{Dispatcher, Phase},
+    dispatch::{Counted, Dispatcher, Platform},
+    health::Stage,
     route::Service,
     server::{self, Bound, ListenerSpec},
 };
@@ -34,16 +35,17 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     let client = Client::new(node.clone());
     let accounts = Accounts::new(client.clone()).map_err(|error| anyhow::anyhow!("account.argon2_*: {error}"))?;
     let addresses: Vec<_> = bound.local_addrs().collect();
-    let edge = Edge::new(client, accounts, root.clone(), options(config, addresses[0]), registry);
+    let platform = Platform { client, accounts, root: root.clone() };
+    let edge = Edge::new(platform, options(config, addresses[0]), Counted { registry, connections: bound.stats() })?;
     announce(config, &addresses);
-    edge.enter(Phase::Serving);
+    edge.enter(Stage::Serving);
 
     let demo = demo_data(config, &node, addresses[0]);
     let draining = edge.clone();
     let stop = async move {
         shutdown.await;
         tracing::info!("asked to stop; draining");
-        draining.enter(Phase::Draining);
+        draining.enter(Stage::Draining);
     };
     let drained = tokio::select! {
         drained = bound.serve(Dispatcher(edge.clone()), server_limits(config), stop) => drained,

@@ -1,8 +1,9 @@
 //! What operators ask: health, readiness and metrics on every listener; the tree, the slots and the log on the admin listener.
 
 use crate::{
-    dispatch::{Edge, Phase, Scope},
-    health::{Check, Health, Ready, Status},
+    dispatch::{Edge, Scope},
+    health::check,
+    metrics,
     problem,
     respond::json,
     server::RequestBody,
@@ -13,14 +14,8 @@ use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use protocol::{ErrorCode, Slot};
 use sha2::{Digest, Sha256};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 use subtle::ConstantTimeEq;
-
-/// How long a dependency may take to answer a readiness check.
-const CHECK_WITHIN: Duration = Duration::from_secs(5);
 
 /// Whether every listener answers this path itself.
 #[must_use]
@@ -71,41 +66,31 @@ fn body(status: StatusCode, value: &impl serde::Serialize) -> Response<Bytes> {
 /// Liveness: the supervision tree answers and everything in it lives. A database that is away never fails it.
 async fn live(edge: &Edge, scope: Scope) -> Response<Bytes> {
     let alive = supervisor::report(&edge.root, "node").await.healthy();
-    let (status, code) = if alive { (Status::Healthy, StatusCode::OK) } else { (Status::Unhealthy, StatusCode::SERVICE_UNAVAILABLE) };
-    body(code, &Health::now(scope.service().name(), status))
+    let liveness = edge.health.liveness(scope.service().name(), alive);
+    body(liveness.status.code(), &liveness)
 }
 
 /// Readiness: 503 only while the node starts or drains. A dependency that is away makes it degraded, since memory still answers.
 async fn ready(edge: &Edge, scope: Scope) -> Response<Bytes> {
     let domains = edge.client.node().stores.domains();
     let checks = join_all(domains.iter().map(|domain| async move {
-        let began = Instant::now();
-        let answer = tokio::time::timeout(CHECK_WITHIN, domain.ping()).await;
-        let message = match answer {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => {
+        let probe = async {
+            domain.ping().await.map(|()| "it answers".to_owned()).map_err(|error| {
                 tracing::warn!(%error, database = domain.database(), "readiness check failed");
-                Some("it does not answer".to_owned())
-            }
-            Err(_) => Some(format!("no answer within {} s", CHECK_WITHIN.as_secs())),
+                "it does not answer".to_owned()
+            })
         };
-        (format!("database:{}", domain.database()), Check::new(message, began.elapsed()))
+        (format!("database:{}", domain.database()), check(probe).await)
     }))
     .await;
-    let healthy = checks.iter().all(|(_, check)| check.healthy);
-    let (status, code) = match (edge.phase(), healthy) {
-        (Phase::Starting, _) => (Status::Starting, StatusCode::SERVICE_UNAVAILABLE),
-        (Phase::Draining, _) => (Status::Draining, StatusCode::SERVICE_UNAVAILABLE),
-        (Phase::Serving, true) => (Status::Healthy, StatusCode::OK),
-        (Phase::Serving, false) => (Status::Degraded, StatusCode::OK),
-    };
-    body(code, &Ready::now(scope.service().name(), status, checks.into_iter().collect()))
+    let readiness = edge.health.readiness(scope.service().name(), edge.stage(), checks.into_iter().collect());
+    body(readiness.status.code(), &readiness)
 }
 
 fn scrape(edge: &Edge, scope: Scope) -> Response<Bytes> {
     let service = if scope == Scope::Admin { None } else { Some(scope.service().name()) };
     let mut response = json(StatusCode::OK, edge.metrics.render(service).into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
     response
 }
 
