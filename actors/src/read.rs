@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 /// Rows read from the store at a time behind what memory holds.
 const DEEP_ROWS: u16 = 64;
+/// Batches of them that one page may take. A page that is still not full then ends early, with a cursor: someone whose posts the viewer may not
+/// see can make a feed's pages short, but not fail.
+const DEEP_BATCHES_MAX: usize = 8;
 /// How often an answer is tried: each round fetches all that the one before it missed, and a deep page takes a round for each batch of rows.
 const ROUNDS_MAX: usize = 24;
 
@@ -160,11 +163,14 @@ pub fn feed(sight: &mut Sight<'_>, viewer: UserId, page: Page) -> Result<Rows, C
 
     let mut merge = Merge::new(std::iter::once(&inbox).chain(&timelines), page.after.map(|p| p.id));
     let mut rows = Gather::new(usize::from(page.limit));
+    let mut batches = 0;
     while !rows.full() {
         let id = match merge.next() {
             Next::Id(id) => id,
             Next::End => return Ok(Rows { rows: rows.finish()?, next: None, total: None }),
+            Next::Deeper(_) if batches == DEEP_BATCHES_MAX => break,
             Next::Deeper(after) => {
+                batches += 1;
                 // What is cold so far is fetched in the same round.
                 let query = Query::Posts(Page { after: after.map(|id| Position { sort: 0, id }), limit: DEEP_ROWS });
                 merge.deepen(&*sight.part(own, query)?);
