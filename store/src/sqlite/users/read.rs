@@ -19,7 +19,9 @@ statements! {
                 ORDER BY created_at DESC, token_hash DESC LIMIT ?3";
     CREDENTIALS = "SELECT p.id, c.password_hash FROM person AS p JOIN credential AS c ON c.person_id = p.id WHERE p.email_folded = ?1";
     RELATION = "SELECT followers, following, pulled FROM relation WHERE person_id = ?1";
-    FOLLOWING = "SELECT a.followee, EXISTS (SELECT 1 FROM follow AS b WHERE b.follower = a.followee AND b.followee = ?1)
+    /// Who follows back is looked up among one person's followers, which lie together, and not among the follows of up to thousands of people:
+    /// by its own choice SQLite would take the primary key and be two to three times as slow.
+    FOLLOWING = "SELECT a.followee, EXISTS (SELECT 1 FROM follow AS b INDEXED BY follow_fan_out WHERE b.follower = a.followee AND b.followee = ?1)
                  FROM follow AS a WHERE a.follower = ?1 ORDER BY a.followee";
     FOLLOWING_PAGE = "SELECT created_at, followee FROM follow WHERE follower = ?1 AND (created_at, followee) < (?2, ?3)
                       ORDER BY created_at DESC, followee DESC LIMIT ?4";

@@ -62,6 +62,27 @@ async fn what_is_loaded_is_as_if_it_had_been_written() {
     assert!(matches!(stores.users.commit(registering(&taken)).await, Err(CommitError::Taken("username"))));
 }
 
+/// Loading puts indexes off; the schema afterwards is that of any other directory.
+#[test]
+fn the_schema_is_as_it_was() {
+    let schema = |dir: &Path| -> Vec<(String, Option<String>)> {
+        let db = rusqlite::Connection::open(dir.join("users.db")).expect("a database");
+        let mut statement = db.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").expect("a schema");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        rows.collect::<Result<_, _>>().expect("rows")
+    };
+    let (loaded, fresh) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    open(fresh.path()).close();
+    let known = people(2);
+    let mut bulk = Bulk::open(loaded.path()).expect("opened");
+    bulk.users(&known).expect("loaded");
+    let refused = [follow(&known[0].0, &known[1].0, 0), follow(&known[0].0, &person("stranger"), 0)];
+    assert!(bulk.follows(&refused).is_err());
+    assert_eq!(bulk.follows(&refused[..1]).expect("loaded"), 1);
+    bulk.close().expect("closed");
+    assert_eq!(schema(loaded.path()), schema(fresh.path()));
+}
+
 #[tokio::test]
 async fn a_batch_is_loaded_whole_or_not_at_all() {
     let dir = tempfile::tempdir().expect("a directory");
