@@ -16,19 +16,21 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
 use super::limits::Limits;
+use super::linger::Linger;
+use super::request_body::IfUnread;
 use super::response_body::OutgoingBody;
 use super::roster::{Membership, Roster};
 use super::stream::{Stream, Transport};
 use super::vitals::{Active, Order, Stage, Vitals};
 use super::{Answer, Fault, Peer, RequestBody, ResponseBody, Service};
 
-/// Bytes buffered per HTTP/1 connection and direction (hyper's own limit is 400 KiB); must hold a head.
-const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes buffered per HTTP/1 connection and direction, to which one frame of a response may come; a connection keeps what it once
+/// needed. hyper's own limit is 400 KiB.
+const HTTP1_BUFFER_BYTES: usize = 48 * 1024;
 /// Bytes that an HTTP/2 client may have on the way to us, per stream and in all: 256 KiB fill 5 MB/s at a round trip of 50 ms, and
 /// the total bounds what one connection that nobody reads from can make us hold.
 const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
@@ -50,7 +52,7 @@ pub(super) struct Shared<S> {
     pub(super) service: S,
     pub(super) limits: Limits,
     pub(super) roster: Arc<Roster>,
-    lingerers: Arc<Semaphore>,
+    linger: Arc<Linger>,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
 }
@@ -61,6 +63,8 @@ impl<S> Shared<S> {
         http1
             // hyper's timer would be registered and dropped with each request, and cannot tell a late head from an idle connection.
             .header_read_timeout(None)
+            // One copied write instead of a gathered one: 5 % less CPU per small response.
+            .writev(false)
             .max_header_size(limits.head_bytes_max)
             .max_buf_size(HTTP1_BUFFER_BYTES.max(limits.head_bytes_max));
         let mut http2 = http2::Builder::new(TokioExecutor::new());
@@ -75,7 +79,7 @@ impl<S> Shared<S> {
             .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
             .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
             .max_send_buf_size(HTTP2_SEND_BUFFER_BYTES);
-        Self { service, roster, lingerers: Arc::new(Semaphore::new(limits.lingering_max)), http1, http2, limits }
+        Self { service, roster, linger: Linger::new(&limits), http1, http2, limits }
     }
 }
 
@@ -117,13 +121,7 @@ impl<S: Service> Link<S> {
 
     async fn run_http(self: &Arc<Self>, transport: impl Transport, is_http2: bool, membership: Membership) -> Result<(), EndError> {
         let shared = &self.shared;
-        let stream = TokioIo::new(Stream::new(
-            transport,
-            Arc::clone(&self.vitals),
-            Arc::clone(&shared.lingerers),
-            shared.limits.linger_bytes_max,
-            membership,
-        ));
+        let stream = TokioIo::new(Stream::new(transport, Arc::clone(&self.vitals), Arc::clone(&shared.linger), membership));
         let exchanges = Exchanges { link: Arc::clone(self) };
         if is_http2 {
             self.vitals.enter(Stage::Http2);
@@ -228,8 +226,13 @@ impl<S: Service> hyper::service::Service<Request<Incoming>> for Exchanges<S> {
     fn call(&self, request: Request<Incoming>) -> Exchange<S> {
         let link = &*self.link;
         link.vitals.request_begins();
-        let http1 = (request.version() != Version::HTTP_2).then_some(&link.vitals);
-        let request = request.map(|body| RequestBody::incoming(body, link.shared.limits.body, http1));
+        let is_http2 = request.version() == Version::HTTP_2;
+        let request = request.map(|body| {
+            RequestBody::incoming(body, link.shared.limits.body, || match is_http2 {
+                true => IfUnread::Discard(Arc::clone(&link.shared.linger)),
+                false => IfUnread::Tell(Arc::clone(&link.vitals)),
+            })
+        });
         let service = &link.shared.service;
         match catch_unwind(AssertUnwindSafe(|| service.call(request, &link.peer))) {
             Ok(Answer::Ready(response)) => Exchange::Ready { response: Some(link.finish(response)) },

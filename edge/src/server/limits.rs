@@ -28,7 +28,7 @@ pub struct Limits {
     pub linger_max: Duration,
     /// How many bytes of input are discarded then.
     pub linger_bytes_max: u64,
-    /// How many connections may be in that state at once; one more is closed without waiting, and its client may see a reset.
+    /// For how many clients at once; one more is cut off without waiting, and may see a reset instead of its response.
     pub lingering_max: usize,
     /// From the shutdown signal until the connections that still work are aborted.
     pub drain_max: Duration,

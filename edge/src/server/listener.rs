@@ -15,9 +15,9 @@ use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Link, Shared};
-use super::roster::{Roster, Stats, first_stage};
+use super::roster::{Roster, Stats};
 use super::tls::acceptor;
-use super::vitals::Vitals;
+use super::vitals::{Stage, Vitals};
 use super::{Limits, Peer, Service};
 
 /// The answer to a connection beyond the cap. A refusal that is spoken tells clients and load balancers to come back or to go
@@ -237,7 +237,7 @@ impl<S: Service> Accepts<S> {
         };
         // Small answers must not wait for the acknowledgement of earlier ones; failing to say so costs only time.
         let _ = tcp.set_nodelay(true);
-        let vitals = Vitals::new(first_stage(is_tls));
+        let vitals = Vitals::new(if is_tls { Stage::Handshake } else { Stage::Http1 });
         let membership = self.shared.roster.join(&vitals, &self.shared.limits, permit);
         let link = Arc::new(Link { shared: Arc::clone(&self.shared), vitals, peer: Peer { addr, listener: self.index, tls: is_tls } });
         tokio::spawn(link.run(tcp, self.listener.tls.clone(), membership));

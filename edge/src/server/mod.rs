@@ -3,7 +3,7 @@
 //! ```text
 //! listener.rs    bind all, then serve; accept, refuse beyond the cap, drain
 //! connection.rs  one connection: HTTP/1 or HTTP/2, its exchanges, panics and deadlines of work
-//! stream.rs      the socket: counted; input is discarded after a refusal, so that the client sees it
+//! stream.rs      the socket: counted; closed in order   ── linger.rs discards input after a refusal, so that the client sees it
 //! vitals.rs      the counters of a connection  ── roster.rs sweeps them ── verdict.rs judges
 //! request_body.rs, response_body.rs            limits.rs: every limit   service.rs: what is served   tls.rs
 //! ```
@@ -14,6 +14,7 @@
 
 mod connection;
 mod limits;
+mod linger;
 mod listener;
 mod request_body;
 mod response_body;

@@ -9,9 +9,11 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 
 use super::limits::{BodyLimits, Credit};
+use super::linger::Linger;
 use super::vitals::Vitals;
 
 /// The most that is allocated for a body on the word of its declared length alone.
@@ -62,8 +64,18 @@ struct Reading {
     limits: BodyLimits,
     received_bytes: u64,
     pace: Option<Pace>,
-    /// The HTTP/1 connection that has to know of a body dropped early.
-    vitals: Option<Arc<Vitals>>,
+    if_unread: IfUnread,
+}
+
+/// What to do about a body that is dropped before its end.
+#[derive(Debug)]
+pub(super) enum IfUnread {
+    /// Nothing: no client sends it.
+    Ignore,
+    /// Tell the HTTP/1 connection, which will have to end.
+    Tell(Arc<Vitals>),
+    /// Discard the rest of it, over HTTP/2.
+    Discard(Arc<Linger>),
 }
 
 /// The clock of a body that was waited for at least once; one that came along with its head needs none.
@@ -76,8 +88,8 @@ struct Pace {
 }
 
 impl RequestBody {
-    pub(super) fn incoming(incoming: Incoming, limits: BodyLimits, http1: Option<&Arc<Vitals>>) -> Self {
-        let reading = (!incoming.is_end_stream()).then(|| Reading::new(limits, http1.cloned()));
+    pub(super) fn incoming(incoming: Incoming, limits: BodyLimits, if_unread: impl FnOnce() -> IfUnread) -> Self {
+        let reading = (!incoming.is_end_stream()).then(|| Reading::new(limits, if_unread()));
         Self { source: Source::Incoming(incoming), reading }
     }
 
@@ -136,18 +148,11 @@ impl RequestBody {
         }
         Ok(None)
     }
-
-    /// Notes that the body ended, so that dropping it is no refusal.
-    fn ended(&mut self) {
-        if let Some(mut reading) = self.reading.take() {
-            reading.vitals = None;
-        }
-    }
 }
 
 impl From<Bytes> for RequestBody {
     fn from(bytes: Bytes) -> Self {
-        let reading = (!bytes.is_empty()).then(|| Reading::new(BodyLimits::default(), None));
+        let reading = (!bytes.is_empty()).then(|| Reading::new(BodyLimits::default(), IfUnread::Ignore));
         Self { source: Source::Bytes(bytes), reading }
     }
 }
@@ -170,13 +175,13 @@ impl Body for RequestBody {
             Some(Ok(frame)) => {
                 reading.receive(frame.data_ref().map_or(0, Bytes::len) as u64)?;
                 if this.source.is_end_stream() {
-                    this.ended();
+                    this.reading = None;
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => Poll::Ready(Some(Err(BodyError::Broken(error)))),
             None => {
-                this.ended();
+                this.reading = None;
                 Poll::Ready(None)
             }
         }
@@ -219,8 +224,8 @@ impl Source {
 }
 
 impl Reading {
-    fn new(limits: BodyLimits, vitals: Option<Arc<Vitals>>) -> Box<Self> {
-        Box::new(Self { limits, received_bytes: 0, pace: None, vitals })
+    fn new(limits: BodyLimits, if_unread: IfUnread) -> Box<Self> {
+        Box::new(Self { limits, received_bytes: 0, pace: None, if_unread })
     }
 
     /// Refuses a body that has, or will have, more bytes than it may.
@@ -269,10 +274,19 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for RequestBody {
     fn drop(&mut self) {
-        if let Some(vitals) = &self.vitals {
-            vitals.abandon_body();
+        let Some(reading) = self.reading.take() else {
+            return;
+        };
+        match (reading.if_unread, std::mem::replace(&mut self.source, Source::Bytes(Bytes::new()))) {
+            (IfUnread::Tell(vitals), _) => vitals.abandon_body(),
+            (IfUnread::Discard(linger), Source::Incoming(incoming)) => {
+                if let (Some(lingering), Ok(runtime)) = (linger.begin(), Handle::try_current()) {
+                    runtime.spawn(lingering.discard(incoming));
+                }
+            }
+            (IfUnread::Ignore | IfUnread::Discard(_), _) => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -108,9 +108,14 @@ impl Body for ResponseBody {
     }
 }
 
+/// A response is copied to its connection in pieces of at most this, so that a large one costs no large buffer.
+const PIECE_BYTES_MAX: usize = 16 * 1024;
+
 /// A response's body on its way out. A streamed one keeps its connection from being taken for idle.
 pub(super) struct OutgoingBody {
     body: ResponseBody,
+    /// What is left of the body's last frame.
+    rest: Bytes,
     active: Option<Active>,
 }
 
@@ -120,7 +125,19 @@ impl OutgoingBody {
             ResponseBody::Full(_) => None,
             ResponseBody::Boxed(_) => Some(active()),
         };
-        Self { body, active }
+        Self { body, rest: Bytes::new(), active }
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?.map(Frame::into_data) {
+                Some(Ok(bytes)) => self.rest = bytes,
+                Some(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES_MAX));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 }
 
@@ -129,19 +146,58 @@ impl Body for OutgoingBody {
     type Error = StreamError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        let piece = self.poll_piece(cx);
         // A body is asked for more when what it gave was taken; until then the client is in its way, not its source.
         if let Some(active) = &mut self.active {
-            active.set_stalled(frame.is_ready());
+            active.set_stalled(piece.is_ready());
         }
-        frame
+        piece
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest_bytes = self.rest.len() as u64;
+        let body = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower().saturating_add(rest_bytes));
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper.saturating_add(rest_bytes));
+        }
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::vitals::{Stage, Vitals};
+    use http_body_util::StreamBody;
+
+    async fn pieces(body: ResponseBody) -> Vec<usize> {
+        let vitals = Vitals::new(Stage::Http1);
+        let mut body = OutgoingBody::new(body, || Active::new(&vitals));
+        let mut pieces = Vec::new();
+        let mut announced = body.size_hint().exact();
+        while let Some(frame) = body.frame().await {
+            let bytes = frame.expect("unbroken").into_data().expect("data").len();
+            announced = announced.map(|announced| announced - bytes as u64);
+            assert_eq!(body.size_hint().exact(), announced);
+            pieces.push(bytes);
+        }
+        assert!(body.is_end_stream() || announced.is_none());
+        pieces
+    }
+
+    #[tokio::test]
+    async fn large_frames_leave_in_pieces_and_nothing_is_lost() {
+        assert_eq!(pieces(ResponseBody::from("hello")).await, [5]);
+        assert!(pieces(ResponseBody::empty()).await.is_empty());
+        assert_eq!(pieces(ResponseBody::from(vec![0; 40_000])).await, [16_384, 16_384, 7_232]);
+        let frames = [20_000, 0, 5].map(|bytes| Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![0; bytes]))));
+        let streamed = ResponseBody::boxed(StreamBody::new(futures_util::stream::iter(frames)));
+        assert_eq!(pieces(streamed).await, [16_384, 3_616, 0, 5]);
     }
 }

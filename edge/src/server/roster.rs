@@ -10,7 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::limits::Limits;
 use super::verdict::{Reason, Track};
-use super::vitals::{Order, Stage, Vitals};
+use super::vitals::{Order, Vitals};
 
 /// Counts what happened to connections since the server was bound.
 #[derive(Debug, Default)]
@@ -152,9 +152,4 @@ impl Drop for Membership {
             self.roster.emptied.notify_waiters();
         }
     }
-}
-
-/// The stage in which a connection begins.
-pub(super) fn first_stage(is_tls: bool) -> Stage {
-    if is_tls { Stage::Handshake } else { Stage::Http1 }
 }

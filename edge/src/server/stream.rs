@@ -7,14 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::server::TlsStream;
 
+use super::linger::{Linger, Lingering};
 use super::roster::Membership;
 use super::vitals::{Order, Stage, Vitals};
-
-/// Bytes that are discarded per read.
-const DISCARD_BYTES: usize = 16 * 1024;
 
 /// A byte stream over TCP.
 pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
@@ -44,21 +41,20 @@ pub(super) struct Stream<T> {
     transport: T,
     vitals: Arc<Vitals>,
     shutdown: Shutdown,
-    lingerers: Arc<Semaphore>,
-    linger_bytes_max: u64,
+    linger: Arc<Linger>,
     _membership: Membership,
 }
 
 #[derive(Debug)]
 enum Shutdown {
     Open,
-    Discarding { bytes_left: u64, _permit: OwnedSemaphorePermit },
+    Lingering(Lingering),
     Done,
 }
 
 impl<T: Transport> Stream<T> {
-    pub(super) fn new(transport: T, vitals: Arc<Vitals>, lingerers: Arc<Semaphore>, linger_bytes_max: u64, membership: Membership) -> Self {
-        Self { transport, vitals, shutdown: Shutdown::Open, lingerers, linger_bytes_max, _membership: membership }
+    pub(super) fn new(transport: T, vitals: Arc<Vitals>, linger: Arc<Linger>, membership: Membership) -> Self {
+        Self { transport, vitals, shutdown: Shutdown::Open, linger, _membership: membership }
     }
 
     /// An upgraded connection has no driver that would see the order to close, so its owner's reads and writes do.
@@ -80,21 +76,6 @@ impl<T: Transport> Stream<T> {
         }
         written
     }
-}
-
-/// Reads and drops input until its end, an error or the limit. Below TLS: what is discarded need not be decrypted.
-fn poll_discard(tcp: &mut TcpStream, bytes_left: &mut u64, cx: &mut Context<'_>) -> Poll<()> {
-    let mut scratch = [std::mem::MaybeUninit::uninit(); DISCARD_BYTES];
-    while *bytes_left > 0 {
-        let mut buffer = ReadBuf::uninit(&mut scratch);
-        match ready!(Pin::new(&mut *tcp).poll_read(cx, &mut buffer)) {
-            Ok(()) if !buffer.filled().is_empty() => {
-                *bytes_left = bytes_left.saturating_sub(buffer.filled().len() as u64);
-            }
-            Ok(()) | Err(_) => break,
-        }
-    }
-    Poll::Ready(())
 }
 
 impl<T: Transport> AsyncRead for Stream<T> {
@@ -139,20 +120,20 @@ impl<T: Transport> AsyncWrite for Stream<T> {
             match &mut this.shutdown {
                 Shutdown::Open => {
                     ready!(Pin::new(&mut this.transport).poll_shutdown(cx))?;
-                    let permit = match this.vitals.has_unread_input() {
-                        true => Arc::clone(&this.lingerers).try_acquire_owned().ok(),
+                    let lingering = match this.vitals.has_unread_input() {
+                        true => this.linger.begin(),
                         false => None,
                     };
-                    this.shutdown = match permit {
-                        Some(permit) => {
+                    this.shutdown = match lingering {
+                        Some(lingering) => {
                             this.vitals.enter(Stage::Lingering);
-                            Shutdown::Discarding { bytes_left: this.linger_bytes_max, _permit: permit }
+                            Shutdown::Lingering(lingering)
                         }
                         None => Shutdown::Done,
                     };
                 }
-                Shutdown::Discarding { bytes_left, .. } => {
-                    ready!(poll_discard(this.transport.tcp(), bytes_left, cx));
+                Shutdown::Lingering(lingering) => {
+                    ready!(lingering.poll_discard(this.transport.tcp(), cx));
                     this.shutdown = Shutdown::Done;
                 }
                 Shutdown::Done => return Poll::Ready(Ok(())),

@@ -1,6 +1,7 @@
 //! HTTP/2, TLS and upgrades.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -46,11 +47,10 @@ fn echo_and_note(stuck: Arc<Notify>) -> impl Service {
     })
 }
 
-type Http2 = http2::SendRequest<Full<Bytes>>;
-
-async fn http2<T>(stream: T) -> Http2
+async fn http2<T, B>(stream: T) -> http2::SendRequest<B>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
 {
     let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
     let (client, connection) = in_time(handshake).await.expect("HTTP/2");
@@ -58,8 +58,24 @@ where
     client
 }
 
-async fn http2_to(server: &Server) -> Http2 {
+async fn http2_to<B>(server: &Server) -> http2::SendRequest<B>
+where
+    B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
+{
     http2(TcpStream::connect(server.addr).await.expect("accepted")).await
+}
+
+/// A body of so many bytes, and how many of them were taken.
+fn counted(bytes: usize) -> (Arc<AtomicUsize>, impl Body<Data = Bytes, Error = std::io::Error> + Unpin) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&taken);
+    let frames = std::iter::from_fn(move || {
+        let left = bytes - counter.load(Ordering::Relaxed);
+        let frame = Bytes::from(vec![b'x'; left.min(65536)]);
+        counter.fetch_add(frame.len(), Ordering::Relaxed);
+        (!frame.is_empty()).then_some(Ok(Frame::data(frame)))
+    });
+    (taken, StreamBody::new(futures_util::stream::iter(frames)))
 }
 
 async fn post<B>(client: &mut http2::SendRequest<B>, path: &str, body: B) -> (StatusCode, Bytes)
@@ -74,15 +90,34 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_response_arrives_whole() {
+    let large: Bytes = (0..3_000_000_u32).map(|index| b'a' + (index % 23) as u8).collect();
+    let expected = large.clone();
+    let service = service_fn(move |_: Request<RequestBody>, _| std::future::ready(Response::new(ResponseBody::Full(large.clone()))));
+    let server = Server::start(service, Limits::default());
+    let mut http1 = server.connect().await;
+    for _ in 0..2 {
+        let response = http1.get("/").await;
+        assert_eq!((response.header("content-length"), response.body.as_bytes()), (Some("3000000"), &*expected));
+    }
+    let (_, body) = post(&mut http2_to(&server).await, "/", Full::<Bytes>::default()).await;
+    assert_eq!(body, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn http2_is_spoken_on_a_plain_connection_that_opens_with_it() {
     let server = Server::start(echo(), Limits::default());
     let mut client = http2_to(&server).await;
-    let (status, body) = post(&mut client, "/", Full::from("hello")).await;
+    let (_, hello) = counted(5);
+    let (status, body) = post(&mut client, "/", hello).await;
     assert_eq!((status, body), (StatusCode::OK, "HTTP/2.0 false 5".into()));
-    // A refusal before the body's end ends its stream, and no other.
-    let (status, _) = post(&mut client, "/", Full::from(vec![b'x'; 8 << 20])).await;
+    // A refusal before the body's end is seen; the rest is swallowed, and no other stream suffers.
+    let (taken, body) = counted(8 << 20);
+    let (status, _) = post(&mut client, "/", body).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
-    let (status, body) = post(&mut client, "/", Full::default()).await;
+    eventually(|| taken.load(Ordering::Relaxed) == 8 << 20).await;
+    let (_, nothing) = counted(0);
+    let (status, body) = post(&mut client, "/", nothing).await;
     assert_eq!((status, body), (StatusCode::OK, "HTTP/2.0 false 0".into()));
     assert_eq!(server.stats.accepted(), 1);
 }
@@ -93,10 +128,10 @@ async fn an_http2_request_that_takes_too_long_leaves_the_others_alone() {
     let server = Server::start(echo(), limits);
     let client = http2_to(&server).await;
     let (mut stuck, mut quick) = (client.clone(), client);
-    let stuck = tokio::spawn(async move { post(&mut stuck, "/stuck", Full::default()).await });
-    assert_eq!(post(&mut quick, "/", Full::default()).await.0, StatusCode::OK);
+    let stuck = tokio::spawn(async move { post(&mut stuck, "/stuck", Full::<Bytes>::default()).await });
+    assert_eq!(post(&mut quick, "/", Full::<Bytes>::default()).await.0, StatusCode::OK);
     assert_eq!(in_time(stuck).await.expect("no panic").0, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(post(&mut quick, "/", Full::default()).await.0, StatusCode::OK);
+    assert_eq!(post(&mut quick, "/", Full::<Bytes>::default()).await.0, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +140,7 @@ async fn an_idle_http2_connection_is_told_to_go_and_closed() {
     let server = Server::start(echo(), limits);
     let mut client = http2_to(&server).await;
     let began = Instant::now();
-    assert_eq!(post(&mut client, "/", Full::default()).await.0, StatusCode::OK);
+    assert_eq!(post(&mut client, "/", Full::<Bytes>::default()).await.0, StatusCode::OK);
     eventually(|| client.is_closed()).await;
     assert!(began.elapsed() >= millis(300));
     eventually(|| server.stats.open() == 0).await;
@@ -121,7 +156,7 @@ async fn an_http2_client_that_opens_no_window_for_its_responses_is_cut_off() {
     });
     let server = Server::start(service, limits);
     let mut client = http2_to(&server).await;
-    let request = Request::get("http://test/").body(Full::default()).expect("a request");
+    let request = Request::get("http://test/").body(Full::<Bytes>::default()).expect("a request");
     // The response is held and not read, so its window stays full.
     let _unread = in_time(client.send_request(request)).await.expect("a response");
     eventually(|| server.stats.open() == 0).await;
@@ -133,10 +168,7 @@ async fn an_http2_body_has_to_arrive_in_time_as_well() {
     let mut limits = Limits::default();
     limits.body.rate.grace = millis(200);
     let server = Server::start(echo(), limits);
-    let tcp = TcpStream::connect(server.addr).await.expect("accepted");
-    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(tcp));
-    let (mut client, connection) = in_time(handshake).await.expect("HTTP/2");
-    tokio::spawn(connection);
+    let mut client = http2_to(&server).await;
     let stalled = StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, std::io::Error>>());
     let (status, body) = post(&mut client, "/", stalled).await;
     assert_eq!((status, body), (StatusCode::PAYLOAD_TOO_LARGE, "the body arrived too slowly".into()));
@@ -148,7 +180,7 @@ async fn draining_lets_http2_streams_finish() {
     let stuck = Arc::new(Notify::new());
     let mut server = Server::start(echo_and_note(Arc::clone(&stuck)), limits);
     let mut client = http2_to(&server).await;
-    let working = tokio::spawn(async move { post(&mut client, "/stuck", Full::default()).await });
+    let working = tokio::spawn(async move { post(&mut client, "/stuck", Full::<Bytes>::default()).await });
     in_time(stuck.notified()).await;
     server.stop();
     assert_eq!(in_time(working).await.expect("no panic").0, StatusCode::SERVICE_UNAVAILABLE);
@@ -197,7 +229,7 @@ async fn tls_serves_both_protocols_and_prefers_http2() {
     let server = Server::start_spec(echo(), Limits::default(), spec);
     let stream = handshake(&server, config.clone(), &[b"http/1.1", b"h2"]).await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-    let (_, body) = post(&mut http2(stream).await, "/", Full::from("hello")).await;
+    let (_, body) = post(&mut http2(stream).await, "/", Full::<Bytes>::from("hello")).await;
     assert_eq!(body, "HTTP/2.0 true 5");
     for protocols in [&[&b"http/1.1"[..]][..], &[]] {
         let stream = handshake(&server, config.clone(), protocols).await;
