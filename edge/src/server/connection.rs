@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -167,7 +167,8 @@ impl<S: Service> Link<S> {
 
     /// Prepares a response for the wire.
     fn finish(&self, mut response: Response<ResponseBody>) -> Response<OutgoingBody> {
-        if self.vitals.order() == Order::Leave && self.vitals.stage() == Stage::Http1 {
+        let is_last = self.vitals.order() == Order::Leave && self.vitals.stage() == Stage::Http1;
+        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.map(|body| OutgoingBody::new(body, || Active::new(&self.vitals)))
