@@ -20,6 +20,11 @@ use crate::report::{self, Stamp};
 use crate::run::population::register;
 use crate::text;
 
+/// A store that was asked nothing for this long is at rest.
+const SETTLE_PAUSE: Duration = Duration::from_millis(300);
+/// How often that is looked at.
+const SETTLE_LOOKS_MAX: usize = 50;
+
 /// Options of `loadtest herd`.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -186,7 +191,7 @@ impl Ground<'_> {
         for _ in 0..readers {
             connections.push(self.accepted_connection().await?);
         }
-        let before = options.metric.series(&platform::metrics(self.admin).await?);
+        let before = self.settled(options).await?;
         let (released, answers) =
             timeout(options.deadline, self.release(connections, &request)).await.context("the herd was not answered in time")??;
         let elapsed_ms = released.elapsed().as_secs_f64() * 1e3;
@@ -215,6 +220,20 @@ impl Ground<'_> {
             queries_max: 0,
             passed: false,
         })
+    }
+
+    /// The queries so far, once none is added any more: a platform that just began has work of its own.
+    async fn settled(&self, options: &Options) -> anyhow::Result<BTreeMap<String, f64>> {
+        let mut last = options.metric.series(&platform::metrics(self.admin).await?);
+        for _ in 0..SETTLE_LOOKS_MAX {
+            tokio::time::sleep(SETTLE_PAUSE).await;
+            let now = options.metric.series(&platform::metrics(self.admin).await?);
+            if now == last {
+                return Ok(now);
+            }
+            last = now;
+        }
+        bail!("the store is asked all the time, even without readers")
     }
 
     /// A connection that the server has taken up: it answered something unrelated on it.

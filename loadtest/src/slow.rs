@@ -14,8 +14,9 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde_json::json;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::api::{Api, path};
 use crate::http::{Edge, Request};
@@ -28,8 +29,15 @@ use crate::text;
 
 /// The pause between two bytes of a dawdling client.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The most bytes that a client which never reads sends.
-const UNREAD_REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Slow clients arrive over this time, lest all deadlines fall on one moment.
+const ARRIVAL_SPREAD: Duration = Duration::from_secs(4);
+/// The pause between two requests of a client that never reads.
+const ASK_PAUSE: Duration = Duration::from_millis(50);
+/// Its receive buffer. With the usual one, and the loopback's segments of 64 KiB, the kernel takes thousands of answers off
+/// the server's hands before the server is left with one: that would be a flood, and not what is tested here.
+const UNREAD_ANSWER_BYTES: usize = 4096;
+/// The segments that it asks for: those of an Ethernet. The server's kernel sizes its send buffer by them.
+const SEGMENT_BYTES: u32 = 1460;
 
 /// How a client dawdles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
@@ -205,7 +213,9 @@ async fn all_slow(options: Options, request: Request) -> Vec<Closed> {
         let manner = options.manners[number % options.manners.len()];
         let (edge, request, closings) = (options.base.clone(), request.encode(&options.base), Arc::clone(&closings));
         let patience = options.closed_within;
+        let arrives_after = ARRIVAL_SPREAD.mul_f64(number as f64 / f64::from(options.clients));
         clients.spawn(async move {
+            tokio::time::sleep(arrives_after).await;
             let began = Instant::now();
             let closed = tokio::time::timeout(patience, dawdle(&edge, manner, &request)).await;
             closings.lock().push((manner, closed.ok().map(|()| began.elapsed())));
@@ -235,7 +245,7 @@ impl Closed {
 
 /// Dawdles until the server ends the connection. A refused connection is one that was ended at once.
 async fn dawdle(edge: &Edge, manner: Manner, request: &[u8]) {
-    let Ok(stream) = TcpStream::connect(edge.address()).await else { return };
+    let Ok(stream) = connect(edge, manner).await else { return };
     let host = edge.authority();
     match manner {
         Manner::Silent => trickle(stream, b"", b"").await,
@@ -252,6 +262,17 @@ async fn dawdle(edge: &Edge, manner: Manner, request: &[u8]) {
         }
         Manner::Reader => ask_without_reading(stream, request).await,
     }
+}
+
+async fn connect(edge: &Edge, manner: Manner) -> std::io::Result<TcpStream> {
+    let address = edge.address();
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if manner == Manner::Reader {
+        let socket = SockRef::from(&socket);
+        socket.set_recv_buffer_size(UNREAD_ANSWER_BYTES)?;
+        socket.set_tcp_mss(SEGMENT_BYTES)?;
+    }
+    socket.connect(address).await
 }
 
 /// Sends the beginning at once and the rest byte by byte, and returns when the server has ended the connection.
@@ -278,19 +299,10 @@ async fn trickle(stream: TcpStream, beginning: &[u8], rest: &[u8]) {
     }
 }
 
-/// Sends requests until the server's patience and all buffers are full, and returns when it has reset the connection.
+/// Sends requests, and waits for room when the server takes no more; returns when the server has reset the connection.
 async fn ask_without_reading(mut stream: TcpStream, request: &[u8]) {
-    let mut sent = 0;
-    while sent < UNREAD_REQUEST_BYTES_MAX {
-        // A reset fails the write that waits for room.
-        if stream.write_all(request).await.is_err() {
-            return;
-        }
-        sent += request.len();
-    }
-    // All was taken: then its end is told by the first failing write.
-    while stream.write_all(b"\r\n").await.is_ok() {
-        tokio::time::sleep(PAUSE).await;
+    while stream.write_all(request).await.is_ok() {
+        tokio::time::sleep(ASK_PAUSE).await;
     }
 }
 
