@@ -61,9 +61,9 @@ pub struct Options {
     /// With --platform: a path that an owner actor answers through its mailbox even when warm, measured as well;
     /// `{person}`, `{product}` and `{viewer}` stand for ids, and the viewer's token is sent along
     #[arg(long, value_name = "PATH", value_parser = parse_path, default_value = "/api/user/profile/{person}?via=owner")]
-    pub mailbox_path: Option<String>,
+    pub mailbox_path: String,
     /// A header to send along with --mailbox-path
-    #[arg(long, value_name = "HEADER", requires = "mailbox_path", value_parser = floor::parse_header)]
+    #[arg(long, value_name = "HEADER", value_parser = floor::parse_header)]
     pub mailbox_header: Option<(http::HeaderName, http::HeaderValue)>,
     /// With --platform: a further setting for it, `section.name=value`
     #[arg(long = "set", value_name = "SETTING")]

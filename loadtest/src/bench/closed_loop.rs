@@ -21,6 +21,9 @@ pub struct Load {
     pub requests: Arc<[Bytes]>,
     /// What each must be answered.
     pub status: u16,
+    /// Whose turn it is. One measurement goes on where the last ended: from the beginning each time, the first requests of a
+    /// long list would soon be warm.
+    pub turn: Arc<AtomicUsize>,
 }
 
 /// How a measurement is made.
@@ -76,7 +79,6 @@ impl Measured {
 #[derive(Default)]
 struct Shared {
     answered: AtomicU64,
-    next: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -111,7 +113,7 @@ pub async fn measure(load: &Load, method: Method) -> anyhow::Result<Measured> {
 
 async fn send(mut connection: Connection, load: Load, shared: Arc<Shared>) -> anyhow::Result<()> {
     while !shared.stopped.load(Ordering::Relaxed) {
-        let turn = shared.next.fetch_add(1, Ordering::Relaxed) % load.requests.len();
+        let turn = load.turn.fetch_add(1, Ordering::Relaxed) % load.requests.len();
         let response = connection.exchange(&load.requests[turn]).await.with_context(|| format!("exchanging with {}", load.edge))?;
         if response.status() != load.status {
             bail!("{} answered {} where {} was due", load.edge, response.status(), load.status);

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -126,7 +127,7 @@ impl Bench {
             _ => None,
         };
         let requests = requests.iter().map(|request| request.encode(edge)).collect();
-        let load = Load { edge: edge.clone(), pid, requests, status: probed.status };
+        let load = Load { edge: edge.clone(), pid, requests, status: probed.status, turn: Arc::default() };
         let (name, body_bytes) = (target.name.clone(), probed.body_bytes);
         self.entries.push(Entry { name, load, body_bytes, store_queries: None, compare_to });
         Ok(())
@@ -151,7 +152,7 @@ impl Bench {
         let address: std::net::SocketAddr = line.trim().parse().with_context(|| format!("the floor said {line:?}"))?;
         let edge = Edge::from(address);
         let requests = [Request::get("/").encode(&edge)].into_iter().collect();
-        let load = Load { edge, pid: server.pid(), requests, status: 200 };
+        let load = Load { edge, pid: server.pid(), requests, status: 200, turn: Arc::default() };
         self._servers.push(server);
         let name = format!("hyper, {body_bytes} bytes");
         self.entries.push(Entry { name, load, body_bytes, store_queries: None, compare_to: None });
@@ -210,7 +211,7 @@ async fn probe(edge: &Edge, requests: &[Request]) -> anyhow::Result<Probed> {
     let mut api = Api::new(edge, Duration::from_secs(10));
     let mut probed: Option<Probed> = None;
     let looked_at = requests.len().min(PROBES_MAX);
-    for request in &requests[..looked_at] {
+    for request in (0..looked_at).map(|probe| &requests[spread(probe, looked_at, requests.len())]) {
         let answer = api.call(request).await?;
         let share = answer.body.len() as f64 / looked_at as f64;
         match &mut probed {
@@ -225,6 +226,11 @@ async fn probe(edge: &Edge, requests: &[Request]) -> anyhow::Result<Probed> {
     probed.context("a target has at least one path")
 }
 
+/// The index of a probe, so that all of them are spread over a list.
+fn spread(probe: usize, probes: usize, list: usize) -> usize {
+    probe * list / probes
+}
+
 /// How many store queries a request makes, once warm: shows that a cached read is one, and a miss is a miss.
 async fn count_queries(target: &Target, edge: &Edge, admin: &Edge, options: &Options) -> anyhow::Result<f64> {
     let encoded: Vec<Bytes> = target.requests().iter().map(|request| request.encode(edge)).collect();
@@ -232,7 +238,7 @@ async fn count_queries(target: &Target, edge: &Edge, admin: &Edge, options: &Opt
     let count = async || anyhow::Ok(options.metric.sum(&platform::metrics(admin).await?).unwrap_or(0.0));
     let before = count().await?;
     for turn in 0..QUERY_PROBES {
-        link.exchange(&encoded[turn % encoded.len()]).await?;
+        link.exchange(&encoded[spread(turn, QUERY_PROBES, encoded.len())]).await?;
     }
     Ok((count().await? - before) / QUERY_PROBES as f64)
 }

@@ -86,20 +86,17 @@ async fn warm_targets(edge: &Edge, options: &Options) -> anyhow::Result<Vec<Targ
         api.follow(&viewer, &author.id).await?;
         api.create_post(author, &text::prose(&mut rng, TEXT_CHARS)).await?;
     }
-    let mut targets = vec![
+    let mailbox_path = options.mailbox_path.replace("{person}", &person.id).replace("{product}", &product).replace("{viewer}", &viewer.id);
+    let mut mailbox = target("read through a mailbox", mailbox_path, Some(&viewer));
+    if let Some((name, value)) = &options.mailbox_header {
+        mailbox.headers.insert(name.to_string(), value.to_str().context("a header of text")?.to_owned());
+    }
+    Ok(vec![
         target("profile (cached)", path::profile(&person.id), None),
         target("product (cached)", path::product(&product), None),
         target("feed page (hydrated)", path::feed(&viewer.id, FEED_ITEMS), Some(&viewer)),
-    ];
-    if let Some(path) = &options.mailbox_path {
-        let path = path.replace("{person}", &person.id).replace("{product}", &product).replace("{viewer}", &viewer.id);
-        let mut mailbox = target("read through a mailbox", path, Some(&viewer));
-        if let Some((name, value)) = &options.mailbox_header {
-            mailbox.headers.insert(name.to_string(), value.to_str().context("a header of text")?.to_owned());
-        }
-        targets.push(mailbox);
-    }
-    Ok(targets)
+        mailbox,
+    ])
 }
 
 async fn cold_target(edge: &Edge) -> anyhow::Result<Target> {
