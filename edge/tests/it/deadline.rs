@@ -38,6 +38,7 @@ fn body_limits(bytes_per_second_min: u32, grace: Duration, total_max: Duration) 
 /// Sends `bytes` one by one until all are sent or the server closes.
 async fn dribble(client: &mut Client, bytes: &[u8], every: Duration) {
     for byte in bytes {
+        // paced: this client is slow, that is its part.
         tokio::time::sleep(every).await;
         if client.tcp.write_all(&[*byte]).await.is_err() {
             return;
@@ -114,6 +115,7 @@ async fn a_body_below_the_rate_is_refused_and_one_above_is_read() {
         let mut client = server.connect().await;
         client.send(post).await;
         for _ in 0..6 {
+            // paced: a client that takes its time, though not too much.
             tokio::time::sleep(millis(10)).await;
             client.send([b'x'; 10]).await;
         }
@@ -200,6 +202,7 @@ async fn a_streamed_response_whose_source_is_quiet_is_not_idle() {
     let mut client = server.connect().await;
     client.send("GET /events HTTP/1.0\r\nhost: test\r\n\r\n").await;
     events.send(Bytes::from_static(b"first,")).await.expect("taken");
+    // paced: the source is quiet for several times each limit.
     tokio::time::sleep(millis(700)).await;
     events.send(Bytes::from_static(b"last")).await.expect("taken");
     drop(events);

@@ -297,6 +297,7 @@ async fn an_upgraded_connection_is_neither_idle_nor_forgotten() {
     client.send("GET / HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: count\r\n\r\n").await;
     assert_eq!(client.response().await.status, 101);
     for _ in 0..4 {
+        // paced: longer than the idle limit in all.
         tokio::time::sleep(millis(100)).await;
         client.send([1]).await;
         assert_eq!(in_time(client.tcp.read_u8()).await.expect("a byte"), 2);

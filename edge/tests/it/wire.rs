@@ -27,6 +27,7 @@ pub async fn in_time<F: Future>(future: F) -> F::Output {
 pub async fn eventually(mut condition: impl FnMut() -> bool) {
     in_time(async {
         while !condition() {
+            // paced: between two looks at what nothing announces.
             tokio::time::sleep(millis(2)).await;
         }
     })
