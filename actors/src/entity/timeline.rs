@@ -30,12 +30,13 @@ impl Newest {
         Fact::Ids { ids: self.ids.clone(), next, total: None }
     }
 
-    /// With one more post, holding at most `ids_max`.
+    /// With one more post, holding at most `ids_max`. A post older than where memory ends is left to the store: there may be others between.
     pub(crate) fn with(&self, post: Uuid, ids_max: usize) -> Self {
         let mut ids = Vec::with_capacity(self.ids.len() + 1);
         ids.extend_from_slice(&self.ids);
         let at = ids.partition_point(|id| *id > post);
-        if ids.get(at) != Some(&post) {
+        let beyond = at == ids.len() && self.more;
+        if !beyond && ids.get(at) != Some(&post) {
             ids.insert(at, post);
         }
         let more = self.more || ids.len() > ids_max;
