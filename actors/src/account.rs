@@ -83,9 +83,9 @@ pub struct Accounts {
 struct Hashing {
     argon2: Argon2<'static>,
     /// Passwords that may be hashed at once …
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     /// … and those, waiting ones included, beyond which requests are refused.
-    places: Semaphore,
+    places: Arc<Semaphore>,
     /// Verified when there is no such account, so that the answer takes as long.
     nobody: String,
 }
@@ -101,8 +101,8 @@ impl Accounts {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let nobody = hash(&argon2, b"nobody has this password").map_err(|_| argon2::Error::SaltTooShort)?;
         let hashing = Hashing {
-            permits: Semaphore::new(limits.hashing_permits),
-            places: Semaphore::new(limits.hashing_permits + limits.hashing_waiting_max),
+            permits: Arc::new(Semaphore::new(limits.hashing_permits)),
+            places: Arc::new(Semaphore::new(limits.hashing_permits + limits.hashing_waiting_max)),
             argon2,
             nobody,
         };
@@ -207,10 +207,15 @@ impl Accounts {
 
     /// Runs hashing work on the blocking pool, at most so many at once; beyond the waiting places it is refused.
     async fn on_pool<T: Send + 'static>(&self, work: impl FnOnce(&Hashing) -> T + Send + 'static) -> Result<T, Refusal> {
-        let _place = self.hashing.places.try_acquire().map_err(|_| ErrorCode::Overloaded)?;
-        let _permit = self.hashing.permits.acquire().await.map_err(|_| ErrorCode::Unavailable)?;
         let hashing = self.hashing.clone();
-        tokio::task::spawn_blocking(move || work(&hashing)).await.map_err(|_| ErrorCode::Internal.into())
+        let place = hashing.places.clone().try_acquire_owned().map_err(|_| ErrorCode::Overloaded)?;
+        let permit = hashing.permits.clone().acquire_owned().await.map_err(|_| ErrorCode::Unavailable)?;
+        // The work cannot be called back once it was begun: it keeps its place also when the client has hung up.
+        let work = move || {
+            let _held = (place, permit);
+            work(&hashing)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| ErrorCode::Internal.into())
     }
 }
 
