@@ -1,8 +1,8 @@
 //! Answers that are put together from several owners' snapshots: feeds, lists, hydrated pages.
 //!
 //! Each is one pure function over what is warm. When all of it is, the answer costs no mailbox and no wait ([`now`]); when something is cold, the
-//! function names everything that it misses, the missing is asked for at once, and the function runs again ([`complete`]). A snapshot that was
-//! fetched is held for the rest of the request, so eviction in between cannot starve it.
+//! function names everything that it misses, the missing is asked for at once, and the function runs again ([`complete`]). What was found or fetched
+//! is held for the rest of the request, so eviction in between cannot starve it.
 
 use crate::{
     client::{Call, Client},
@@ -16,10 +16,14 @@ use uuid::Uuid;
 
 /// Rows read from the store at a time behind what memory holds.
 const DEEP_ROWS: u16 = 64;
-/// Batches of them that one page may take. A page that is still not full then ends early, with a cursor: someone whose posts the viewer may not
-/// see can make a feed's pages short, but not fail.
-const DEEP_BATCHES_MAX: usize = 8;
-/// How often an answer is tried: each round fetches all that the one before it missed, and a deep page takes a round for each batch of rows.
+/// Rows that one page may look at. A page that is still not full then ends early, with a cursor: someone whose posts the viewer may not see can make
+/// a feed's pages short, but not fail.
+const EXAMINED_MAX: usize = 512;
+/// Cold rows that one round fetches, at most.
+const AHEAD_MAX: usize = 128;
+/// How often an answer is tried: each round fetches all that the one before it missed. A page of one row takes 10 rounds to look at
+/// [`EXAMINED_MAX`] rows, since each round looks twice as far as the one before, one for each of 8 batches from the store, and 2 for what the feed
+/// is put together from.
 const ROUNDS_MAX: usize = 24;
 
 /// A page of hydrated rows.
@@ -39,6 +43,8 @@ pub struct Cold;
 /// What a request sees: warm snapshots, and those fetched for it.
 pub struct Sight<'a> {
     client: &'a Client,
+    /// Rounds of fetching before this one; `None` if nothing will be fetched.
+    round: Option<u32>,
     held: HashMap<Key, Option<Arc<Snapshot>>>,
     parts: HashMap<(Key, Query), Arc<Snapshot>>,
     missing: Vec<Key>,
@@ -46,8 +52,14 @@ pub struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    fn new(client: &'a Client) -> Self {
-        Self { client, held: HashMap::new(), parts: HashMap::new(), missing: Vec::new(), missing_parts: Vec::new() }
+    fn new(client: &'a Client, round: Option<u32>) -> Self {
+        Self { client, round, held: HashMap::new(), parts: HashMap::new(), missing: Vec::new(), missing_parts: Vec::new() }
+    }
+
+    /// Up to how many cold rows a page of `limit` rows is looked for in this round: for as many as it needs in the first one, and for twice as
+    /// many in each one after that, since rows that the viewer may not see come in long runs.
+    fn ahead(&self, limit: usize) -> usize {
+        limit.saturating_mul(1 << self.round.unwrap_or(0).min(16)).min(AHEAD_MAX.max(limit))
     }
 
     /// An entity; `Ok(None)` if there is no such thing.
@@ -56,7 +68,12 @@ impl<'a> Sight<'a> {
             return Ok(held.clone());
         }
         match self.client.peek(&key) {
-            Some(warm) => Ok(Some(warm)),
+            Some(warm) => {
+                if self.round.is_some() {
+                    self.held.insert(key, Some(warm.clone()));
+                }
+                Ok(Some(warm))
+            }
             None => {
                 self.missing.push(key);
                 Err(Cold)
@@ -84,6 +101,7 @@ impl<'a> Sight<'a> {
     /// Fetches all that was missed, at once.
     async fn fetch(&mut self, call: &Call) -> Result<(), Refusal> {
         let client = self.client;
+        self.round = self.round.map(|round| round + 1);
         let entities = std::mem::take(&mut self.missing).into_iter().map(|key| async move {
             match client.view(call, key).await {
                 Ok(found) => Ok((key, Some(found))),
@@ -104,7 +122,7 @@ impl<'a> Sight<'a> {
 
 /// The answer, if everything it needs is warm.
 pub fn now<T>(client: &Client, mut answer: impl FnMut(&mut Sight<'_>) -> Result<T, Cold>) -> Option<T> {
-    answer(&mut Sight::new(client)).ok()
+    answer(&mut Sight::new(client, None)).ok()
 }
 
 /// The answer, fetching what is cold.
@@ -112,7 +130,7 @@ pub fn now<T>(client: &Client, mut answer: impl FnMut(&mut Sight<'_>) -> Result<
 /// # Errors
 /// What an owner refused; `unavailable` if something stays out of reach.
 pub async fn complete<T>(client: &Client, call: &Call, mut answer: impl FnMut(&mut Sight<'_>) -> Result<T, Cold>) -> Result<T, Refusal> {
-    let mut sight = Sight::new(client);
+    let mut sight = Sight::new(client, Some(0));
     for _ in 0..ROUNDS_MAX {
         if let Ok(answer) = answer(&mut sight) {
             return Ok(answer);
@@ -143,7 +161,7 @@ pub fn one(sight: &mut Sight<'_>, viewer: Viewer, key: Key) -> Result<Option<Arc
 pub fn list(sight: &mut Sight<'_>, viewer: Viewer, (key, query): (Key, Query), kind: Kind) -> Result<Rows, Cold> {
     let part = sight.part(key, query)?;
     let Fact::Ids { ids, next, total } = &part.view.fact else { return Ok(Rows::default()) };
-    let mut page = Gather::new(ids.len());
+    let mut page = Gather::new(ids.len(), ids.len());
     let relations = viewer.user.map(|user| sight.relations(user)).transpose()?;
     for id in ids {
         let row = sight.entity(Key::new(kind, *id));
@@ -162,21 +180,21 @@ pub fn feed(sight: &mut Sight<'_>, viewer: UserId, page: Page) -> Result<Rows, C
     let timelines = pulled_timelines(sight, related)?;
 
     let mut merge = Merge::new(std::iter::once(&inbox).chain(&timelines), page.after.map(|p| p.id));
-    let mut rows = Gather::new(usize::from(page.limit));
-    let mut batches = 0;
-    while !rows.full() {
+    let limit = usize::from(page.limit);
+    let mut rows = Gather::new(limit, sight.ahead(limit));
+    let mut examined = 0;
+    while !rows.full() && examined < EXAMINED_MAX {
         let id = match merge.next() {
             Next::Id(id) => id,
             Next::End => return Ok(Rows { rows: rows.finish()?, next: None, total: None }),
-            Next::Deeper(_) if batches == DEEP_BATCHES_MAX => break,
             Next::Deeper(after) => {
-                batches += 1;
                 // What is cold so far is fetched in the same round.
                 let query = Query::Posts(Page { after: after.map(|id| Position { sort: 0, id }), limit: DEEP_ROWS });
                 merge.deepen(&*sight.part(own, query)?);
                 continue;
             }
         };
+        examined += 1;
         let row = sight.entity(Key::new(Kind::Post, id));
         rows.take(row, |row| in_feed(row, viewer, related));
     }
@@ -204,20 +222,21 @@ fn known_relations(snapshot: &Snapshot) -> Option<&Relations> {
     if let Fact::Follows(relations) = &snapshot.view.fact { Some(relations) } else { None }
 }
 
-/// Collects up to `limit` rows; a cold row counts as one, so that a single round fetches about a page.
+/// Collects up to `limit` rows. While some are cold, it looks at up to `ahead`, so that a round fetches many at once.
 struct Gather {
     rows: Vec<Arc<Snapshot>>,
     cold: usize,
     limit: usize,
+    ahead: usize,
 }
 
 impl Gather {
-    fn new(limit: usize) -> Self {
-        Self { rows: Vec::with_capacity(limit), cold: 0, limit }
+    fn new(limit: usize, ahead: usize) -> Self {
+        Self { rows: Vec::with_capacity(limit), cold: 0, limit, ahead }
     }
 
     fn full(&self) -> bool {
-        self.rows.len() + self.cold >= self.limit
+        self.rows.len() >= self.limit || self.rows.len() + self.cold >= self.ahead
     }
 
     fn take(&mut self, row: Result<Option<Arc<Snapshot>>, Cold>, wanted: impl FnOnce(&Snapshot) -> bool) {
