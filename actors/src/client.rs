@@ -110,7 +110,7 @@ impl Client {
         let owner = self.node.region.owner(&key).await?;
         let permit = owner.permits.clone().try_acquire_owned().map_err(|_| ErrorCode::Overloaded)?;
         let (answer, answered) = oneshot::channel();
-        if owner.port.send_message(op(Waiter { answer, deadline: call.deadline, _permit: permit })).is_err() {
+        if owner.port.send_message(op(Waiter { answer, deadline: call.deadline, _permit: Some(permit) })).is_err() {
             return Err(ErrorCode::Unavailable.into());
         }
         match tokio::time::timeout_at(call.deadline.into(), answered).await {

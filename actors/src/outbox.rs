@@ -10,7 +10,7 @@ use crate::{
     snapshot::{SHARDS, shard_of},
     supervisor::{Child, OnEnd, StartFn, When},
 };
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use protocol::{ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId, envelope::Change, follow};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
@@ -24,6 +24,8 @@ use uuid::Uuid;
 
 /// Rows taken from an outbox at a time.
 pub const BATCH_MAX: u32 = 1000;
+/// Rows looked through for those of one slot. Confirmed ones leave within a fraction of a second, so more than this is a fault that lasts.
+const OWED_MAX: u32 = 10_000;
 /// Followers read at a time.
 const FOLLOWERS_BATCH: u32 = 1000;
 /// How often confirmed rows are removed, and how old a row must be for the sweeper to deliver it.
@@ -36,10 +38,11 @@ pub(crate) struct Confirmed {
     rows: parking_lot::Mutex<HashMap<&'static str, Vec<i64>>>,
 }
 
-/// Delivers effects, and has them removed from the outbox. An effect names the database that it came from by its kind.
+/// Delivers effects, and has them removed from the outbox; one that cannot be delivered hinders no other. An effect names the database that it
+/// came from by its kind.
 ///
 /// # Errors
-/// `outcome_unknown` when not everybody confirmed by `deadline`: the commit stands, and the sweeper goes on.
+/// `outcome_unknown`, whatever the reason, when not everybody confirmed by `deadline`: the commit stands, and the sweeper goes on.
 pub(crate) async fn deliver(node: &Arc<Node>, effects: Vec<Outboxed>, deadline: Instant) -> Result<(), Refusal> {
     let one = |row: Outboxed| async move {
         let database = match &row.effect {
@@ -48,11 +51,29 @@ pub(crate) async fn deliver(node: &Arc<Node>, effects: Vec<Outboxed>, deadline: 
             Effect::Changed { key, .. } => node.stores.domain(key.kind),
             Effect::FanOut { .. } => node.stores.domain(Kind::Timeline),
         };
-        carry_out(node, &row.effect, deadline).await?;
+        if let Err(refusal) = carry_out(node, &row.effect, deadline).await {
+            tracing::warn!(%refusal, database = database.database(), row = row.id, "an effect was not delivered; the sweeper will try again");
+            return false;
+        }
         node.confirmed.rows.lock().entry(database.database()).or_default().push(row.id);
-        Ok(())
+        true
     };
-    try_join_all(effects.into_iter().map(one)).await.map(drop)
+    let delivered = join_all(effects.into_iter().map(one)).await;
+    if delivered.into_iter().all(|delivered| delivered) { Ok(()) } else { Err(ErrorCode::OutcomeUnknown.into()) }
+}
+
+/// Delivers what earlier commits of `kind` in these slots owe.
+///
+/// # Errors
+/// `outcome_unknown` when that cannot be told, or not everybody confirmed by `deadline`.
+pub(crate) async fn complete(node: &Arc<Node>, kind: Kind, slots: impl Fn(Slot) -> bool, deadline: Instant) -> Result<(), Refusal> {
+    let rows = node.stores.domain(kind).outbox(None, OWED_MAX).await.map_err(|error| {
+        tracing::warn!(%error, kind = kind.name(), "what earlier commits owe cannot be read");
+        ErrorCode::OutcomeUnknown
+    })?;
+    let whole = rows.len() < OWED_MAX as usize;
+    deliver(node, rows.into_iter().filter(|row| slots(row.slot)).collect(), deadline).await?;
+    if whole { Ok(()) } else { Err(ErrorCode::OutcomeUnknown.into()) }
 }
 
 async fn carry_out(node: &Arc<Node>, effect: &Effect, deadline: Instant) -> Result<(), Refusal> {
@@ -109,11 +130,8 @@ async fn changed(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change: &Change, 
 
 async fn tell(node: &Arc<Node>, kind: Kind, shard: usize, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Result<(), Refusal> {
     while let Some(owner) = node.region.living(kind, shard) {
-        // Waits for a permit, where a request would be refused: the write is committed, and must be heard of.
-        let acquired = tokio::time::timeout_at(deadline.into(), owner.permits.clone().acquire_owned()).await;
-        let Ok(Ok(permit)) = acquired else { return Err(ErrorCode::OutcomeUnknown.into()) };
         let (answer, confirmed) = oneshot::channel();
-        let op = Op::Changed { ids: ids.clone(), change: change.clone(), waiter: Waiter { answer, deadline, _permit: permit } };
+        let op = Op::Changed { ids: ids.clone(), change: change.clone(), waiter: Waiter { answer, deadline, _permit: None } };
         if owner.port.send_message(op).is_ok() && matches!(tokio::time::timeout_at(deadline.into(), confirmed).await, Ok(Ok(Ok(())))) {
             return Ok(());
         }
@@ -174,9 +192,8 @@ async fn sweep(node: &Arc<Node>, tick: u64) -> Result<(), StoreError> {
             let rows = domain.outbox(None, BATCH_MAX).await?;
             node.metrics.outbox_rows(domain.database(), rows.len());
             let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue || tick == 0).collect();
-            if let Err(refusal) = deliver(node, due, Instant::now() + node.limits.request_deadline).await {
-                tracing::warn!(%refusal, database = domain.database(), "overdue effects not delivered; trying again");
-            }
+            // What is not delivered was logged, and is tried again.
+            let _ = deliver(node, due, Instant::now() + node.limits.request_deadline).await;
         }
         if tick.is_multiple_of(5000) {
             domain.forget_records(Timestamp::now().plus_ms(-protocol::Idempotency::KEPT_MS)).await?;

@@ -12,7 +12,7 @@ use crate::{
     snapshot::{Incarnation, Publication, Snapshot, shard_of},
 };
 use futures_util::FutureExt;
-use protocol::{Command, ErrorCode, Idempotency, Key, Outcome, Principal, Query, Refusal, Reply, Slot, Timestamp, View, envelope::Change};
+use protocol::{Command, Epoch, ErrorCode, Idempotency, Key, Outcome, Principal, Query, Refusal, Reply, Slot, Timestamp, View, envelope::Change};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     any::Any,
@@ -89,8 +89,9 @@ pub struct WriteOp {
 pub struct Waiter<T> {
     pub(crate) answer: oneshot::Sender<Result<T, Refusal>>,
     pub(crate) deadline: Instant,
-    /// The owner's bound on work in its care: released with the answer.
-    pub(crate) _permit: OwnedSemaphorePermit,
+    /// The owner's bound on work in its care: released with the answer. Changes have none: each comes of a write that has, and a change that
+    /// waited for the writes of a full owner could be what one of them waits for.
+    pub(crate) _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<T> Waiter<T> {
@@ -188,7 +189,7 @@ impl<E: Entity> Actor for OwnerActor<E> {
         match message {
             Message::Op(Op::View { id, waiter }) => owner.view(id, waiter),
             Message::Op(Op::Query { id, query, waiter }) => owner.query(id, query, waiter),
-            Message::Op(Op::Write { id, write, waiter }) => owner.enqueue(id, Queued::Write { write, waiter, attempt: 0 }),
+            Message::Op(Op::Write { id, write, waiter }) => owner.enqueue(id, Queued::Write { write, waiter, tried: Tried::default() }),
             Message::Op(Op::Changed { ids, change, waiter }) => owner.changed(&ids, &change, waiter),
             Message::Ready => owner.begin_serving(),
             Message::Loaded(id, result) => owner.loaded(id, result),
@@ -213,9 +214,9 @@ enum Known {
 enum Queued {
     View(Waiter<Arc<Snapshot>>),
     Query(Query, Waiter<Arc<Snapshot>>),
-    Write { write: Box<WriteOp>, waiter: Waiter<Reply>, attempt: u8 },
+    Write { write: Box<WriteOp>, waiter: Waiter<Reply>, tried: Tried },
     /// A write whose outcome was unknown and stands by now.
-    Settle { write: Box<WriteOp>, waiter: Waiter<Reply> },
+    Settle { id: Uuid, write: Box<WriteOp>, waiter: Waiter<Reply> },
 }
 
 impl Queued {
@@ -236,17 +237,26 @@ impl Queued {
     }
 }
 
+/// How a write fared so far.
+#[derive(Clone, Copy, Default)]
+struct Tried {
+    /// How often it was decided again.
+    again: u8,
+    /// The epoch at which its database was found.
+    epoch: Epoch,
+}
+
 /// A write on its way to the store.
 struct Flight<S> {
     write: Box<WriteOp>,
     waiter: Waiter<Reply>,
-    attempt: u8,
+    tried: Tried,
     guard: Guard,
     decided: Decided<S>,
 }
 
 enum Decided<S> {
-    Commit { next: Option<S>, reply: Reply, unchanged: Option<Reply> },
+    Commit { next: Option<S>, reply: Reply, unchanged: Option<Reply>, touching: bool },
     Answer(Result<Reply, Refusal>),
 }
 
@@ -268,12 +278,15 @@ struct Busy<S> {
     reloads: u8,
 }
 
+/// A query under way: of which entity, for whom (all who ask at one version, or a single one), and what.
+type PartFlight = (Uuid, u64, Query);
+
 /// The state of an owner actor: only what is in flight. What is warm is in the node's snapshots.
 pub struct Owner<E: Entity> {
     myself: ActorRef<Message<E>>,
     ready: bool,
     busy: HashMap<Uuid, Busy<E::State>>,
-    flights: HashMap<(Uuid, u64, Query), Vec<Waiter<Arc<Snapshot>>>>,
+    flights: HashMap<PartFlight, Vec<Waiter<Arc<Snapshot>>>>,
     serial: u64,
     node: Arc<Node>,
     // Last: it ends the incarnation when the state is dropped.
@@ -317,8 +330,14 @@ impl<E: Entity> Owner<E> {
         self.drain(id);
     }
 
+    /// Begins after the fence of a restart. What an earlier incarnation committed without telling anybody, others hear of now.
     fn begin_serving(&mut self) {
         self.ready = true;
+        let (node, shard) = (self.node.clone(), self.incarnation.shard());
+        tokio::spawn(async move {
+            let deadline = Instant::now() + node.limits.request_deadline;
+            let _ = outbox::complete(&node, E::KIND, |slot| shard_of(slot) == shard, deadline).await;
+        });
         for id in self.busy.keys().copied().collect::<Vec<_>>() {
             self.drain(id);
         }
@@ -350,8 +369,8 @@ impl<E: Entity> Owner<E> {
                 (Queued::View(waiter), Some(snapshot)) => waiter.send(Ok(snapshot)),
                 (Queued::Query(query, waiter), Some(snapshot)) => self.start_query(id, &snapshot, query, waiter),
                 (queued @ (Queued::View(_) | Queued::Query(..)), None) => queued.refuse(ErrorCode::NotFound.into()),
-                (Queued::Write { write, waiter, attempt }, known) => self.begin_write(id, known, write, (waiter, attempt)),
-                (Queued::Settle { write, waiter }, _) => self.settle(*write, waiter),
+                (Queued::Write { write, waiter, tried }, known) => self.begin_write(id, known, write, (waiter, tried)),
+                (Queued::Settle { id, write, waiter }, _) => self.settle(id, *write, waiter),
             }
         }
     }
@@ -450,12 +469,13 @@ impl<E: Entity> Owner<E> {
 
     // ---- writes ----
 
-    fn begin_write(&mut self, id: Uuid, known: Option<Arc<Snapshot>>, write: Box<WriteOp>, (waiter, attempt): (Waiter<Reply>, u8)) {
+    fn begin_write(&mut self, id: Uuid, known: Option<Arc<Snapshot>>, write: Box<WriteOp>, (waiter, tried): (Waiter<Reply>, Tried)) {
         let decided = self.decide(id, known, &write);
         let (plan, decided) = match decided {
             Ok(Decision::Commit(plan)) => {
                 let Plan { write, expect, touches, next, reply, unchanged } = *plan;
-                (Some((write, expect, touches)), Decided::Commit { next, reply, unchanged })
+                let touching = !touches.is_empty();
+                (Some((write, expect, touches)), Decided::Commit { next, reply, unchanged, touching })
             }
             Ok(Decision::Answer(reply)) => (None, Decided::Answer(Ok(reply))),
             Err(refusal) => (None, Decided::Answer(Err(refusal))),
@@ -465,13 +485,13 @@ impl<E: Entity> Owner<E> {
         }
         let key = Key::new(E::KIND, id);
         let Some(epoch) = self.node.ownership.epoch(key.slot()) else { return waiter.send(Err(ErrorCode::Unavailable.into())) };
-        let guard = Guard { slot: key.slot(), epoch };
+        let guard = Guard { slot: key.slot(), epoch: epoch.max(tried.epoch) };
         let record = write.idempotency.clone().zip(write.principal.user());
         let commit = plan.map(|(rows, expect, touches)| {
             let record = record.clone().map(|(idempotency, subject)| new_record(idempotency, subject, &decided));
             Commit { guard, key, expect, record, touches, write: rows, now: Timestamp::now() }
         });
-        let flight = Flight { write, waiter, attempt, guard, decided };
+        let flight = Flight { write, waiter, tried, guard, decided };
         if let Some(busy) = self.busy.get_mut(&id) {
             busy.phase = Phase::Committing(Box::new(flight));
         }
@@ -539,18 +559,22 @@ impl<E: Entity> Owner<E> {
                 self.again(id, flight, ErrorCode::Conflict);
             }
             // Raised by this node itself (an owner of the same slot restarted): the new epoch is as good.
-            CommitError::Fenced(_) if self.node.ownership.epoch(key.slot()).is_some_and(|e| e > flight.guard.epoch) => {
-                self.again(id, flight, ErrorCode::Unavailable);
+            CommitError::Fenced(epoch) if self.node.ownership.raised_here(key.slot(), epoch) => {
+                self.again(id, Flight { tried: Tried { epoch, ..flight.tried }, ..flight }, ErrorCode::Unavailable);
             }
             CommitError::Fenced(epoch) => {
-                tracing::error!(%key, slot = key.slot().number(), epoch = epoch.0, "the slot belongs to somebody else");
+                tracing::error!(%key, slot = key.slot().number(), epoch = epoch.0, ours = flight.guard.epoch.0, "the slot belongs to somebody else");
                 self.node.ownership.lose(key.slot());
+                self.forget(id);
                 flight.waiter.send(Err(ErrorCode::Unavailable.into()));
             }
             CommitError::Replay(record) => replay(self.node.clone(), E::KIND, *record, *flight.write, flight.waiter),
             CommitError::Unchanged => {
-                let unchanged = if let Decided::Commit { unchanged, .. } = flight.decided { unchanged } else { None };
-                flight.waiter.send(unchanged.ok_or_else(|| ErrorCode::Conflict.into()));
+                let Decided::Commit { unchanged, touching, .. } = flight.decided else { return };
+                match unchanged {
+                    Some(reply) if touching => acknowledge_unchanged(self.node.clone(), key, flight.waiter, reply),
+                    unchanged => flight.waiter.send(unchanged.ok_or_else(|| ErrorCode::Conflict.into())),
+                }
             }
             CommitError::Taken("username") => flight.waiter.send(Err(ErrorCode::UsernameTaken.into())),
             CommitError::Taken("email") => flight.waiter.send(Err(ErrorCode::EmailTaken.into())),
@@ -569,14 +593,21 @@ impl<E: Entity> Owner<E> {
 
     /// Decides a write again, on the newest state.
     fn again(&mut self, id: Uuid, flight: Flight<E::State>, otherwise: ErrorCode) {
-        self.node.snapshots.withdraw(&Key::new(E::KIND, id));
+        self.forget(id);
         let Some(busy) = self.busy.get_mut(&id) else { return };
-        busy.known = Known::Unknown;
-        let Flight { write, waiter, attempt, .. } = flight;
-        if attempt < CONFLICT_RETRIES_MAX {
-            busy.queue.push_front(Queued::Write { write, waiter, attempt: attempt + 1 });
+        let Flight { write, waiter, tried, .. } = flight;
+        if tried.again < CONFLICT_RETRIES_MAX {
+            busy.queue.push_front(Queued::Write { write, waiter, tried: Tried { again: tried.again + 1, ..tried } });
         } else {
             waiter.send(Err(otherwise.into()));
+        }
+    }
+
+    /// Has the key loaded again before anything else is done with it.
+    fn forget(&mut self, id: Uuid) {
+        self.node.snapshots.withdraw(&Key::new(E::KIND, id));
+        if let Some(busy) = self.busy.get_mut(&id) {
+            busy.known = Known::Unknown;
         }
     }
 
@@ -584,29 +615,29 @@ impl<E: Entity> Owner<E> {
 
     /// Withdraws what may be stale, and raises the slot's epoch, which waits out or fences the doubtful transaction.
     fn recover(&mut self, id: Uuid, flight: Flight<E::State>) {
-        let key = Key::new(E::KIND, id);
-        self.node.snapshots.withdraw(&key);
+        self.forget(id);
         if let Some(busy) = self.busy.get_mut(&id) {
-            busy.known = Known::Unknown;
             busy.phase = Phase::Recovering(Box::new(flight));
         }
-        self.raise(vec![key.slot()], Message::Fenced(id));
+        self.raise(vec![Slot::of(id)], Message::Fenced(id));
     }
 
     fn fenced(&mut self, id: Uuid) {
         let Some(busy) = self.busy.get_mut(&id) else { return };
         if let Phase::Recovering(flight) = std::mem::replace(&mut busy.phase, Phase::Idle) {
             let Flight { write, waiter, .. } = *flight;
-            busy.queue.push_front(Queued::Settle { write, waiter });
+            busy.queue.push_front(Queued::Settle { id, write, waiter });
         }
         self.drain(id);
     }
 
-    /// Answers a write whose outcome stands by now from its idempotency record, if it has one.
-    fn settle(&self, write: WriteOp, waiter: Waiter<Reply>) {
+    /// Answers a write whose outcome stands by now from its idempotency record, if it has one. Without one nobody can tell which of the versions
+    /// since is its own; but if it happened, others hear of it first, so that whoever looks then is not misled.
+    fn settle(&self, id: Uuid, write: WriteOp, waiter: Waiter<Reply>) {
         let node = self.node.clone();
         tokio::spawn(async move {
             let Some((idempotency, subject)) = write.idempotency.clone().zip(write.principal.user()) else {
+                let _ = outbox::complete(&node, E::KIND, |slot| slot == Slot::of(id), waiter.deadline).await;
                 return waiter.send(Err(ErrorCode::OutcomeUnknown.into()));
             };
             match node.stores.domain(E::KIND).record(subject, &idempotency.route, &idempotency.key).await {
@@ -629,7 +660,7 @@ impl<E: Entity> Owner<E> {
     }
 
     fn change(&mut self, id: Uuid, change: &Change) {
-        let warm = self.warm(id);
+        let mut held = self.warm(id);
         if let Some(busy) = self.busy.get_mut(&id) {
             if let Change::Version(version) = change {
                 busy.floor = busy.floor.max(*version);
@@ -637,15 +668,16 @@ impl<E: Entity> Owner<E> {
             if matches!(busy.phase, Phase::Loading) {
                 busy.absorbed.push(change.clone());
             }
+            // What is worked on may have been evicted meanwhile.
+            if let Known::Present(snapshot) = &busy.known {
+                held = Some(snapshot.clone());
+            }
         }
-        let Some(state) = warm.and_then(|snapshot| snapshot.state::<E::State>()) else { return };
+        let Some(state) = held.and_then(|snapshot| snapshot.state::<E::State>()) else { return };
         let known = match E::absorb(&state, change) {
             Absorbed::Same => return,
             Absorbed::Next(state) => Known::Present(publish::<E>(&self.node, &self.incarnation, id, state)),
-            Absorbed::Stale => {
-                self.node.snapshots.withdraw(&Key::new(E::KIND, id));
-                Known::Unknown
-            }
+            Absorbed::Stale => return self.forget(id),
         };
         if let Some(busy) = self.busy.get_mut(&id) {
             busy.known = known;
@@ -754,6 +786,15 @@ fn acknowledge(node: Arc<Node>, effects: Vec<store::Outboxed>, waiter: Waiter<Re
     });
 }
 
+/// Answers a write that found nothing to change. What made it so may be another commit whose effects are still on their way: they are delivered
+/// first, since this answer promises the same as that one's.
+fn acknowledge_unchanged(node: Arc<Node>, key: Key, waiter: Waiter<Reply>, reply: Reply) {
+    tokio::spawn(async move {
+        let completed = outbox::complete(&node, key.kind, |slot| slot == key.slot(), waiter.deadline).await;
+        waiter.send(completed.map(|()| reply));
+    });
+}
+
 /// Answers a repeated request from its record, once what the first one changed is confirmed everywhere.
 fn replay(node: Arc<Node>, kind: protocol::Kind, record: store::Record, write: WriteOp, waiter: Waiter<Reply>) {
     if write.idempotency.is_none_or(|i| i.fingerprint != record.fingerprint) {
@@ -762,7 +803,10 @@ fn replay(node: Arc<Node>, kind: protocol::Kind, record: store::Record, write: W
     tokio::spawn(async move {
         let pending = match node.stores.domain(kind).outbox(Some(record.write), outbox::BATCH_MAX).await {
             Ok(pending) => pending,
-            Err(error) => return waiter.send(Err(refusal_of(&error))),
+            Err(error) => {
+                tracing::warn!(%error, kind = kind.name(), "what a repeated request owes cannot be read");
+                return waiter.send(Err(ErrorCode::OutcomeUnknown.into()));
+            }
         };
         let delivered = outbox::deliver(&node, pending, waiter.deadline).await;
         waiter.send(delivered.map(|()| Reply { outcome: record.outcome, version: record.version, body: record.body }));

@@ -13,6 +13,9 @@ use store::{StoreError, Stores};
 pub struct Ownership {
     /// 0: not owned.
     epochs: Box<[AtomicU64]>,
+    /// The highest epochs that this node began to write. A raise reaches one database before another, and may fail half-way: until it is through,
+    /// a database may be at an epoch that is not in `epochs` yet, and still it is this node's.
+    begun: Box<[AtomicU64]>,
     lease_holds: AtomicBool,
     /// Raises go one at a time: each must see the epoch that the one before it wrote.
     raising: tokio::sync::Mutex<()>,
@@ -30,6 +33,7 @@ impl Ownership {
     pub fn none() -> Self {
         Self {
             epochs: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
+            begun: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
             lease_holds: AtomicBool::new(false),
             raising: tokio::sync::Mutex::new(()),
         }
@@ -48,7 +52,10 @@ impl Ownership {
             }
         }
         let next: Vec<_> = highest.into_iter().map(|(slot, epoch)| (slot, Epoch(epoch + 1))).collect();
-        self.write(stores, next).await?;
+        self.write(stores, &next).await?;
+        for (slot, epoch) in next {
+            self.epochs[slot.index()].store(epoch.0, Ordering::Release);
+        }
         self.lease_holds.store(true, Ordering::Release);
         Ok(())
     }
@@ -61,16 +68,28 @@ impl Ownership {
     pub async fn raise(&self, stores: &Stores, slots: impl IntoIterator<Item = Slot> + Send) -> Result<(), StoreError> {
         let slots: Vec<_> = slots.into_iter().collect();
         let _one_at_a_time = self.raising.lock().await;
-        let next = slots.into_iter().filter_map(|s| Some((s, Epoch(self.epoch(s)?.0 + 1)))).collect();
-        self.write(stores, next).await
-    }
-
-    async fn write(&self, stores: &Stores, epochs: Vec<(Slot, Epoch)>) -> Result<(), StoreError> {
-        try_join_all(stores.domains().iter().map(|domain| domain.fence(epochs.clone()))).await?;
-        for (slot, epoch) in epochs {
-            self.epochs[slot.index()].store(epoch.0, Ordering::Release);
+        let owned = slots.into_iter().filter(|slot| self.epoch(*slot).is_some());
+        let next: Vec<_> = owned.map(|slot| (slot, Epoch(self.begun[slot.index()].load(Ordering::Acquire) + 1))).collect();
+        self.write(stores, &next).await?;
+        for (slot, epoch) in next {
+            // What was lost meanwhile stays lost.
+            let _ = self.epochs[slot.index()].fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now != 0).then_some(epoch.0));
         }
         Ok(())
+    }
+
+    async fn write(&self, stores: &Stores, epochs: &[(Slot, Epoch)]) -> Result<(), StoreError> {
+        for (slot, epoch) in epochs {
+            self.begun[slot.index()].store(epoch.0, Ordering::Release);
+        }
+        try_join_all(stores.domains().iter().map(|domain| domain.fence(epochs.to_vec()))).await.map(drop)
+    }
+
+    /// Whether a database that is at `epoch` was brought there by this node, which still owns the slot: then whatever was refused under an older
+    /// one may be written under this one.
+    #[must_use]
+    pub fn raised_here(&self, slot: Slot, epoch: Epoch) -> bool {
+        self.epoch(slot).is_some() && epoch.0 <= self.begun[slot.index()].load(Ordering::Acquire)
     }
 
     /// The epoch at which this node owns the slot.
