@@ -1,0 +1,15 @@
+//! What the owner actors promise, on the real store: each module is one promise. Faults of the store come from `harness::faults`; nothing here sleeps.
+
+mod harness;
+
+mod account;
+mod changed;
+mod feed;
+mod herd;
+mod outbox;
+mod overload;
+mod panic;
+mod passivation;
+mod staleness;
+mod stock;
+mod write_protocol;
