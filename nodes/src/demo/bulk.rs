@@ -271,3 +271,74 @@ fn product_row(seller: UserId, product: Product, at: Timestamp, numbers: &mut Ch
         deleted: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use argon2::{PasswordHash, PasswordVerifier};
+    use protocol::{Page, post::Visibility};
+    use store::sqlite::{Sqlite, SqliteOptions};
+
+    const OPTIONS: DemoOptions = DemoOptions { users: 120, seed: 3 };
+
+    /// The cheapest hash that there is: it is made in every test.
+    fn account() -> config::Account {
+        config::Account { argon2_memory_kib: 8, argon2_iterations: 1, ..config::Config::default().account }
+    }
+
+    fn open(dir: &Path) -> Sqlite {
+        Sqlite::open(dir, &SqliteOptions::default(), &prometheus::Registry::new()).expect("a store")
+    }
+
+    #[tokio::test]
+    async fn the_store_holds_what_was_planned() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (made, plan) = (bulk(&OPTIONS, dir.path(), &account(), |_| {}).expect("loaded"), Plan::draw(&OPTIONS).expect("a plan"));
+        let (sqlite, mut posts, mut comments) = (open(dir.path()), 0, 0);
+        let stores = sqlite.stores();
+        for index in 0..plan.people.count() {
+            let person = plan.people.person(index);
+            let credentials = stores.users.credentials(&person.email).await.expect("readable").expect("an account");
+            let hash = PasswordHash::new(&credentials.password_hash).expect("PHC form");
+            assert!(Argon2::default().verify_password(b"demo-password", &hash).is_ok(), "the documented password opens it");
+
+            let user = stores.users.user(credentials.user).await.expect("readable").expect("a person");
+            assert_eq!((user.username, user.bio, user.profile), (person.username, Some(person.bio), person.profile));
+            let relations = stores.users.relations(user.id).await.expect("readable");
+            let planned = (plan.graph.followers(index).len() as u64, plan.graph.following(index).len(), plan.graph.friends(index).len());
+            assert_eq!((relations.followers, relations.following.len(), relations.friends.len()), planned);
+            assert_eq!(
+                stores.content.timeline(user.id, Page::first(100)).await.expect("readable").ids.len(),
+                usize::from(plan.posts(index))
+            );
+            for post in (0..plan.posts(index)).map(|nth| plan.post(index, nth)) {
+                posts += u64::from(post.visibility == Visibility::Public);
+                comments += post.comments.len() as u64;
+            }
+        }
+        let Counts { people, follows, .. } = made.counts;
+        assert_eq!((people, follows, made.counts.comments), (120, plan.graph.len() as u64, comments));
+        let public = stores.content.public_posts(Page::first(100)).await.expect("readable");
+        assert!(posts > 100 && public.ids.len() == 100 && public.next.is_some(), "of {posts} public posts a page");
+        let newest = stores.content.post(PostId(public.ids[0])).await.expect("readable").expect("a post");
+        assert!(newest.created_at.0 < END_MS, "{newest:?}");
+        sqlite.close();
+    }
+
+    #[tokio::test]
+    async fn the_seed_decides_the_rows_and_they_are_loaded_once() {
+        let dirs = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+        let mut newest = Vec::new();
+        for dir in &dirs {
+            bulk(&OPTIONS, dir.path(), &account(), |_| {}).expect("loaded");
+            let sqlite = open(dir.path());
+            let ids = sqlite.stores().content.public_posts(Page::first(100)).await.expect("readable").ids;
+            let post = sqlite.stores().content.post(PostId(ids[0])).await.expect("readable");
+            newest.push((ids, post));
+            sqlite.close();
+        }
+        assert_eq!(newest[0], newest[1]);
+        let again = bulk(&OPTIONS, dirs[0].path(), &account(), |_| {}).expect_err("they are there");
+        assert!(format!("{again:#}").contains("use another --seed"), "{again:#}");
+    }
+}

@@ -94,10 +94,14 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { counts, first: First { id, name, email }, base_url, took } = self;
         writeln!(f, "Made {counts} in {:.0} s.\n", took.as_secs_f64())?;
-        writeln!(f, "Sign in as {name}: {email} with the password {PASSWORD}, which is everybody's. Look around:\n")?;
+        writeln!(
+            f,
+            "Sign in as {name}: {email} with the password {PASSWORD}, which is everybody's. Look around while `lets-connect` serves:\n"
+        )?;
         writeln!(f, "  curl '{base_url}/api/shop/public/products?limit=3'")?;
         writeln!(f, "  curl '{base_url}/api/user/profile/{id}'")?;
-        let login = format!(r#"curl -s '{base_url}/api/user/login' --json '{{"email":"{email}","password":"{PASSWORD}"}}'"#);
+        let body = format!(r#"-H 'content-type: application/json' -d '{{"email":"{email}","password":"{PASSWORD}"}}'"#);
+        let login = format!("curl -s '{base_url}/api/user/login' {body}");
         let token = format!(r#"{login} | sed 's/.*"token":"\([^"]*\)".*/\1/'"#);
         write!(f, r#"  curl '{base_url}/api/content/feed/{id}?limit=3' -H "authorization: Bearer $({token})""#)
     }
