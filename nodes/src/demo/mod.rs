@@ -1,6 +1,6 @@
 //! Demo data: people from many places who follow, write, vouch, sell and buy, in real sentences, the same for the same seed.
 //!
-//! What they do is decided first ([`plan`]), from one seed and whole, by I/O-free code: who they are, whom they follow (a few are followed by
+//! What they do is decided first (`plan.rs`), from one seed and whole, by I/O-free code: who they are, whom they follow (a few are followed by
 //! very many), what they write and say about it (`text/*.txt`), what they sell. Then it is done, one of two ways: through the public API of a
 //! running platform, or by loading a store that nobody serves.
 

@@ -64,7 +64,7 @@ async fn answer(platform: Arc<Platform>, request: HttpRequest<Incoming>) -> Resu
     let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") };
     let (method, path, key) = (head.method.to_string(), head.uri.path().to_owned(), header("idempotency-key"));
     let mut seen = platform.seen.lock().expect("no test panics with it");
-    let busy = platform.busy_every > 0 && seen.len() % platform.busy_every == 0;
+    let busy = platform.busy_every > 0 && seen.len().is_multiple_of(platform.busy_every);
     seen.push(Seen { method, path: path.clone(), token: header("authorization"), key, body: body.clone(), refused: busy });
     let respond = |status: u16, body: Value| {
         let response = Response::builder().status(status).header("retry-after", "0");
@@ -90,7 +90,7 @@ async fn make(platform: Platform) -> (Result<Summary>, Arc<Platform>) {
     (made, platform)
 }
 
-/// What was asked for and done, with ids left out.
+/// What was asked for and not refused.
 fn done(platform: &Platform) -> Vec<Seen> {
     platform.seen().into_iter().filter(|seen| !seen.refused && seen.path != "/health/ready").collect()
 }
