@@ -29,7 +29,12 @@ pub struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let counters = |name, help, label| IntCounterVec::new(Opts::new(name, help), &[label]).expect("a valid name");
+        // Every series is there from the start, at 0: an alert on a first occurrence needs the one before it.
+        let counters = |name, help, label| {
+            let counters = IntCounterVec::new(Opts::new(name, help), &[label]).expect("a valid name");
+            Kind::ALL.iter().for_each(|kind| counters.with_label_values(&[kind.name()]).inc_by(0));
+            counters
+        };
         Self {
             hits: std::array::from_fn(|_| Line::default()),
             misses: std::array::from_fn(|_| Line::default()),
@@ -82,6 +87,7 @@ impl NodeCollector {
     /// # Errors
     /// When they are registered already.
     pub fn register(node: &std::sync::Arc<Node>, registry: &Registry) -> prometheus::Result<()> {
+        node.stores.domains().iter().for_each(|domain| node.metrics.outbox_rows(domain.database(), 0));
         let collector = Self { node: std::sync::Arc::downgrade(node), descs: Vec::new() };
         let descs = collector.families().iter().map(describe).collect();
         registry.register(Box::new(Self { descs, ..collector }))

@@ -4,6 +4,7 @@
 //! else becomes a future behind a warp filter, within the limits of admission.
 
 use crate::{
+    cursor::Params,
     exchange::Exchange,
     handler,
     health::{Health, Stage},
@@ -24,6 +25,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
+        OnceLock,
         atomic::{AtomicU8, Ordering},
     },
     time::{Duration, Instant},
@@ -362,10 +364,13 @@ async fn admitted(
     if let Err(why) = check_input(route.input, &parts.headers, &mut body, edge.options.body_bytes_max) {
         return refusal(&why, &trace);
     }
-    let deadline = began + edge.client.node().limits.request_deadline.min(edge.options.request_max);
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let headers = parts.headers.clone();
-    let exchange = Arc::new(Exchange { edge: edge.clone(), route: index, principal, token, ids, path, query, headers, deadline });
+    if let Err(why) = Params::parse(&query, route.params) {
+        return refusal(&why, &trace);
+    }
+    let (headers, ends_at) = (parts.headers.clone(), began + edge.options.request_max);
+    let work_began = OnceLock::new();
+    let exchange = Arc::new(Exchange { edge: edge.clone(), route: index, principal, token, ids, path, query, headers, ends_at, work_began });
     parts.extensions.insert(exchange);
     parts.extensions.insert(TraceId(trace.into()));
     let mut service = warp::service(edge.filters[index].clone());
@@ -486,7 +491,7 @@ fn refusal(refusal: &Refusal, trace_id: &str) -> Response<ResponseBody> {
 }
 
 /// The trace id of a request: the client's, if it sent a W3C `traceparent`, or a new one.
-fn trace_id(headers: &HeaderMap) -> String {
+pub(crate) fn trace_id(headers: &HeaderMap) -> String {
     let sent = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|text| text.split('-').nth(1));
     let valid = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
     sent.filter(valid).map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_ascii_lowercase)

@@ -7,7 +7,10 @@ use http::{HeaderMap, header};
 use protocol::{ErrorCode, Idempotency, Principal, Refusal, UserId};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 use uuid::Uuid;
 
 /// A request that was routed and authenticated.
@@ -29,7 +32,9 @@ pub struct Exchange {
     /// The headers.
     pub headers: HeaderMap,
     /// Until when the client waits.
-    pub deadline: Instant,
+    pub ends_at: Instant,
+    /// When its work began: the body was whole by then. Empty until the first call.
+    pub work_began: OnceLock<Instant>,
 }
 
 impl Exchange {
@@ -39,10 +44,12 @@ impl Exchange {
         &self.edge.client
     }
 
-    /// The call to make of it.
+    /// The call to make of it. All calls of one request share its time at the owners, of which a body that came slowly takes none.
     #[must_use]
     pub fn call(&self) -> Call {
-        Call { principal: self.principal, deadline: self.deadline, if_match: None, idempotency: None }
+        let work_max = self.client().node().limits.request_deadline;
+        let deadline = self.ends_at.min(*self.work_began.get_or_init(Instant::now) + work_max);
+        Call { principal: self.principal, deadline, if_match: None, idempotency: None }
     }
 
     /// The call of a write to something that exists: with the client's `If-Match`.
@@ -55,7 +62,9 @@ impl Exchange {
             None | Some(b"*") => None,
             Some(tag) => {
                 let digits = tag.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).ok_or_else(refused)?;
-                Some(std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok()).ok_or_else(refused)?)
+                // Tags are compared as text: what parses as the same number ("+3", "03") is another tag.
+                let version = std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok()).filter(|v: &u64| v.to_string().as_bytes() == digits);
+                Some(version.ok_or_else(refused)?)
             }
         };
         Ok(Call { if_match, ..self.call() })
@@ -108,11 +117,15 @@ impl Exchange {
     }
 }
 
-/// Reads a JSON body.
+/// Reads a JSON body, which is an object on every route.
 ///
 /// # Errors
 /// `malformed_body`, with the place.
 pub fn read_json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+    // A parser of structs takes arrays as well, field by field, and an empty one for an update of nothing.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Refusal::new(ErrorCode::MalformedBody, "the body takes a JSON object"));
+    }
     serde_json::from_slice(body).map_err(|error| Refusal::new(ErrorCode::MalformedBody, cut(error.to_string())))
 }
 

@@ -4,5 +4,6 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod node;
+pub mod open_files;
 pub mod telemetry;
 pub mod tree;

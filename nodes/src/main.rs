@@ -5,9 +5,13 @@ use clap::Parser;
 use nodes::{
     cli::{Cli, Command},
     config::{self, Config, Flags, Loaded},
-    demo, node, telemetry,
+    demo, node, open_files, telemetry,
 };
-use std::process::ExitCode;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 // Many small snapshots are made and dropped on many threads: measured against the system's allocator in docs/performance.md.
 #[global_allocator]
@@ -29,8 +33,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command, flags: Flags) -> Result<ExitCode> {
     match command {
-        Command::Version => println!("lets-connect {}", env!("CARGO_PKG_VERSION")),
-        Command::Config { docs: true } => print!("{}", config::reference()),
+        Command::Version => print(concat!("lets-connect ", env!("CARGO_PKG_VERSION"), "\n"))?,
+        Command::Config { docs: true } => print(config::reference())?,
         command => match Loaded::from_process(flags) {
             Err(faults) => {
                 eprintln!("{faults}");
@@ -45,21 +49,22 @@ fn run(command: Command, flags: Flags) -> Result<ExitCode> {
 fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
     let config = &loaded.config;
     match command {
-        Command::Config { .. } => print!("{}", loaded.to_toml()),
-        Command::CheckConfig => println!("the configuration is sound"),
+        Command::Config { .. } => print(loaded.to_toml())?,
+        Command::CheckConfig => print("the configuration is sound\n")?,
         Command::Migrate => migrate(config)?,
         Command::Serve => {
             telemetry::start(&config.log)?;
+            open_files::allow(node::open_files(config, config.listen.addresses().len()), node::open_files(config, 1));
             runtime(config)?.block_on(async { node::serve(config, asked_to_stop()?).await })?;
         }
         Command::Demo(options) if options.bulk => {
             let summary = demo::bulk(&(&options).into(), &config.node.data_dir, &config.account, |step| eprintln!("{step}"))?;
-            println!("{summary}");
+            print(format_args!("{summary}\n"))?;
         }
         Command::Demo(options) => {
             let gateway = format!("http://{}", config.listen.gateway);
             let summary = runtime(config)?.block_on(demo::through_api(&(&options).into(), &gateway, |step| eprintln!("{step}")))?;
-            println!("{summary}");
+            print(format_args!("{summary}\n"))?;
         }
         Command::Version => {}
     }
@@ -69,12 +74,21 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
 fn migrate(config: &Config) -> Result<()> {
     let applied = store::sqlite::migrate(&config.node.data_dir, false)?;
     for step in &applied {
-        println!("applied {} {:04} {}", step.database, step.version, step.name);
+        print(format_args!("applied {} {:04} {}\n", step.database, step.version, step.name))?;
     }
     if applied.is_empty() {
-        println!("the store is up to date");
+        print("the store is up to date\n")?;
     }
     Ok(())
+}
+
+/// Prints what was asked for. A reader who has seen enough (`lets-connect config | head`) and leaves is no fault, which `print!` makes it.
+fn print(text: impl Display) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("standard output cannot be written"),
+        _ => Ok(()),
+    }
 }
 
 fn runtime(config: &Config) -> Result<tokio::runtime::Runtime> {

@@ -161,6 +161,13 @@ fn intensity(config: &Config) -> Intensity {
     }
 }
 
+/// Files that the node opens with so many listeners full: a socket a connection, and what it has for itself (the databases' above all).
+#[must_use]
+pub fn open_files(config: &Config, listeners: usize) -> u64 {
+    const OWN: usize = 1024;
+    config.http.connections_max.saturating_mul(listeners).saturating_add(OWN) as u64
+}
+
 /// The embedded store's options.
 #[must_use]
 pub fn sqlite_options(config: &Config) -> SqliteOptions {

@@ -96,10 +96,11 @@ mod tests {
     #[test]
     fn one_session_more_than_allowed_ends_the_oldest() {
         let Ok(Decision::Commit(plan)) = open(&row(SESSIONS_MAX), "hash", Principal::Platform) else { panic!("refused") };
-        let next = plan.next.expect("a next state");
+        let Plan { next, write, .. } = *plan;
+        let next = next.expect("a next state");
         assert_eq!(next.sessions.len(), SESSIONS_MAX);
         assert_eq!(next.sessions[0].token_hash, [255; 32]);
-        assert!(matches!(plan.write, Write::Users(UsersWrite::OpenSession { ended, .. }) if ended == [[SESSIONS_MAX as u8 - 1; 32]]));
+        assert!(matches!(write, Write::Users(UsersWrite::OpenSession { ended, .. }) if ended == [[SESSIONS_MAX as u8 - 1; 32]]));
     }
 
     #[test]

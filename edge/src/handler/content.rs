@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Method, Response};
 use protocol::{Audience, Command, CommentId, ErrorCode, Key, Kind, Page, Query, Refusal, UserId, post};
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// The service's routes.
 pub fn routes() -> Vec<Route> {
@@ -43,9 +44,9 @@ async fn create(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     Ok(respond::reply(reply))
 }
 
-/// The post in the path, if the caller may see it.
-async fn seen(exchange: &Exchange) -> Result<Arc<Snapshot>, Refusal> {
-    let (viewer, key) = (exchange.viewer(), Key::new(Kind::Post, first(exchange)));
+/// A post, if the caller may see it.
+async fn seen(exchange: &Exchange, post: Uuid) -> Result<Arc<Snapshot>, Refusal> {
+    let (viewer, key) = (exchange.viewer(), Key::new(Kind::Post, post));
     let found = read::complete(exchange.client(), &exchange.call(), |sight| read::one(sight, viewer, key)).await?;
     found.ok_or_else(|| ErrorCode::NotFound.into())
 }
@@ -64,8 +65,7 @@ fn read_post_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
 }
 
 async fn read_post(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    exchange.params()?;
-    let post = seen(&exchange).await?;
+    let post = seen(&exchange, first(&exchange)).await?;
     Ok(respond::view(&exchange.headers, &post, caching(&post)))
 }
 
@@ -80,7 +80,7 @@ async fn delete(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 /// Changes a post. Whoever may not see it learns nothing but that: 404 before 403.
 async fn write(exchange: &Exchange, command: post::Command) -> Answered {
     if !actors::visibility::moderates(&exchange.principal) {
-        seen(exchange).await?;
+        seen(exchange, first(exchange)).await?;
     }
     let key = Key::new(Kind::Post, first(exchange));
     Ok(respond::reply(exchange.client().write(&exchange.change()?, key, Command::Post(command)).await?))
@@ -148,14 +148,14 @@ async fn by_user(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 
 async fn comments(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let page = exchange.params()?.page(List::Comments)?;
-    let post = seen(&exchange).await?;
+    let post = seen(&exchange, first(&exchange)).await?;
     let part = exchange.client().query(&exchange.call(), post.key, Query::Comments(page)).await?;
     Ok(respond::array(&exchange.headers, Some(List::Comments), &part, caching(&post)))
 }
 
 async fn add_comment(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     let new = read_json(&body)?;
-    let post = seen(&exchange).await?;
+    let post = seen(&exchange, first(&exchange)).await?;
     let reply = exchange.client().write(&exchange.create(&body)?, post.key, Command::Post(post::Command::Comment(new))).await?;
     Ok(respond::reply(reply))
 }
@@ -164,6 +164,10 @@ async fn delete_comment(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let (id, node) = (CommentId(first(&exchange)), exchange.client().node());
     let place = node.directory.comment(&node.stores, id).await.map_err(|error| actors::refusal_of(&error))?;
     let (on, author) = place.ok_or(ErrorCode::NotFound)?;
+    // What one wrote oneself one may take back, also where one is not let in any more; others learn nothing of what is below a hidden post.
+    if !exchange.principal.is(author) && !actors::visibility::moderates(&exchange.principal) {
+        seen(&exchange, on.into()).await?;
+    }
     let command = Command::Post(post::Command::DeleteComment { id, author });
     Ok(respond::reply(exchange.client().write(&exchange.call(), Key::new(Kind::Post, on), command).await?))
 }

@@ -1,7 +1,7 @@
 //! What operators ask: health, readiness and metrics on every listener; the tree, the slots and the log on the admin listener.
 
 use crate::{
-    dispatch::{Edge, Scope},
+    dispatch::{Edge, Scope, trace_id},
     health::check,
     metrics,
     problem,
@@ -26,7 +26,7 @@ pub fn known(path: &str) -> bool {
 /// Answers a request that is no route of a service.
 pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBody>) -> Response<Bytes> {
     let path = request.uri().path();
-    let refused = |code: ErrorCode| problem::response(&code.into(), &uuid::Uuid::new_v4().simple().to_string());
+    let refused = |code: ErrorCode| problem::response(&code.into(), &trace_id(request.headers()));
     let known = known(path) || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots"));
     if !known {
         return refused(ErrorCode::UnknownRoute);

@@ -96,7 +96,6 @@ fn product_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
 }
 
 async fn product(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    exchange.params()?;
     let product = exchange.client().view(&exchange.call(), Key::new(Kind::Product, first(&exchange))).await?;
     if product.view.audience != Audience::Everyone {
         return Err(ErrorCode::NotFound.into());

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 
 use super::closed_loop::{Load, Measured, Method, measure};
@@ -197,8 +197,9 @@ impl Entry {
         };
         for attempt in 1.. {
             let slice = measure(&self.load, method).await.with_context(|| format!("measuring {}", self.name))?;
-            let disturbed = slice.foreign_share() > FOREIGN_SHARE_MAX;
+            let disturbed = slice.requests == 0 || slice.foreign_share() > FOREIGN_SHARE_MAX;
             if !disturbed || attempt == SLICE_ATTEMPTS_MAX {
+                ensure!(slice.requests > 0, "{} answered not one request in {:?}", self.name, options.slice);
                 return Ok((slice, disturbed));
             }
         }

@@ -121,6 +121,7 @@ async fn answer(state: Arc<Mutex<State>>, defects: Defects, request: Request<Inc
         state.requests
     };
     if defects.stalls_at == Some(number) {
+        // paced: a server that stalls is what the driver is tried against.
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let path: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();

@@ -19,6 +19,9 @@ const DEFAULT_FILE: &str = "lets-connect.toml";
 /// The environment variable that names the file.
 pub(super) const FILE_ENV: &str = "LETS_CONNECT_CONFIG";
 
+/// In a build with deliberate defects, the variable that chooses one; no setting.
+const SABOTAGE_ENV: &str = "LETS_CONNECT_SABOTAGE";
+
 /// The largest file that is read: ten times what all settings with a comment each would take.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
@@ -81,7 +84,7 @@ impl Sources {
     pub(super) fn of_process(flags: Flags) -> (Sources, Option<Fault>) {
         let env: Vec<(String, OsString)> = env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
-            .filter(|(name, _)| name.starts_with(ENV_PREFIX))
+            .filter(|(name, _)| name.starts_with(ENV_PREFIX) && !(cfg!(feature = "sabotage") && name == SABOTAGE_ENV))
             .collect();
         let named_by_env = env.iter().find(|(name, _)| name == FILE_ENV).map(|(_, path)| PathBuf::from(path));
         let (path, place) = match (&flags.config, named_by_env) {

@@ -1,0 +1,80 @@
+//! What an owner is asked on its node, and who waits for the answer.
+
+use crate::snapshot::Snapshot;
+use protocol::{Command, Idempotency, Principal, Query, Refusal, Reply, envelope::Change};
+use std::{sync::Arc, time::Instant};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use uuid::Uuid;
+
+/// What an owner is asked on this node.
+pub enum Op {
+    /// The entity.
+    View {
+        /// Which.
+        id: Uuid,
+        /// Who waits.
+        waiter: Waiter<Arc<Snapshot>>,
+    },
+    /// A part or page of it.
+    Query {
+        /// Of which.
+        id: Uuid,
+        /// Which part.
+        query: Query,
+        /// Who waits.
+        waiter: Waiter<Arc<Snapshot>>,
+    },
+    /// A write.
+    Write {
+        /// To which.
+        id: Uuid,
+        /// What.
+        write: Box<WriteOp>,
+        /// Who waits.
+        waiter: Waiter<Reply>,
+    },
+    /// Another owner's commit changed these keys. Applied at once, never behind a write.
+    Changed {
+        /// Which.
+        ids: Vec<Uuid>,
+        /// How.
+        change: Change,
+        /// Who waits for the confirmation.
+        waiter: Waiter<()>,
+    },
+}
+
+/// A write with its circumstances.
+#[derive(Clone)]
+pub struct WriteOp {
+    /// What to do.
+    pub command: Command,
+    /// On whose behalf.
+    pub principal: Principal,
+    /// The version that the client insists on.
+    pub if_match: Option<u64>,
+    /// The client's idempotency key.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// Somebody who waits for an answer until a deadline. Dropped unanswered (by a panic, by shutdown), the caller learns of it at once.
+pub struct Waiter<T> {
+    pub(crate) answer: oneshot::Sender<Result<T, Refusal>>,
+    pub(crate) deadline: Instant,
+    /// The owner's bound on work in its care: released with the answer. Changes have none: each comes of a write that has, and a change that
+    /// waited for the writes of a full owner could be what one of them waits for.
+    pub(crate) _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<T> Waiter<T> {
+    pub(super) fn send(self, answer: Result<T, Refusal>) {
+        // The caller may have gone: then nobody is interested.
+        let _ = self.answer.send(answer);
+    }
+
+    pub(super) fn expired(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+}
+
+impl ractor::Message for Op {}

@@ -1,0 +1,268 @@
+//! Writes: decided by the entity, committed by the store, published, delivered, acknowledged — in this order.
+
+use super::{
+    CONFLICT_RETRIES_MAX, Decided, Flight, Known, Landing, Message, Owner, Phase, Queued, Tried, WriteOp, Waiter, panicked, publish, publish_late, refusal_of,
+};
+use crate::{
+    entity::{Asked, Decision, Entity, Plan},
+    node::Node,
+    outbox,
+    sabotage::{self, Defect},
+    snapshot::Snapshot,
+};
+use protocol::{ErrorCode, Idempotency, Key, Outcome, Refusal, Reply, Slot, Timestamp};
+use std::sync::Arc;
+use store::{Commit, CommitError, Committed, Guard, Write, commit::NewRecord};
+use uuid::Uuid;
+
+impl<E: Entity> Owner<E> {
+    pub(super) fn begin_write(&mut self, id: Uuid, known: Option<Arc<Snapshot>>, write: Box<WriteOp>, (waiter, tried): (Waiter<Reply>, Tried)) {
+        let decided = self.decide(id, known, &write);
+        let (plan, decided) = match decided {
+            Ok(Decision::Commit(plan)) => {
+                let Plan { write, expect, touches, next, reply, unchanged } = *plan;
+                let touching = !touches.is_empty();
+                (Some((write, expect, touches)), Decided::Commit { next, reply, unchanged, touching })
+            }
+            Ok(Decision::Answer(reply)) => (None, Decided::Answer(Ok(reply))),
+            Err(refusal) => (None, Decided::Answer(Err(refusal))),
+        };
+        if let (Decided::Answer(answer), None) = (&decided, &write.idempotency) {
+            return waiter.send(answer.clone());
+        }
+        let key = Key::new(E::KIND, id);
+        let Some(epoch) = self.node.ownership.epoch(key.slot()) else { return waiter.send(Err(ErrorCode::Unavailable.into())) };
+        let guard = Guard { slot: key.slot(), epoch: epoch.max(tried.epoch) };
+        let record = write.idempotency.clone().zip(write.principal.user());
+        let commit = plan.map(|(rows, expect, touches)| {
+            let record = record.clone().map(|(idempotency, subject)| new_record(idempotency, subject, &decided));
+            Commit { guard, key, expect, record, touches, write: rows, now: Timestamp::now() }
+        });
+        let flight = Flight { write, waiter, tried, guard, decided };
+        if let Some(busy) = self.busy.get_mut(&id) {
+            busy.phase = Phase::Committing(Box::new(flight));
+        }
+        let node = self.node.clone();
+        self.run(
+            async move { land(&node, E::KIND, record, commit).await },
+            move |landing| Message::Landed(id, landing.unwrap_or_else(|| Landing::Failed(CommitError::Unknown(panicked("commit"))))),
+        );
+    }
+
+    fn decide(&self, id: Uuid, known: Option<Arc<Snapshot>>, write: &WriteOp) -> Result<Decision<E::State>, Refusal> {
+        let state = match &known {
+            Some(snapshot) => Some(snapshot.state::<E::State>().ok_or(ErrorCode::Internal)?),
+            None => None,
+        };
+        let command = E::command(write.command.clone()).ok_or(ErrorCode::BadFrame)?;
+        if sabotage::active(Defect::PanicOnWord) && format!("{:?}", write.command).contains("sabotage-panic") {
+            panic!("asked to");
+        }
+        if write.if_match.is_some_and(|version| state.as_deref().map(E::version) != Some(version)) {
+            return Err(if state.is_some() { ErrorCode::PreconditionFailed } else { ErrorCode::NotFound }.into());
+        }
+        E::decide(state.as_deref(), &Asked { id, principal: write.principal, now: Timestamp::now() }, command)
+    }
+
+    pub(super) fn landed(&mut self, id: Uuid, landing: Landing) {
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        let Phase::Committing(flight) = std::mem::replace(&mut busy.phase, Phase::Idle) else { return };
+        match landing {
+            Landing::Committed(committed) => self.committed(id, *flight, committed),
+            Landing::Failed(error) => self.failed(id, *flight, error),
+            Landing::Fresh => {
+                if let Decided::Answer(answer) = flight.decided {
+                    flight.waiter.send(answer);
+                }
+            }
+        }
+        self.drain(id);
+    }
+
+    fn committed(&mut self, id: Uuid, flight: Flight<E::State>, committed: Committed) {
+        let Decided::Commit { next, reply, .. } = flight.decided else { return };
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        // A write that commutes may have landed behind another one: then what was decided is not the newest state.
+        let newest = next.filter(|state| E::version(state) == committed.version && committed.version >= busy.floor);
+        busy.known = match newest {
+            Some(state) if sabotage::active(Defect::PublishAfterReply) => {
+                publish_late::<E>(self.node.clone(), self.incarnation.number, id, state);
+                Known::Unknown
+            }
+            Some(state) => Known::Present(publish::<E>(&self.node, &self.incarnation, id, state)),
+            None => {
+                self.node.snapshots.withdraw(&Key::new(E::KIND, id));
+                Known::Unknown
+            }
+        };
+        acknowledge(self.node.clone(), committed.effects, flight.waiter, reply);
+    }
+
+    fn failed(&mut self, id: Uuid, flight: Flight<E::State>, error: CommitError) {
+        let key = Key::new(E::KIND, id);
+        match error {
+            CommitError::Conflict => {
+                self.node.metrics.conflicts(E::KIND);
+                self.again(id, flight, ErrorCode::Conflict);
+            }
+            // Raised by this node itself (an owner of the same slot restarted): the new epoch is as good.
+            CommitError::Fenced(epoch) if self.node.ownership.raised_here(key.slot(), epoch) => {
+                self.again(id, Flight { tried: Tried { epoch, ..flight.tried }, ..flight }, ErrorCode::Unavailable);
+            }
+            CommitError::Fenced(epoch) => {
+                tracing::error!(%key, slot = key.slot().number(), epoch = epoch.0, ours = flight.guard.epoch.0, "the slot belongs to somebody else");
+                self.node.ownership.lose(key.slot());
+                self.forget(id);
+                flight.waiter.send(Err(ErrorCode::Unavailable.into()));
+            }
+            CommitError::Replay(record) => replay(self.node.clone(), E::KIND, *record, *flight.write, flight.waiter),
+            CommitError::Unchanged => {
+                let Decided::Commit { unchanged, touching, .. } = flight.decided else { return };
+                match unchanged {
+                    Some(reply) if touching => acknowledge_unchanged(self.node.clone(), key, flight.waiter, reply),
+                    unchanged => flight.waiter.send(unchanged.ok_or_else(|| ErrorCode::Conflict.into())),
+                }
+            }
+            CommitError::Taken("username") => flight.waiter.send(Err(ErrorCode::UsernameTaken.into())),
+            CommitError::Taken("email") => flight.waiter.send(Err(ErrorCode::EmailTaken.into())),
+            CommitError::Taken(_) => flight.waiter.send(Err(ErrorCode::Conflict.into())),
+            CommitError::Missing(_) => flight.waiter.send(Err(ErrorCode::NotFound.into())),
+            CommitError::Unavailable(error) => {
+                tracing::warn!(%key, %error, "commit failed; nothing was written");
+                flight.waiter.send(Err(refusal_of(&error)));
+            }
+            CommitError::Unknown(error) => {
+                tracing::warn!(%key, %error, "commit of unknown outcome; fencing it");
+                self.recover(id, flight);
+            }
+        }
+    }
+
+    /// Decides a write again, on the newest state.
+    fn again(&mut self, id: Uuid, flight: Flight<E::State>, otherwise: ErrorCode) {
+        self.forget(id);
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        let Flight { write, waiter, tried, .. } = flight;
+        if tried.again < CONFLICT_RETRIES_MAX {
+            busy.queue.push_front(Queued::Write { write, waiter, tried: Tried { again: tried.again + 1, ..tried } });
+        } else {
+            waiter.send(Err(otherwise.into()));
+        }
+    }
+
+    /// Has the key loaded again before anything else is done with it.
+    pub(super) fn forget(&mut self, id: Uuid) {
+        self.node.snapshots.withdraw(&Key::new(E::KIND, id));
+        if let Some(busy) = self.busy.get_mut(&id) {
+            busy.known = Known::Unknown;
+        }
+    }
+
+    // ---- unknown outcomes ----
+
+    /// Withdraws what may be stale, and raises the slot's epoch, which waits out or fences the doubtful transaction.
+    fn recover(&mut self, id: Uuid, flight: Flight<E::State>) {
+        self.forget(id);
+        if let Some(busy) = self.busy.get_mut(&id) {
+            busy.phase = Phase::Recovering(Box::new(flight));
+        }
+        self.raise(vec![Slot::of(id)], Message::Fenced(id));
+    }
+
+    pub(super) fn fenced(&mut self, id: Uuid) {
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        if let Phase::Recovering(flight) = std::mem::replace(&mut busy.phase, Phase::Idle) {
+            let Flight { write, waiter, .. } = *flight;
+            busy.queue.push_front(Queued::Settle { id, write, waiter });
+        }
+        self.drain(id);
+    }
+
+    /// Answers a write whose outcome stands by now from its idempotency record, if it has one. Without one nobody can tell which of the versions
+    /// since is its own; but if it happened, others hear of it first, so that whoever looks then is not misled.
+    pub(super) fn settle(&self, id: Uuid, write: WriteOp, waiter: Waiter<Reply>) {
+        let node = self.node.clone();
+        tokio::spawn(async move {
+            let Some((idempotency, subject)) = write.idempotency.clone().zip(write.principal.user()) else {
+                let _ = outbox::complete(&node, E::KIND, |slot| slot == Slot::of(id), waiter.deadline).await;
+                return waiter.send(Err(ErrorCode::OutcomeUnknown.into()));
+            };
+            match node.stores.domain(E::KIND).record(subject, &idempotency.route, &idempotency.key).await {
+                Ok(Some(record)) => replay(node, E::KIND, record, write, waiter),
+                Ok(None) => waiter.send(Err(Refusal::new(ErrorCode::Unavailable, "the database failed, and nothing was written"))),
+                Err(_) => waiter.send(Err(ErrorCode::OutcomeUnknown.into())),
+            }
+        });
+    }
+}
+
+fn new_record<S>(idempotency: Idempotency, subject: protocol::UserId, decided: &Decided<S>) -> NewRecord {
+    let (outcome, version, body) = match decided {
+        Decided::Commit { reply, .. } | Decided::Answer(Ok(reply)) => (reply.outcome, reply.version, reply.body.clone()),
+        Decided::Answer(Err(_)) => (Outcome::Done, 0, bytes::Bytes::new()),
+    };
+    NewRecord { subject, idempotency, outcome, version, body }
+}
+
+/// Looks the idempotency key up, then commits. A finished request is found before the decision on it counts: the first one's effect may well
+/// be why the second would be refused.
+async fn land(node: &Node, kind: protocol::Kind, record: Option<(Idempotency, protocol::UserId)>, commit: Option<Commit<Write>>) -> Landing {
+    if let Some((idempotency, subject)) = record {
+        match node.stores.domain(kind).record(subject, &idempotency.route, &idempotency.key).await {
+            Ok(Some(record)) => return Landing::Failed(CommitError::Replay(Box::new(record))),
+            Ok(None) => {}
+            Err(error) => return Landing::Failed(CommitError::Unavailable(error)),
+        }
+    }
+    let Some(Commit { guard, key, expect, record, touches, write, now }) = commit else { return Landing::Fresh };
+    macro_rules! carry_out {
+        ($store:ident, $write:expr) => {
+            node.stores.$store.commit(Commit { guard, key, expect, record, touches, write: $write, now }).await
+        };
+    }
+    let result = match write {
+        Write::Users(write) => carry_out!(users, write),
+        Write::Content(write) => carry_out!(content, write),
+        Write::Shop(write) => carry_out!(shop, write),
+    };
+    result.map_or_else(Landing::Failed, Landing::Committed)
+}
+
+/// Delivers a commit's effects, then answers its writer. If they cannot be delivered in time, the write stands and the outbox goes on; the
+/// writer is told that the outcome is unknown, since others may not see it yet.
+fn acknowledge(node: Arc<Node>, effects: Vec<store::Outboxed>, waiter: Waiter<Reply>, reply: Reply) {
+    if effects.is_empty() {
+        return waiter.send(Ok(reply));
+    }
+    tokio::spawn(async move {
+        let delivered = outbox::deliver(&node, effects, waiter.deadline).await;
+        waiter.send(delivered.map(|()| reply));
+    });
+}
+
+/// Answers a write that found nothing to change. What made it so may be another commit whose effects are still on their way: they are delivered
+/// first, since this answer promises the same as that one's.
+fn acknowledge_unchanged(node: Arc<Node>, key: Key, waiter: Waiter<Reply>, reply: Reply) {
+    tokio::spawn(async move {
+        let completed = outbox::complete(&node, key.kind, |slot| slot == key.slot(), waiter.deadline).await;
+        waiter.send(completed.map(|()| reply));
+    });
+}
+
+/// Answers a repeated request from its record, once what the first one changed is confirmed everywhere.
+fn replay(node: Arc<Node>, kind: protocol::Kind, record: store::Record, write: WriteOp, waiter: Waiter<Reply>) {
+    if write.idempotency.is_none_or(|i| i.fingerprint != record.fingerprint) {
+        return waiter.send(Err(ErrorCode::IdempotencyMismatch.into()));
+    }
+    tokio::spawn(async move {
+        let pending = match node.stores.domain(kind).outbox(Some(record.write), outbox::BATCH_MAX).await {
+            Ok(pending) => pending,
+            Err(error) => {
+                tracing::warn!(%error, kind = kind.name(), "what a repeated request owes cannot be read");
+                return waiter.send(Err(ErrorCode::OutcomeUnknown.into()));
+            }
+        };
+        let delivered = outbox::deliver(&node, pending, waiter.deadline).await;
+        waiter.send(delivered.map(|()| Reply { outcome: record.outcome, version: record.version, body: record.body }));
+    });
+}

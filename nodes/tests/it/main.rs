@@ -1,0 +1,18 @@
+//! The real binary, judged from outside: what the platform's users, and whoever runs it, would notice.
+
+mod access;
+mod concurrent;
+mod conditional;
+mod durability;
+mod fuzz;
+mod http;
+mod lifecycle;
+mod model;
+mod operate;
+mod paging;
+#[cfg(feature = "sabotage")]
+mod panic;
+mod readme;
+mod refusal;
+mod server;
+mod slow;
