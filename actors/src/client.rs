@@ -100,8 +100,7 @@ impl Client {
     /// # Errors
     /// What the owner decided; `outcome_unknown` when the write may have happened: repeat it with the same idempotency key, or read.
     pub async fn write(&self, call: &Call, key: Key, command: Command) -> Result<Reply, Refusal> {
-        let write =
-            WriteOp { command, principal: call.principal, if_match: call.if_match, idempotency: call.idempotency.clone() };
+        let write = WriteOp { command, principal: call.principal, if_match: call.if_match, idempotency: call.idempotency.clone() };
         self.ask(call, key, ErrorCode::OutcomeUnknown, |waiter| Op::Write { id: key.id, write: Box::new(write), waiter }).await
     }
 

@@ -40,7 +40,8 @@ impl Metrics {
             misses: std::array::from_fn(|_| Line::default()),
             loads: std::array::from_fn(|_| Line::default()),
             conflicts: counters("write_conflicts_total", "Writes decided again because their key's version moved.", "strategy"),
-            outbox_rows: IntGaugeVec::new(Opts::new("outbox_rows", "Effects that are not confirmed."), &["database"]).expect("a valid name"),
+            outbox_rows: IntGaugeVec::new(Opts::new("outbox_rows", "Effects that are not confirmed."), &["database"])
+                .expect("a valid name"),
             restarts: counters("owner_restarts_total", "Owner actors started again after one died.", "strategy"),
         }
     }

@@ -124,7 +124,11 @@ async fn changed(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change: &Change, 
     for id in ids {
         by_shard[shard_of(Slot::of(id))].push(id);
     }
-    let told = by_shard.into_iter().enumerate().filter(|(_, ids)| !ids.is_empty()).map(|(shard, ids)| tell(node, kind, shard, ids, change, deadline));
+    let told = by_shard
+        .into_iter()
+        .enumerate()
+        .filter(|(_, ids)| !ids.is_empty())
+        .map(|(shard, ids)| tell(node, kind, shard, ids, change, deadline));
     join_all(told).await.into_iter().collect()
 }
 

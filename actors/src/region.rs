@@ -83,7 +83,8 @@ pub fn owners<E: crate::entity::Entity>(node: &Arc<Node>, intensity: supervisor:
     let name = format!("owners/{}", E::KIND.name());
     let (node, spec_name) = (node.clone(), name.clone());
     let start: supervisor::StartFn = Arc::new(move |parent, _| {
-        let spec = supervisor::Spec { name: spec_name.clone(), intensity, children: (0..SHARDS).map(|shard| owner::<E>(&node, shard)).collect() };
+        let spec =
+            supervisor::Spec { name: spec_name.clone(), intensity, children: (0..SHARDS).map(|shard| owner::<E>(&node, shard)).collect() };
         let node = node.clone();
         Box::pin(async move {
             let (supervisor, _) = Actor::spawn_linked(None, supervisor::Supervisor, spec, parent).await?;
@@ -106,5 +107,11 @@ fn owner<E: crate::entity::Entity>(node: &Arc<Node>, shard: usize) -> supervisor
             Ok(owner.get_cell())
         })
     });
-    supervisor::Child { name: format!("{}/{shard}", E::KIND.name()), when: supervisor::When::Asked, on_end: supervisor::OnEnd::Restart, supervises: false, start }
+    supervisor::Child {
+        name: format!("{}/{shard}", E::KIND.name()),
+        when: supervisor::When::Asked,
+        on_end: supervisor::OnEnd::Restart,
+        supervises: false,
+        start,
+    }
 }

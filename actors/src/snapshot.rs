@@ -119,7 +119,8 @@ impl Snapshots {
     }
 
     fn valid(&self, snapshot: &Snapshot, ownership: &Ownership) -> bool {
-        let living = self.incarnations.current(snapshot.key.kind, snapshot.slot) == snapshot.incarnation || sabotage::active(Defect::IncarnationIgnored);
+        let living = self.incarnations.current(snapshot.key.kind, snapshot.slot) == snapshot.incarnation
+            || sabotage::active(Defect::IncarnationIgnored);
         living && ownership.serves(snapshot.slot)
     }
 

@@ -142,8 +142,7 @@ impl Actor for Supervisor {
     type Arguments = Spec;
 
     async fn pre_start(&self, myself: ActorRef<Message>, spec: Spec) -> Result<State, ActorProcessingErr> {
-        let mut state =
-            State { cells: vec![None; spec.children.len()], numbers: HashMap::new(), ends: VecDeque::new(), restarts: 0, spec };
+        let mut state = State { cells: vec![None; spec.children.len()], numbers: HashMap::new(), ends: VecDeque::new(), restarts: 0, spec };
         for number in 0..state.spec.children.len() {
             if state.spec.children[number].when == When::AtOnce {
                 state.start(myself.get_cell(), number, false).await?;
@@ -176,11 +175,18 @@ impl Actor for Supervisor {
         Ok(())
     }
 
-    async fn handle_supervisor_evt(&self, myself: ActorRef<Message>, event: SupervisionEvent, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Message>,
+        event: SupervisionEvent,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         let (cell, why) = match event {
             SupervisionEvent::ActorFailed(cell, error) => (cell, error.to_string()),
             SupervisionEvent::ActorTerminated(cell, _, reason) => (cell, reason.unwrap_or_else(|| "it stopped".to_owned())),
-            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) | SupervisionEvent::PidLifecycleEvent(_) => return Ok(()),
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) | SupervisionEvent::PidLifecycleEvent(_) => {
+                return Ok(());
+            }
         };
         let Some(number) = state.numbers.remove(&cell.get_id()) else { return Ok(()) };
         let name = state.spec.children[number].name.clone();

@@ -24,8 +24,7 @@ use std::{
     error::Error as _,
     pin::pin,
     sync::{
-        Arc,
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
     },
     time::{Duration, Instant},
@@ -370,7 +369,8 @@ async fn admitted(
     }
     let (headers, ends_at) = (parts.headers.clone(), began + edge.options.request_max);
     let work_began = OnceLock::new();
-    let exchange = Arc::new(Exchange { edge: edge.clone(), route: index, principal, token, ids, path, query, headers, ends_at, work_began });
+    let exchange =
+        Arc::new(Exchange { edge: edge.clone(), route: index, principal, token, ids, path, query, headers, ends_at, work_began });
     parts.extensions.insert(exchange);
     parts.extensions.insert(TraceId(trace.into()));
     let mut service = warp::service(edge.filters[index].clone());

@@ -63,7 +63,8 @@ impl Exchange {
             Some(tag) => {
                 let digits = tag.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).ok_or_else(refused)?;
                 // Tags are compared as text: what parses as the same number ("+3", "03") is another tag.
-                let version = std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok()).filter(|v: &u64| v.to_string().as_bytes() == digits);
+                let version =
+                    std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok()).filter(|v: &u64| v.to_string().as_bytes() == digits);
                 Some(version.ok_or_else(refused)?)
             }
         };

@@ -10,7 +10,9 @@ use serde::Serialize;
 pub const fn status(code: ErrorCode) -> StatusCode {
     use ErrorCode as E;
     match code {
-        E::MalformedBody | E::InvalidField | E::InvalidId | E::InvalidCursor | E::InvalidQuery | E::InvalidHeader => StatusCode::BAD_REQUEST,
+        E::MalformedBody | E::InvalidField | E::InvalidId | E::InvalidCursor | E::InvalidQuery | E::InvalidHeader => {
+            StatusCode::BAD_REQUEST
+        }
         E::Unauthenticated | E::BadCredentials => StatusCode::UNAUTHORIZED,
         E::Forbidden => StatusCode::FORBIDDEN,
         E::NotFound | E::UnknownRoute => StatusCode::NOT_FOUND,

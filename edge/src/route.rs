@@ -130,7 +130,8 @@ impl Route {
         F: Future<Output = Result<Response<Bytes>, Refusal>> + Send + 'static,
     {
         let segments = path.split('/').skip(1).filter(|s| !s.is_empty()).map(segment).collect();
-        let input = if method == Method::POST || method == Method::PUT || method == Method::PATCH { Input::Json(None) } else { Input::None };
+        let input =
+            if method == Method::POST || method == Method::PUT || method == Method::PATCH { Input::Json(None) } else { Input::None };
         let handler: Handler = Arc::new(move |exchange, body| Box::pin(handler(exchange, body)));
         Self { service, method, path, segments, auth, input, params: &[], fast: None, handler, summary }
     }
@@ -176,10 +177,23 @@ mod tests {
     fn no_route_is_declared_twice_and_subjects_have_an_id() {
         let mut seen = HashSet::new();
         for route in table() {
-            assert!(seen.insert((route.service, route.method.clone(), route.segments.iter().map(|s| match s {
-                Segment::Text(text) => *text,
-                Segment::Id(_) => ":",
-            }).collect::<Vec<_>>())), "{} {} twice", route.method, route.path);
+            assert!(
+                seen.insert((
+                    route.service,
+                    route.method.clone(),
+                    route
+                        .segments
+                        .iter()
+                        .map(|s| match s {
+                            Segment::Text(text) => *text,
+                            Segment::Id(_) => ":",
+                        })
+                        .collect::<Vec<_>>()
+                )),
+                "{} {} twice",
+                route.method,
+                route.path
+            );
             let first_id = route.segments.iter().any(|s| matches!(s, Segment::Id(_)));
             assert!(route.auth != Auth::Subject || first_id, "{} has no subject", route.path);
             assert!(route.fast.is_none() || route.method == Method::GET, "{} cannot be fast", route.path);
@@ -189,7 +203,8 @@ mod tests {
 
     #[test]
     fn what_changes_something_needs_a_session() {
-        let open: Vec<_> = table().into_iter().filter(|r| r.method != Method::GET && !matches!(r.auth, Auth::Token | Auth::Subject)).collect();
+        let open: Vec<_> =
+            table().into_iter().filter(|r| r.method != Method::GET && !matches!(r.auth, Auth::Token | Auth::Subject)).collect();
         let paths: Vec<_> = open.iter().map(|r| r.path).collect();
         assert_eq!(paths, ["/register", "/login"]);
     }

@@ -149,19 +149,7 @@ mod tests {
 
     #[test]
     fn options_hold_before_and_after_the_command_and_the_later_wins() {
-        let (_, flags) = parts(&[
-            "--set",
-            "a.b=1",
-            "--data-dir",
-            "x",
-            "--config",
-            "f",
-            "serve",
-            "--set",
-            "a.b=2",
-            "--data-dir",
-            "y",
-        ]);
+        let (_, flags) = parts(&["--set", "a.b=1", "--data-dir", "x", "--config", "f", "serve", "--set", "a.b=2", "--data-dir", "y"]);
         let expected = Flags {
             config: Some("f".into()),
             set: vec!["a.b=1".into(), "a.b=2".into()],
@@ -182,8 +170,7 @@ mod tests {
     #[test]
     fn help_names_every_command_and_option() {
         let help = Cli::command().render_long_help().to_string();
-        for word in ["serve", "migrate", "config", "check-config", "demo", "version", "--set", "--data-dir", "--config"]
-        {
+        for word in ["serve", "migrate", "config", "check-config", "demo", "version", "--set", "--data-dir", "--config"] {
             assert!(help.contains(word), "{word} is missing in\n{help}");
         }
     }

@@ -13,6 +13,10 @@ pub fn allow(wanted: u64, needed: u64) {
         Err(_) => current,
     };
     if allowed < needed {
-        tracing::warn!(allowed, needed, "fewer connections can be open than http.connections_max: raise the hard limit on open files (ulimit -Hn)");
+        tracing::warn!(
+            allowed,
+            needed,
+            "fewer connections can be open than http.connections_max: raise the hard limit on open files (ulimit -Hn)"
+        );
     }
 }

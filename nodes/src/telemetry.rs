@@ -48,20 +48,8 @@ const ECS_VERSION: &str = "8.11.0";
 const HELD_AT_INFO: [&str; 6] = ["h2", "hyper", "hyper_util", "rustls", "tokio_rustls", "warp"];
 
 /// Names of fields whose value is never logged, alone or as the end of a longer name (`admin_token`, `http.cookie`).
-const REDACTED: [&str; 12] = [
-    "authorization",
-    "bio",
-    "body",
-    "content",
-    "cookie",
-    "email",
-    "hash",
-    "password",
-    "phone",
-    "phone_number",
-    "secret",
-    "token",
-];
+const REDACTED: [&str; 12] =
+    ["authorization", "bio", "body", "content", "cookie", "email", "hash", "password", "phone", "phone_number", "secret", "token"];
 
 /// Why the log could not be started or changed.
 #[derive(Debug, thiserror::Error)]
@@ -134,9 +122,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let (filter, handle) = reload::Layer::new(env_filter(filter));
-    let held = Targets::new()
-        .with_default(LevelFilter::TRACE)
-        .with_targets(HELD_AT_INFO.map(|library| (library, LevelFilter::INFO)));
+    let held = Targets::new().with_default(LevelFilter::TRACE).with_targets(HELD_AT_INFO.map(|library| (library, LevelFilter::INFO)));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match style {
         Style::Json => lines.fmt_fields(JsonFields::new()).event_format(EcsLine).boxed(),
@@ -195,12 +181,7 @@ impl<S> FormatEvent<S, JsonFields> for EcsLine
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, JsonFields>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, JsonFields>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut fields = Fields::default();
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();

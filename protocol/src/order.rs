@@ -65,7 +65,10 @@ impl Status {
 impl std::str::FromStr for Status {
     type Err = UnknownName;
     fn from_str(text: &str) -> Result<Self, UnknownName> {
-        [Self::Pending, Self::Confirmed, Self::Shipped, Self::Delivered, Self::Cancelled].into_iter().find(|s| s.name() == text).ok_or(UnknownName)
+        [Self::Pending, Self::Confirmed, Self::Shipped, Self::Delivered, Self::Cancelled]
+            .into_iter()
+            .find(|s| s.name() == text)
+            .ok_or(UnknownName)
     }
 }
 

@@ -92,7 +92,12 @@ fn usd() -> String {
     "USD".to_owned()
 }
 
-fn validate(name: Option<&String>, description: Option<&String>, currency: Option<&String>, category: Option<&String>) -> Result<(), Refusal> {
+fn validate(
+    name: Option<&String>,
+    description: Option<&String>,
+    currency: Option<&String>,
+    category: Option<&String>,
+) -> Result<(), Refusal> {
     name.map_or(Ok(()), |n| validate::text("name", n, 1..=200))?;
     validate::optional("description", description, 10_000)?;
     validate::optional("category", category, 64)?;

@@ -8,8 +8,8 @@
 
 use async_trait::async_trait;
 use protocol::{
-    CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials, account::Session,
-    follow::Relations, order::Order, post::Comment, post::Post, product::Product, product::Selection, user::User,
+    CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
+    account::Session, follow::Relations, order::Order, post::Comment, post::Post, product::Product, product::Selection, user::User,
 };
 use std::sync::Arc;
 use uuid::Uuid;

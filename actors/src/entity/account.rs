@@ -74,7 +74,15 @@ fn plan(state: &AccountRow, sessions: Vec<Session>, write: UsersWrite, outcome: 
     let version = state.version + 1;
     let next = AccountRow { sessions, version, ..state.clone() };
     let reply = Reply { outcome, version, body: bytes::Bytes::new() };
-    Plan { write: Write::Users(write), expect: Expect::Version(state.version), touches: Vec::new(), next: Some(next), reply, unchanged: None }.into()
+    Plan {
+        write: Write::Users(write),
+        expect: Expect::Version(state.version),
+        touches: Vec::new(),
+        next: Some(next),
+        reply,
+        unchanged: None,
+    }
+    .into()
 }
 
 #[cfg(test)]

@@ -36,7 +36,12 @@ impl Entity for Follows {
     }
 
     fn view(state: &Relations) -> View {
-        View { version: state.version, audience: Audience::Platform, body: bytes::Bytes::new(), fact: Fact::Follows(Box::new(state.clone())) }
+        View {
+            version: state.version,
+            audience: Audience::Platform,
+            body: bytes::Bytes::new(),
+            fact: Fact::Follows(Box::new(state.clone())),
+        }
     }
 
     async fn query(node: &Arc<Node>, id: Uuid, state: Arc<Relations>, query: Query) -> Result<View, QueryError> {

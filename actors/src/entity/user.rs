@@ -159,7 +159,8 @@ fn endorse(state: &user::User, asked: &Asked, id: SkillId, add: bool) -> Result<
     skill.endorsements = if add { skill.endorsements + 1 } else { skill.endorsements.saturating_sub(1) };
     let reply = Reply { outcome: if add { Outcome::Created } else { Outcome::Done }, version: next.version, body: json(skill) };
     let write = UsersWrite::Endorse { user: Box::new(next.clone()), skill: id, by, add, at: asked.now };
-    let plan = Plan { write: Write::Users(write), expect: Expect::Row, touches: Vec::new(), next: Some(next), reply, unchanged: Some(unchanged) };
+    let plan =
+        Plan { write: Write::Users(write), expect: Expect::Row, touches: Vec::new(), next: Some(next), reply, unchanged: Some(unchanged) };
     Ok(plan.into())
 }
 

@@ -146,9 +146,17 @@ enum Known {
 enum Queued {
     View(Waiter<Arc<Snapshot>>),
     Query(Query, Waiter<Arc<Snapshot>>),
-    Write { write: Box<WriteOp>, waiter: Waiter<Reply>, tried: Tried },
+    Write {
+        write: Box<WriteOp>,
+        waiter: Waiter<Reply>,
+        tried: Tried,
+    },
     /// A write whose outcome was unknown and stands by now.
-    Settle { id: Uuid, write: Box<WriteOp>, waiter: Waiter<Reply> },
+    Settle {
+        id: Uuid,
+        write: Box<WriteOp>,
+        waiter: Waiter<Reply>,
+    },
 }
 
 impl Queued {
@@ -317,10 +325,9 @@ impl<E: Entity> Owner<E> {
         busy.phase = Phase::Loading;
         self.node.metrics.loads(E::KIND);
         let node = self.node.clone();
-        self.run(
-            async move { E::load(&node, id).await },
-            move |result| Message::Loaded(id, result.unwrap_or_else(|| Err(panicked("load")))),
-        );
+        self.run(async move { E::load(&node, id).await }, move |result| {
+            Message::Loaded(id, result.unwrap_or_else(|| Err(panicked("load"))))
+        });
     }
 
     fn loaded(&mut self, id: Uuid, result: Result<Option<E::State>, StoreError>) {
@@ -378,10 +385,9 @@ impl<E: Entity> Owner<E> {
         }
         self.node.metrics.loads(E::KIND);
         let (node, asked) = (self.node.clone(), query.clone());
-        self.run(
-            async move { E::query(&node, id, state, asked).await },
-            move |result| Message::Queried(id, flight, query, result.unwrap_or_else(|| Err(QueryError::Store(panicked("query"))))),
-        );
+        self.run(async move { E::query(&node, id, state, asked).await }, move |result| {
+            Message::Queried(id, flight, query, result.unwrap_or_else(|| Err(QueryError::Store(panicked("query")))))
+        });
     }
 
     fn queried(&mut self, id: Uuid, flight: u64, query: Query, result: Result<View, QueryError>) {
@@ -441,7 +447,11 @@ impl<E: Entity> Owner<E> {
     // ---- tasks ----
 
     /// Runs a task and sends what it came to, `None` if it panicked, back to this actor.
-    fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static, then: impl FnOnce(Option<T>) -> Message<E> + Send + 'static) {
+    fn run<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+        then: impl FnOnce(Option<T>) -> Message<E> + Send + 'static,
+    ) {
         let myself = self.myself.clone();
         tokio::spawn(async move {
             let result = AssertUnwindSafe(task).catch_unwind().await.ok();

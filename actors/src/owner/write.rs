@@ -1,7 +1,8 @@
 //! Writes: decided by the entity, committed by the store, published, delivered, acknowledged — in this order.
 
 use super::{
-    CONFLICT_RETRIES_MAX, Decided, Flight, Known, Landing, Message, Owner, Phase, Queued, Tried, WriteOp, Waiter, panicked, publish, publish_late, refusal_of,
+    CONFLICT_RETRIES_MAX, Decided, Flight, Known, Landing, Message, Owner, Phase, Queued, Tried, Waiter, WriteOp, panicked, publish,
+    publish_late, refusal_of,
 };
 use crate::{
     entity::{Asked, Decision, Entity, Plan},
@@ -16,7 +17,13 @@ use store::{Commit, CommitError, Committed, Guard, Write, commit::NewRecord};
 use uuid::Uuid;
 
 impl<E: Entity> Owner<E> {
-    pub(super) fn begin_write(&mut self, id: Uuid, known: Option<Arc<Snapshot>>, write: Box<WriteOp>, (waiter, tried): (Waiter<Reply>, Tried)) {
+    pub(super) fn begin_write(
+        &mut self,
+        id: Uuid,
+        known: Option<Arc<Snapshot>>,
+        write: Box<WriteOp>,
+        (waiter, tried): (Waiter<Reply>, Tried),
+    ) {
         let decided = self.decide(id, known, &write);
         let (plan, decided) = match decided {
             Ok(Decision::Commit(plan)) => {
@@ -43,10 +50,9 @@ impl<E: Entity> Owner<E> {
             busy.phase = Phase::Committing(Box::new(flight));
         }
         let node = self.node.clone();
-        self.run(
-            async move { land(&node, E::KIND, record, commit).await },
-            move |landing| Message::Landed(id, landing.unwrap_or_else(|| Landing::Failed(CommitError::Unknown(panicked("commit"))))),
-        );
+        self.run(async move { land(&node, E::KIND, record, commit).await }, move |landing| {
+            Message::Landed(id, landing.unwrap_or_else(|| Landing::Failed(CommitError::Unknown(panicked("commit")))))
+        });
     }
 
     fn decide(&self, id: Uuid, known: Option<Arc<Snapshot>>, write: &WriteOp) -> Result<Decision<E::State>, Refusal> {
@@ -206,7 +212,12 @@ fn new_record<S>(idempotency: Idempotency, subject: protocol::UserId, decided: &
 
 /// Looks the idempotency key up, then commits. A finished request is found before the decision on it counts: the first one's effect may well
 /// be why the second would be refused.
-async fn land(node: &Node, kind: protocol::Kind, record: Option<(Idempotency, protocol::UserId)>, commit: Option<Commit<Write>>) -> Landing {
+async fn land(
+    node: &Node,
+    kind: protocol::Kind,
+    record: Option<(Idempotency, protocol::UserId)>,
+    commit: Option<Commit<Write>>,
+) -> Landing {
     if let Some((idempotency, subject)) = record {
         match node.stores.domain(kind).record(subject, &idempotency.route, &idempotency.key).await {
             Ok(Some(record)) => return Landing::Failed(CommitError::Replay(Box::new(record))),

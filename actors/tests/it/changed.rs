@@ -9,7 +9,10 @@ use actors::{
 use protocol::{Command, Fact, Key, Kind, Query, Refusal, UserId, View, envelope::Change, follow, follow::Relations, post::Visibility};
 use std::{
     convert::Infallible,
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use store::StoreError;
 use uuid::Uuid;
@@ -95,6 +98,83 @@ async fn a_load_that_began_before_a_change_is_repeated() {
         assert!(matches!(&found.view.fact, Fact::Follows(relations) if relations.followers == 1));
     }
     assert!(platform.faults.calls("relations") >= before + 2, "it was loaded again");
+}
+
+/// Whoever is followed by a crowd can still read: each load is overtaken by a change, and serves those who waited for it from its beginning.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loads_that_are_overtaken_by_changes_again_and_again_are_answered() {
+    const CROWD: usize = 8;
+    let platform = Platform::start().await;
+    let bob = platform.person().await;
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        let one = platform.person().await;
+        relations(&platform, one).await;
+        crowd.push(one);
+    }
+    let gates: Vec<_> = (0..CROWD).map(|_| platform.faults.hold_answer("relations")).collect();
+    let read = || {
+        let (client, call) = (platform.client.clone(), platform.call(bob));
+        tokio::spawn(async move { client.view(&call, relations_key(bob)).await })
+    };
+    let mut readers = vec![read()];
+    for (number, (one, gate)) in crowd.iter().zip(&gates).enumerate() {
+        gate.came(1).await;
+        platform.follow(*one, bob).await.expect("followed");
+        readers.push(read());
+        platform.waiting(relations_key(bob), 2).await;
+        gate.open();
+        let found = within("whoever waited from the beginning", readers.remove(0)).await.expect("no panic").expect("relations");
+        assert!(
+            matches!(&found.view.fact, Fact::Follows(relations) if relations.followers >= number as u64),
+            "a read that began after {number} follows"
+        );
+    }
+    let found = within("the last reader", readers.remove(0)).await.expect("no panic").expect("relations");
+    assert!(matches!(&found.view.fact, Fact::Follows(relations) if relations.followers == CROWD as u64));
+    assert_eq!(relations(&platform, bob).await.followers, CROWD as u64);
+}
+
+/// The same as a storm: nobody is refused, and nobody sees less than what was acknowledged before they asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_crowd_of_followers_keeps_nobody_from_reading() {
+    let platform = Platform::start().await;
+    let celebrity = platform.person().await;
+    let mut crowd = Vec::new();
+    for _ in 0..300 {
+        crowd.push(platform.person().await);
+    }
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (client, acknowledged) = (platform.client.clone(), acknowledged.clone());
+            tokio::spawn(async move {
+                loop {
+                    let floor = acknowledged.load(Ordering::Acquire);
+                    let found = client.view(&client.call(as_user(celebrity)), relations_key(celebrity)).await.expect("relations");
+                    let Fact::Follows(relations) = &found.view.fact else { panic!("relations were expected") };
+                    assert!(relations.followers >= floor, "{} followers after {floor} were acknowledged", relations.followers);
+                    if floor == 300 {
+                        return;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    let follows: Vec<_> = crowd
+        .into_iter()
+        .map(|one| {
+            let (follow, acknowledged) = (follow_later(&platform.client, one, celebrity), acknowledged.clone());
+            tokio::spawn(async move {
+                follow.await.expect("no panic").expect("followed");
+                acknowledged.fetch_add(1, Ordering::AcqRel);
+            })
+        })
+        .collect();
+    for task in follows.into_iter().chain(readers) {
+        within("somebody", task).await.expect("nobody fails");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,16 +18,25 @@ use uuid::Uuid;
 pub fn routes() -> Vec<Route> {
     vec![
         Route::new((Content, Method::POST, "/posts"), Auth::Token, "Write a post.", create),
-        Route::new((Content, Method::GET, "/posts/:id"), Auth::Optional, "A post, if the caller may see it.", read_post).fast(read_post_now),
+        Route::new((Content, Method::GET, "/posts/:id"), Auth::Optional, "A post, if the caller may see it.", read_post)
+            .fast(read_post_now),
         Route::new((Content, Method::PUT, "/posts/:id"), Auth::Token, "Change the fields present. The author only.", update),
         Route::new((Content, Method::DELETE, "/posts/:id"), Auth::Token, "Delete a post. The author or a moderator.", delete),
         Route::new((Content, Method::GET, "/feed/:userId"), Auth::Subject, "One's home feed, newest first.", feed)
             .params(FEED_PARAMS)
             .fast(feed_now),
-        Route::new((Content, Method::GET, "/public/posts"), Auth::Open, "Public posts, newest first.", public).params(PAGE).fast(public_now),
-        Route::new((Content, Method::GET, "/users/:userId/posts"), Auth::Optional, "A person's posts, as far as the caller may see them.", by_user)
+        Route::new((Content, Method::GET, "/public/posts"), Auth::Open, "Public posts, newest first.", public)
+            .params(PAGE)
+            .fast(public_now),
+        Route::new(
+            (Content, Method::GET, "/users/:userId/posts"),
+            Auth::Optional,
+            "A person's posts, as far as the caller may see them.",
+            by_user,
+        )
+        .params(PAGE),
+        Route::new((Content, Method::GET, "/posts/:id/comments"), Auth::Optional, "A post's comments, oldest first.", comments)
             .params(PAGE),
-        Route::new((Content, Method::GET, "/posts/:id/comments"), Auth::Optional, "A post's comments, oldest first.", comments).params(PAGE),
         Route::new((Content, Method::POST, "/posts/:id/comments"), Auth::Token, "Comment on a post that the caller may see.", add_comment),
         Route::new((Content, Method::DELETE, "/comments/:id"), Auth::Token, "Delete a comment.", delete_comment),
     ]
@@ -131,7 +140,8 @@ const ANYONE: read::Viewer = read::Viewer { user: None };
 async fn public(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let query = Query::Posts(exchange.params()?.page(List::PublicPosts)?);
     let call = exchange.call();
-    let rows = read::complete(exchange.client(), &call, |sight| read::list(sight, ANYONE, (public_key(), query.clone()), Kind::Post)).await?;
+    let rows =
+        read::complete(exchange.client(), &call, |sight| read::list(sight, ANYONE, (public_key(), query.clone()), Kind::Post)).await?;
     Ok(respond::rows(&exchange.headers, List::PublicPosts, &rows, Caching::Shared))
 }
 

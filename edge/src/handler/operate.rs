@@ -3,8 +3,7 @@
 use crate::{
     dispatch::{Edge, Scope, trace_id},
     health::check,
-    metrics,
-    problem,
+    metrics, problem,
     respond::json,
     server::RequestBody,
 };

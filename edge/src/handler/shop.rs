@@ -24,12 +24,24 @@ pub fn routes() -> Vec<Route> {
         Route::new((Shop, Method::GET, "/public/products/:id"), Auth::Open, "A product for sale.", product).fast(product_now),
         Route::new((Shop, Method::POST, "/products"), Auth::Token, "Offer a product.", create),
         Route::new((Shop, Method::PUT, "/products/:id"), Auth::Token, "Change the fields present. The seller only.", update),
-        Route::new((Shop, Method::DELETE, "/products/:id"), Auth::Token, "Take a product out of the shop. The seller or a moderator.", delete),
-        Route::new((Shop, Method::GET, "/products/seller/:sellerId"), Auth::Subject, "One's own products, hidden ones included.", of_seller)
-            .params(PAGE),
+        Route::new(
+            (Shop, Method::DELETE, "/products/:id"),
+            Auth::Token,
+            "Take a product out of the shop. The seller or a moderator.",
+            delete,
+        ),
+        Route::new(
+            (Shop, Method::GET, "/products/seller/:sellerId"),
+            Auth::Subject,
+            "One's own products, hidden ones included.",
+            of_seller,
+        )
+        .params(PAGE),
         Route::new((Shop, Method::POST, "/orders"), Auth::Token, "Buy some of a product.", order),
-        Route::new((Shop, Method::GET, "/orders/buyer/:id"), Auth::Subject, "The orders that one placed.", |x, _| orders(x, true)).params(PAGE),
-        Route::new((Shop, Method::GET, "/orders/seller/:id"), Auth::Subject, "The orders that one received.", |x, _| orders(x, false)).params(PAGE),
+        Route::new((Shop, Method::GET, "/orders/buyer/:id"), Auth::Subject, "The orders that one placed.", |x, _| orders(x, true))
+            .params(PAGE),
+        Route::new((Shop, Method::GET, "/orders/seller/:id"), Auth::Subject, "The orders that one received.", |x, _| orders(x, false))
+            .params(PAGE),
     ]
 }
 
@@ -52,7 +64,9 @@ fn selection(params: &Params<'_>) -> Result<(Selection, List), Refusal> {
         return Err(refused(format!("page takes 1 to {OLD_PAGE_MAX}, without a cursor; use the cursor to go further")));
     }
     let text = |name: &str| match params.text(name) {
-        Some(text) if text.chars().count() > SEARCH_CHARS_MAX => Err(refused(format!("{name} takes at most {SEARCH_CHARS_MAX} characters"))),
+        Some(text) if text.chars().count() > SEARCH_CHARS_MAX => {
+            Err(refused(format!("{name} takes at most {SEARCH_CHARS_MAX} characters")))
+        }
         text => Ok(text.map(str::to_owned)),
     };
     let price = |name: &str| Ok::<_, Refusal>(params.read::<Money>(name, "an amount such as 12.50")?.map(Money::cents));
@@ -84,8 +98,7 @@ fn list_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
 async fn list(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let (selection, list) = selection(&exchange.params()?)?;
     let of = (list_key(&selection), Query::Products(selection));
-    let rows =
-        read::complete(exchange.client(), &exchange.call(), |sight| read::list(sight, ANYONE, of.clone(), Kind::Product)).await?;
+    let rows = read::complete(exchange.client(), &exchange.call(), |sight| read::list(sight, ANYONE, of.clone(), Kind::Product)).await?;
     Ok(respond::rows(&exchange.headers, list, &rows, Caching::Shared))
 }
 

@@ -32,8 +32,10 @@ pub fn routes() -> Vec<Route> {
         Route::new((User, Method::GET, "/skills/:id/endorsements"), Auth::Token, "Who vouches for a skill.", endorsements).params(PAGE),
         Route::new((User, Method::PUT, "/users/:userId/follow"), Auth::Token, "Follow a person.", |x, _| follow(x, true)).bodiless(),
         Route::new((User, Method::DELETE, "/users/:userId/follow"), Auth::Token, "Stop following.", |x, _| follow(x, false)),
-        Route::new((User, Method::GET, "/users/:userId/followers"), Auth::Token, "Who follows a person.", |x, _| related(x, true)).params(PAGE),
-        Route::new((User, Method::GET, "/users/:userId/following"), Auth::Token, "Whom a person follows.", |x, _| related(x, false)).params(PAGE),
+        Route::new((User, Method::GET, "/users/:userId/followers"), Auth::Token, "Who follows a person.", |x, _| related(x, true))
+            .params(PAGE),
+        Route::new((User, Method::GET, "/users/:userId/following"), Auth::Token, "Whom a person follows.", |x, _| related(x, false))
+            .params(PAGE),
     ]
 }
 
@@ -152,6 +154,7 @@ async fn related(exchange: Arc<Exchange>, followers: bool) -> Answered {
 /// A page of people.
 async fn people(exchange: &Exchange, list: List, key: Key, query: Query) -> Answered {
     let viewer = exchange.viewer();
-    let found = read::complete(exchange.client(), &exchange.call(), |sight| read::list(sight, viewer, (key, query.clone()), Kind::User)).await?;
+    let found =
+        read::complete(exchange.client(), &exchange.call(), |sight| read::list(sight, viewer, (key, query.clone()), Kind::User)).await?;
     Ok(respond::rows(&exchange.headers, list, &found, Caching::Private))
 }

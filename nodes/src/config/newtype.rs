@@ -141,8 +141,7 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    const NAMES: [(&str, LogFormat); 3] =
-        [(AUTO, LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
+    const NAMES: [(&str, LogFormat); 3] = [(AUTO, LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
 }
 
 impl Value for LogFormat {

@@ -30,11 +30,7 @@ fn tls_pair(config: &Config) -> Option<Violation> {
         (None, Some(_)) => "there is a private key without a certificate",
         _ => return None,
     };
-    Some(violation(
-        ["gateway.tls_cert_file", "gateway.tls_key_file"],
-        missing.to_owned(),
-        "set both for TLS, or neither",
-    ))
+    Some(violation(["gateway.tls_cert_file", "gateway.tls_key_file"], missing.to_owned(), "set both for TLS, or neither"))
 }
 
 fn request_times(config: &Config) -> Option<Violation> {
@@ -153,13 +149,7 @@ mod tests {
     #[test]
     fn parts_of_a_request_fit_into_the_whole() {
         let found = keys(|config| config.http.request_timeout_s = 1);
-        assert_eq!(
-            found,
-            [
-                ["http.header_timeout_s", "http.request_timeout_s"],
-                ["owner.request_deadline_ms", "http.request_timeout_s"],
-            ]
-        );
+        assert_eq!(found, [["http.header_timeout_s", "http.request_timeout_s"], ["owner.request_deadline_ms", "http.request_timeout_s"],]);
         let found = keys(|config| config.owner.mailbox_in_flight_max = 10);
         assert_eq!(found, [["owner.waiting_per_key_max", "owner.mailbox_in_flight_max"]]);
     }

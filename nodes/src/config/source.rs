@@ -94,9 +94,7 @@ impl Sources {
         };
         match read(&path) {
             Ok(text) => (Sources { file: Some(File { path, text }), env, flags }, None),
-            Err(error) if place == Place::Default && error.kind() == io::ErrorKind::NotFound => {
-                (Sources { file: None, env, flags }, None)
-            }
+            Err(error) if place == Place::Default && error.kind() == io::ErrorKind::NotFound => (Sources { file: None, env, flags }, None),
             Err(error) => {
                 let place = match place {
                     Place::Default => Place::File { path: path.clone(), line: 1, column: 1 },

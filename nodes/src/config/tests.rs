@@ -189,8 +189,7 @@ fn variables_of_kubernetes_are_passed_over() {
 
 #[test]
 fn numbers_are_read_as_toml_writes_them_and_bytes_in_binary_units() {
-    let body =
-        |text: &str| loaded(&format!("http.body_bytes_max = {text}"), &[], &[]).map(|l| l.config.http.body_bytes_max);
+    let body = |text: &str| loaded(&format!("http.body_bytes_max = {text}"), &[], &[]).map(|l| l.config.http.body_bytes_max);
     assert_eq!(body("0x10_0000"), Ok(1 << 20));
     assert_eq!(body("\"1GiB\""), Ok(1 << 30));
     assert_eq!(body("\"2048\""), Ok(2048));
@@ -203,12 +202,8 @@ fn numbers_are_read_as_toml_writes_them_and_bytes_in_binary_units() {
 
 #[test]
 fn listeners_move_together_and_a_setting_overrides_the_move() {
-    let flags =
-        Flags { listen_port_base: Some(9000), set: vec!["listen.admin=127.0.0.1:7".to_owned()], ..Flags::default() };
-    let env = vec![
-        ("LETS_CONNECT_LISTEN_CONTENT".to_owned(), "off".into()),
-        ("LETS_CONNECT_LISTEN_SHOP".to_owned(), "0.0.0.0:1".into()),
-    ];
+    let flags = Flags { listen_port_base: Some(9000), set: vec!["listen.admin=127.0.0.1:7".to_owned()], ..Flags::default() };
+    let env = vec![("LETS_CONNECT_LISTEN_CONTENT".to_owned(), "off".into()), ("LETS_CONNECT_LISTEN_SHOP".to_owned(), "0.0.0.0:1".into())];
     let loaded = load(&Sources { file: None, env, flags }, None).expect("sound");
     let addresses: Vec<String> = loaded.config.listen.addresses().iter().map(|(n, a)| format!("{n} {a}")).collect();
     assert_eq!(addresses, ["gateway 127.0.0.1:9000", "user 127.0.0.1:9001", "shop 0.0.0.0:9006", "admin 127.0.0.1:7"]);
@@ -251,9 +246,7 @@ fn a_named_file_is_read_and_one_that_cannot_be_is_a_fault_beside_others() {
     fs::write(&path, [0xFF, 0xFE]).expect("written");
     assert!(Loaded::from_process(flags("demo.users=5")).is_err());
     fs::write(&path, " ".repeat((64 << 10) + 1)).expect("written");
-    assert!(
-        Loaded::from_process(flags("demo.users=5")).expect_err("too large").to_string().contains("larger than 64 KiB")
-    );
+    assert!(Loaded::from_process(flags("demo.users=5")).expect_err("too large").to_string().contains("larger than 64 KiB"));
 }
 
 #[test]
@@ -266,8 +259,7 @@ fn the_reference_is_up_to_date() {
 #[test]
 fn deep_and_wide_files_are_refused_without_harm() {
     let wide: String = (0..6000).map(|key| format!("a{key} = 1\n")).collect();
-    let deep =
-        [wide, "[".repeat(64_000), format!("a = {}", "[".repeat(64_000)), "a.".repeat(32_000), "x\n".repeat(32_000)];
+    let deep = [wide, "[".repeat(64_000), format!("a = {}", "[".repeat(64_000)), "a.".repeat(32_000), "x\n".repeat(32_000)];
     for text in deep {
         let faults = loaded(&text, &[], &[]).expect_err("no configuration").to_string();
         assert!(faults.len() < 20_000, "{faults}");
@@ -280,8 +272,7 @@ fn deep_and_wide_files_are_refused_without_harm() {
 fn likely_toml() -> impl Strategy<Value = String> {
     let keys: Vec<&str> = settings().map(|setting| setting.key).collect();
     let piece = prop_oneof![
-        (prop::sample::select(keys), " ?= ?", likely_value())
-            .prop_map(|(key, equals, value)| format!("{key}{equals}{value}\n")),
+        (prop::sample::select(keys), " ?= ?", likely_value()).prop_map(|(key, equals, value)| format!("{key}{equals}{value}\n")),
         "\\[{0,2}[a-z.]{0,8}\\]{0,2}\n?",
         ".{0,12}",
     ];
@@ -289,13 +280,7 @@ fn likely_toml() -> impl Strategy<Value = String> {
 }
 
 fn likely_value() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "-?[0-9_]{0,25}",
-        "\"[^\"]{0,12}\"",
-        "[0-9]{0,30} ?[KMGi]{0,3}B?",
-        "0[xob][0-9a-f_]{0,20}",
-        any::<String>()
-    ]
+    prop_oneof!["-?[0-9_]{0,25}", "\"[^\"]{0,12}\"", "[0-9]{0,30} ?[KMGi]{0,3}B?", "0[xob][0-9a-f_]{0,20}", any::<String>()]
 }
 
 proptest! {

@@ -169,10 +169,8 @@ fn in_binary_units(bytes: u64) -> String {
 
 /// Reads a number of bytes: plain, or in one of the binary units.
 fn bytes(text: &str) -> Result<u64, Refusal> {
-    let (digits, size) = BINARY_UNITS
-        .into_iter()
-        .find_map(|(unit, size)| Some((text.strip_suffix(unit)?.trim_end_matches(' '), size)))
-        .unwrap_or((text, 1));
+    let (digits, size) =
+        BINARY_UNITS.into_iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?.trim_end_matches(' '), size))).unwrap_or((text, 1));
     let number = Raw::Text(digits).integer().map_err(|refusal| match refusal {
         OUT_OF_RANGE => OUT_OF_RANGE,
         _ => Refusal("is not a number of bytes"),

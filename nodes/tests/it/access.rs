@@ -66,7 +66,8 @@ fn every_route_asks_for_the_session_that_its_row_says() {
             refused(&client.call(&request()), 401, "unauthenticated");
             continue;
         }
-        for (token, is_sent) in [(None, false), (Some("nonsense"), true), (Some(never.as_str()), true), (Some(ended.token.as_str()), true)] {
+        for (token, is_sent) in [(None, false), (Some("nonsense"), true), (Some(never.as_str()), true), (Some(ended.token.as_str()), true)]
+        {
             let answer = client.call(&token.map_or_else(request, |token| request().token(token)));
             match route.auth {
                 Auth::Open => assert_ne!(answer.status, 401, "{method} {path}"),
@@ -133,26 +134,44 @@ fn nobody_sets_what_is_not_theirs_to_set() {
         body[field] = value;
         body
     };
-    for (field, value) in [("role", json!("admin")), ("isActive", json!(true)), ("id", json!(ada.id)), ("passwordHash", json!("x")), ("version", json!(9))] {
+    for (field, value) in
+        [("role", json!("admin")), ("isActive", json!(true)), ("id", json!(ada.id)), ("passwordHash", json!("x")), ("version", json!(9))]
+    {
         refused(&client.call(&post("/api/user/register", with(account.clone(), field, value.clone()))), 400, "malformed_body");
         refused(&client.call(&put(profile.clone(), with(json!({"bio": "x"}), field, value)).by(&ada)), 400, "malformed_body");
     }
-    for (field, value) in [("email", json!("x@example.org")), ("username", json!("admin")), ("skills", json!([])), ("createdAt", json!("2020-01-01T00:00:00Z"))] {
+    for (field, value) in [
+        ("email", json!("x@example.org")),
+        ("username", json!("admin")),
+        ("skills", json!([])),
+        ("createdAt", json!("2020-01-01T00:00:00Z")),
+    ] {
         refused(&client.call(&put(profile.clone(), with(json!({}), field, value)).by(&ada)), 400, "malformed_body");
     }
-    for (field, value) in [("likesCount", json!(1000)), ("commentsCount", json!(1)), ("version", json!(9)), ("id", json!(ada.id)), ("deleted", json!(true))] {
-        refused(&client.call(&post("/api/content/posts", with(json!({"content": "x"}), field, value.clone())).by(&ada)), 400, "malformed_body");
+    for (field, value) in
+        [("likesCount", json!(1000)), ("commentsCount", json!(1)), ("version", json!(9)), ("id", json!(ada.id)), ("deleted", json!(true))]
+    {
+        refused(
+            &client.call(&post("/api/content/posts", with(json!({"content": "x"}), field, value.clone())).by(&ada)),
+            400,
+            "malformed_body",
+        );
         refused(&client.call(&put(format!("/api/content/posts/{written}"), with(json!({}), field, value)).by(&ada)), 400, "malformed_body");
     }
     refused(&client.call(&put(format!("/api/content/posts/{written}"), json!({"userId": ada.id})).by(&ada)), 400, "malformed_body");
     refused(&client.call(&put(format!("/api/shop/products/{lamp}"), json!({"sellerId": ada.id})).by(&ada)), 400, "malformed_body");
-    for (field, value) in [("totalAmount", json!("0.01")), ("status", json!("delivered")), ("price", json!(0)), ("sellerId", json!(ada.id))] {
+    for (field, value) in [("totalAmount", json!("0.01")), ("status", json!("delivered")), ("price", json!(0)), ("sellerId", json!(ada.id))]
+    {
         refused(&client.call(&post("/api/shop/orders", with(json!({"productId": lamp}), field, value)).by(&ada)), 400, "malformed_body");
     }
     let me = client.call(&get("/api/user/me").by(&ada)).ok(200);
     assert_eq!((&me["role"], &me["version"], &me["isActive"]), (&json!("user"), &json!(1), &json!(true)), "nothing of it was done");
     // The person who was refused does not exist.
-    refused(&client.call(&post("/api/user/login", json!({"email": "m@example.org", "password": "a long password"}))), 401, "bad_credentials");
+    refused(
+        &client.call(&post("/api/user/login", json!({"email": "m@example.org", "password": "a long password"}))),
+        401,
+        "bad_credentials",
+    );
 }
 
 /// Every key in a value, at whatever depth.
@@ -172,7 +191,8 @@ fn keys(value: &Value, found: &mut Vec<String>) {
 #[test]
 fn a_profile_shows_no_contacts_and_no_secrets_to_anyone() {
     let Town { _server, mut client, ada, bob, .. } = town();
-    let secrets = json!({"bio": "hello", "profile": {"phoneNumber": "+44 20 7946 0000", "dateOfBirth": "1815-12-10", "location": "London"}});
+    let secrets =
+        json!({"bio": "hello", "profile": {"phoneNumber": "+44 20 7946 0000", "dateOfBirth": "1815-12-10", "location": "London"}});
     let updated = client.call(&put(format!("/api/user/profile/{}", ada.id), secrets).by(&ada)).ok(200);
     assert_eq!(updated["profile"]["phoneNumber"], "+44 20 7946 0000", "the person sees their own");
     let skill = post(format!("/api/user/users/{}/skills", ada.id), json!({"name": "Rust"})).by(&ada);

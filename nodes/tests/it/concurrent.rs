@@ -65,7 +65,8 @@ fn one_key_is_one_thing_however_many_ask_at_once() {
         assert_eq!(items(&client.call(&get(list).by(&ada)).ok(200)).len(), 1, "{path}");
     }
     // A name is one person's, whoever else wants it.
-    let account = |n: usize| post("/api/user/register", json!({"username": "same", "email": format!("{n}@x.org"), "password": "a long password"}));
+    let account =
+        |n: usize| post("/api/user/register", json!({"username": "same", "email": format!("{n}@x.org"), "password": "a long password"}));
     let answers = at_once(&server, &(0..8).map(account).collect::<Vec<_>>());
     assert_eq!(answers.iter().filter(|(status, _)| *status == 201).count(), 1, "{answers:?}");
     assert!(answers.iter().all(|(status, body)| *status == 201 || body["code"] == "username_taken"), "{answers:?}");

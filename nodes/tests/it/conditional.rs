@@ -142,7 +142,12 @@ fn a_write_on_what_has_changed_is_refused_and_changes_nothing() {
     let mut stage = stage();
     let client = &mut stage.client;
     let resources = [
-        (format!("/api/user/profile/{}", stage.ada.id), format!("/api/user/profile/{}", stage.ada.id), json!({"bio": "one"}), json!({"bio": "two"})),
+        (
+            format!("/api/user/profile/{}", stage.ada.id),
+            format!("/api/user/profile/{}", stage.ada.id),
+            json!({"bio": "one"}),
+            json!({"bio": "two"}),
+        ),
         (
             format!("/api/content/posts/{}", stage.post),
             format!("/api/content/posts/{}", stage.post),

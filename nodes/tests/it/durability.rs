@@ -22,7 +22,11 @@ enum Acknowledged {
 }
 
 /// Writes again and again, until the server is gone.
-fn writer(mut client: Client, acknowledged: Sender<Acknowledged>, next: impl Fn(u64) -> (Request, fn(Value) -> Acknowledged) + Send + 'static) -> JoinHandle<()> {
+fn writer(
+    mut client: Client,
+    acknowledged: Sender<Acknowledged>,
+    next: impl Fn(u64) -> (Request, fn(Value) -> Acknowledged) + Send + 'static,
+) -> JoinHandle<()> {
     thread::spawn(move || {
         for number in 0.. {
             let (request, kept) = next(number);
@@ -62,7 +66,9 @@ fn write_until(end: fn(Server) -> TempDir, server: Server, world: &World, (round
     let (comments, product) = (format!("/api/content/posts/{first}/comments"), product.clone());
     let writers = [
         start(Box::new(move |n| (post("/api/content/posts", json!({"content": format!("{round}/{n}")})).by(&author), Acknowledged::Post))),
-        start(Box::new(move |n| (post(comments.clone(), json!({"content": format!("{round}/{n}")})).by(&commenter), Acknowledged::Comment))),
+        start(Box::new(move |n| {
+            (post(comments.clone(), json!({"content": format!("{round}/{n}")})).by(&commenter), Acknowledged::Comment)
+        })),
         start(Box::new(move |n| {
             (post("/api/shop/orders", json!({"productId": product, "quantity": 1 + n % 3})).by(&buyer), Acknowledged::Order)
         })),
@@ -166,7 +172,9 @@ fn a_create_with_a_key_has_one_effect_across_a_kill() {
         let requests = [
             post("/api/shop/orders", json!({"productId": lamp, "quantity": 3})).by(&world.bob).key(&format!("order-{round}")),
             post("/api/content/posts", json!({"content": content})).by(&world.bob).key(&format!("post-{round}")),
-            post(format!("/api/content/posts/{}/comments", world.post), json!({"content": content})).by(&world.bob).key(&format!("comment-{round}")),
+            post(format!("/api/content/posts/{}/comments", world.post), json!({"content": content}))
+                .by(&world.bob)
+                .key(&format!("comment-{round}")),
         ];
         let mut clients: Vec<Client> = requests.iter().map(|_| server.gateway()).collect();
         for (client, request) in clients.iter_mut().zip(&requests) {
@@ -174,7 +182,9 @@ fn a_create_with_a_key_has_one_effect_across_a_kill() {
         }
         match moment {
             Moment::Sent => {}
-            Moment::Later => drop(server.gateway().call(&put(format!("/api/user/profile/{}", world.ada.id), json!({"bio": "x"})).by(&world.ada)).ok(200)),
+            Moment::Later => {
+                drop(server.gateway().call(&put(format!("/api/user/profile/{}", world.ada.id), json!({"bio": "x"})).by(&world.ada)).ok(200))
+            }
             Moment::Answered => clients.iter_mut().for_each(|client| drop(client.answer("POST").expect("an answer").ok(201))),
         }
         server = Server::on(server.kill(), &[]);

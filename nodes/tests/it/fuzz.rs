@@ -56,8 +56,37 @@ impl Nonsense {
         let long = "x".repeat(self.random.random_range(0..12_000));
         let id = self.ids.choose(&mut self.random).expect("some").clone();
         let words = [
-            "", " ", "\0", "a\nb", "%", "_", "\\", "'", "\" OR 1=1 --", "🦀", "Größe", "\u{202e}", "12.50", "-1", "1e9", "NaN", "99999999.99", "public",
-            "friends", "private", "newest", "price_asc", "https://example.org/x", "/", "1990-12-31", "USD", "\u{7f}", "ﬀ", "../..", &id, &long,
+            "",
+            " ",
+            "\0",
+            "a\nb",
+            "%",
+            "_",
+            "\\",
+            "'",
+            "\" OR 1=1 --",
+            "🦀",
+            "Größe",
+            "\u{202e}",
+            "12.50",
+            "-1",
+            "1e9",
+            "NaN",
+            "99999999.99",
+            "public",
+            "friends",
+            "private",
+            "newest",
+            "price_asc",
+            "https://example.org/x",
+            "/",
+            "1990-12-31",
+            "USD",
+            "\u{7f}",
+            "ﬀ",
+            "../..",
+            &id,
+            &long,
         ];
         self.of(&words).to_owned()
     }
@@ -71,7 +100,9 @@ impl Nonsense {
             4 => json!(self.of(&[0_u64, 1, 20, u64::from(u32::MAX), u64::MAX])),
             5 | 6 => json!(self.word()),
             7 => (0..self.random.random_range(0..4)).map(|_| self.value(depth + 1)).collect(),
-            _ => (0..self.random.random_range(0..4)).map(|_| (self.word().chars().take(20).collect::<String>(), self.value(depth + 1))).collect(),
+            _ => (0..self.random.random_range(0..4))
+                .map(|_| (self.word().chars().take(20).collect::<String>(), self.value(depth + 1)))
+                .collect(),
         }
     }
 
@@ -79,18 +110,24 @@ impl Nonsense {
     fn sensible(&mut self, path: &str, method: &str) -> Value {
         let (id, number) = (self.of(&self.ids.clone()), self.random.random_range(0..100_000_u32));
         match (method, path) {
-            ("POST", "/register") => json!({"username": format!("u{number}"), "email": format!("u{number}@example.org"), "password": "a long password"}),
+            ("POST", "/register") => {
+                json!({"username": format!("u{number}"), "email": format!("u{number}@example.org"), "password": "a long password"})
+            }
             // Nobody whose sessions are used here: so many would end the first.
             ("POST", "/login") => json!({"email": "fay@example.org", "password": "a long password"}),
             ("PUT", "/profile/:userId") => {
                 json!({"bio": "x", "avatar": null, "profile": {"interests": ["x"], "socialLinks": {"a": "https://a.org"}, "location": "here"}})
             }
             (_, "/users/:userId/skills") => json!({"name": format!("s{number}"), "level": "expert"}),
-            ("POST", "/posts") => json!({"content": "x", "visibility": "friends", "type": "link", "mediaIds": [id], "isPublished": true, "parentId": id}),
+            ("POST", "/posts") => {
+                json!({"content": "x", "visibility": "friends", "type": "link", "mediaIds": [id], "isPublished": true, "parentId": id})
+            }
             ("PUT", "/posts/:id") => json!({"content": "x", "visibility": "public", "isPublished": false, "mediaIds": []}),
             (_, "/posts/:id/comments") => json!({"content": "x", "parentId": null}),
             (_, "/orders") => json!({"productId": id, "quantity": 1, "shippingAddress": {"city": "x"}, "paymentMethod": "card"}),
-            _ => json!({"name": "x", "price": "12.50", "stock": 3, "category": "c", "description": null, "images": ["/x"], "isPublic": true, "isActive": true}),
+            _ => {
+                json!({"name": "x", "price": "12.50", "stock": 3, "category": "c", "description": null, "images": ["/x"], "isPublic": true, "isActive": true})
+            }
         }
     }
 
@@ -124,12 +161,17 @@ impl Nonsense {
     fn path(&mut self, route: usize, who: usize) -> String {
         let subject = self.routes[route].auth == Auth::Subject && !self.seldom(4);
         if self.seldom(10) {
-            let pieces = ["api", "user", "users", "shop", "posts", "profile", "", "..", "%2e%2e", "%00", "%ff", "health", "public", ":id", "*", "é", "feed"];
+            let pieces = [
+                "api", "user", "users", "shop", "posts", "profile", "", "..", "%2e%2e", "%00", "%ff", "health", "public", ":id", "*", "é",
+                "feed",
+            ];
             return (0..self.random.random_range(0..9)).map(|_| format!("/{}", self.of(&pieces))).collect::<String>() + "/x";
         }
         let mut id = if subject { self.people[who].id.clone() } else { self.of(&self.ids.clone()) };
         if self.seldom(12) {
-            id = self.of(&["nobody", "", "%20", "0", "{}", "00000000000000000000000000000000", "urn:uuid:00000000-0000-0000-0000-000000000000"]).to_owned();
+            id = self
+                .of(&["nobody", "", "%20", "0", "{}", "00000000000000000000000000000000", "urn:uuid:00000000-0000-0000-0000-000000000000"])
+                .to_owned();
         }
         path_of(&self.routes[route], &id)
     }
@@ -179,7 +221,10 @@ impl Nonsense {
             }
         }
         if !self.seldom(10) {
-            add("content-type", self.of(&["application/json", "application/json", "application/json; charset=utf-8", "text/plain"]).as_bytes());
+            add(
+                "content-type",
+                self.of(&["application/json", "application/json", "application/json; charset=utf-8", "text/plain"]).as_bytes(),
+            );
         }
         headers
     }
@@ -192,7 +237,11 @@ impl Nonsense {
         }
         let (pattern, auth) = (self.routes[route].path, self.routes[route].auth);
         let declared = ["GET", "POST", "PUT", "DELETE"].into_iter().find(|method| *method == self.routes[route].method.as_str());
-        let method = if self.seldom(10) { self.of(&["HEAD", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "get", "GET", "DELETE"]) } else { declared.expect("known") };
+        let method = if self.seldom(10) {
+            self.of(&["HEAD", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "get", "GET", "DELETE"])
+        } else {
+            declared.expect("known")
+        };
         let has_body = matches!(self.routes[route].input, Input::Json(_)) != self.seldom(20);
         let body = if has_body { self.body(pattern, method) } else { Vec::new() };
         let who = self.random.random_range(0..self.people.len());
@@ -305,7 +354,11 @@ fn bytes_that_are_no_http_end_their_connection_only() {
         if let Err(error) = stream.read_to_end(&mut rest) {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error} after {bytes:?}");
         }
-        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 ") && !rest.starts_with(b"HTTP/1.1 5"), "{} after {bytes:?}", String::from_utf8_lossy(&rest));
+        assert!(
+            rest.is_empty() || rest.starts_with(b"HTTP/1.1 ") && !rest.starts_with(b"HTTP/1.1 5"),
+            "{} after {bytes:?}",
+            String::from_utf8_lossy(&rest)
+        );
     }
     assert_eq!(server.gateway().call(&get("/health")).status, 200);
     assert!(!server.process.said().concat().contains("panicked"));

@@ -217,7 +217,10 @@ impl Client {
         if let Some(mut wire) = self.wire.take()
             && let Err(error) = wire.read_to_end(&mut rest)
         {
-            assert!(!matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "the server does not close the connection");
+            assert!(
+                !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+                "the server does not close the connection"
+            );
         }
         rest
     }

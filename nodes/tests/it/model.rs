@@ -155,7 +155,11 @@ impl Play {
         let request = Request::new(if add { "PUT" } else { "DELETE" }, format!("/api/user/users/{}/follow", self.people[b].id));
         self.call(a, &request, if a == b { 403 } else { 200 });
         if a != b {
-            if add { self.model.follows.insert((a, b)) } else { self.model.follows.remove(&(a, b)) };
+            if add {
+                self.model.follows.insert((a, b))
+            } else {
+                self.model.follows.remove(&(a, b))
+            };
         }
     }
 
@@ -297,7 +301,8 @@ impl Play {
         let category = self.of(&["", "lamps", "chairs"]);
         let cents_max: u64 = 100 * self.random.random_range(1..7);
         let walked = self.walk(None, &format!("/api/shop/public/products?sort={sort}&category={category}&maxPrice={}", cents_max / 100));
-        let is_listed = |p: &&Product| p.is_active && !p.is_deleted && p.cents <= cents_max && (category.is_empty() || p.category == category);
+        let is_listed =
+            |p: &&Product| p.is_active && !p.is_deleted && p.cents <= cents_max && (category.is_empty() || p.category == category);
         let mut expected: Vec<&Product> = self.model.products.iter().filter(is_listed).collect();
         expected.reverse();
         if sort == "newest" {

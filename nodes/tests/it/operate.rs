@@ -98,7 +98,8 @@ fn every_listener_answers_for_its_service_from_the_start() {
 fn the_gateway_leads_to_every_services_health() {
     let server = Server::start();
     let mut client = server.gateway();
-    for (prefix, service) in [("users", "user-service"), ("user", "user-service"), ("content", "content-service"), ("shop", "shop-service")] {
+    for (prefix, service) in [("users", "user-service"), ("user", "user-service"), ("content", "content-service"), ("shop", "shop-service")]
+    {
         check_live(&client.call(&get(format!("/api/{prefix}/health"))), service);
         check_ready(&client.call(&get(format!("/api/{prefix}/health/ready"))), service);
         let shown = samples(&client.call(&get(format!("/api/{prefix}/metrics"))));

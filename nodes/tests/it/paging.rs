@@ -52,7 +52,8 @@ fn posts_are_walked_without_gap_or_repetition(server: &Server) {
     assert_eq!(client.walk(Some(&bob), &format!("{feed}?limit=100")), (all.clone(), 1));
 
     // The old parameter counts pages of the feed from 1.
-    let numbered: Vec<Vec<String>> = (1..=8).map(|number| page(&mut client, Some(&bob), &format!("{feed}?limit=7&page={number}"))).collect();
+    let numbered: Vec<Vec<String>> =
+        (1..=8).map(|number| page(&mut client, Some(&bob), &format!("{feed}?limit=7&page={number}"))).collect();
     assert_eq!(numbered.concat(), all);
     assert_eq!(numbered.iter().map(Vec::len).collect::<Vec<_>>(), [7, 7, 7, 7, 7, 7, 3, 0]);
 
@@ -114,7 +115,11 @@ fn people_and_orders_are_walked() {
         client.call(&endorse).ok(200);
     }
     let expected: HashSet<String> = fans.iter().map(|fan| fan.id.clone()).collect();
-    for list in ["users/{}/followers", "users/{}/following"].map(|list| list.replace("{}", &star.id)).into_iter().chain([format!("skills/{skill}/endorsements")]) {
+    for list in ["users/{}/followers", "users/{}/following"]
+        .map(|list| list.replace("{}", &star.id))
+        .into_iter()
+        .chain([format!("skills/{skill}/endorsements")])
+    {
         let (ids, pages) = client.walk(Some(&fans[0]), &format!("/api/user/{list}?limit=4"));
         assert_eq!((ids.len(), ids.into_iter().collect::<HashSet<_>>(), pages), (9, expected.clone(), 3), "{list}");
         assert_eq!(client.call(&get(format!("/api/user/{list}")).by(&fans[0])).ok(200)["total"], 9, "{list}");
@@ -123,8 +128,9 @@ fn people_and_orders_are_walked() {
     assert_eq!(items(&skills)[0]["endorsements"], 9, "twice counts once");
 
     let product = created(&mut client, &star, "/api/shop/products", json!({"name": "record", "price": "9.99", "stock": 100}));
-    let orders: Vec<String> =
-        (1..=9).map(|quantity| created(&mut client, &fans[0], "/api/shop/orders", json!({"productId": product, "quantity": quantity}))).collect();
+    let orders: Vec<String> = (1..=9)
+        .map(|quantity| created(&mut client, &fans[0], "/api/shop/orders", json!({"productId": product, "quantity": quantity})))
+        .collect();
     let bought = client.walk(Some(&fans[0]), &format!("/api/shop/orders/buyer/{}?limit=4", fans[0].id));
     assert_eq!(bought, (newest_first(&orders), 3));
     assert_eq!(client.walk(Some(&star), &format!("/api/shop/orders/seller/{}?limit=4", star.id)), bought);
@@ -142,7 +148,8 @@ fn products_are_walked_in_every_order_and_selection() {
         let cents = 100 * (1 + (number as u64 * 7) % 5);
         let category = ["lamps", "Lamps", "chairs"][number % 3];
         let (name, price) = (format!("Thing no. {number}"), format!("{}.00", cents / 100));
-        let body = json!({"name": name, "price": price, "category": category, "description": if number == 8 { "100% Größe_" } else { "plain" }});
+        let body =
+            json!({"name": name, "price": price, "category": category, "description": if number == 8 { "100% Größe_" } else { "plain" }});
         products.push((created(&mut client, &ada, "/api/shop/products", body), cents, number));
     }
     let shop = "/api/shop/public/products";
@@ -155,9 +162,11 @@ fn products_are_walked_in_every_order_and_selection() {
     for (sort, is_rising) in [("price_asc", true), ("price", true), ("price_desc", false), ("-price", false)] {
         let (walked, pages) = client.walk(None, &format!("{shop}?limit=7&sort={sort}"));
         assert_eq!((walked.len(), walked.iter().collect::<HashSet<_>>().len(), pages), (ROWS, ROWS, PAGES), "{sort}");
-        let cents: Vec<u64> = walked.iter().filter_map(|id| products.iter().find(|(known, ..)| known == id).map(|(_, cents, _)| *cents)).collect();
+        let cents: Vec<u64> =
+            walked.iter().filter_map(|id| products.iter().find(|(known, ..)| known == id).map(|(_, cents, _)| *cents)).collect();
         assert!(cents.is_sorted_by(|a, b| if is_rising { a <= b } else { a >= b }), "{sort}: {cents:?}");
-        let numbered: Vec<String> = (1..=8).flat_map(|number| page(&mut client, None, &format!("{shop}?limit=7&sort={sort}&page={number}"))).collect();
+        let numbered: Vec<String> =
+            (1..=8).flat_map(|number| page(&mut client, None, &format!("{shop}?limit=7&sort={sort}&page={number}"))).collect();
         assert_eq!(numbered, walked, "page=N of {sort}");
     }
     let numbered: Vec<Vec<String>> = (1..=8).map(|number| page(&mut client, None, &format!("{shop}?limit=7&page={number}"))).collect();
@@ -165,7 +174,8 @@ fn products_are_walked_in_every_order_and_selection() {
     assert_ne!(numbered[0], numbered[1], "page 2 is not page 1");
 
     // Each parameter matters, alone and together.
-    let only = |wanted: &dyn Fn(u64, usize) -> bool| ids(newest.iter().copied().filter(|(_, cents, number)| wanted(*cents, *number)).collect());
+    let only =
+        |wanted: &dyn Fn(u64, usize) -> bool| ids(newest.iter().copied().filter(|(_, cents, number)| wanted(*cents, *number)).collect());
     let mut selected = |query: &str| client.walk(None, &format!("{shop}?limit=7&{query}")).0;
     assert_eq!(selected("category=lamps"), only(&|_, number| number % 3 == 0));
     assert_eq!(selected("category=chairs"), only(&|_, number| number % 3 == 2));

@@ -157,9 +157,17 @@ fn bodies_of_the_wrong_size_or_kind() {
     asking.send(format!("{declared}content-length: 1048577\r\nexpect: 100-continue\r\n\r\n").as_bytes()).expect("sent");
     assert_eq!(asking.interim().expect("an answer"), 413);
     // Sent whole, and one byte too large: the client still sees why.
-    refused(&server.gateway().call(&Request::new("POST", posts).text("application/json", vec![b' '; (1 << 20) + 1]).by(&ada)), 413, "body_too_large");
+    refused(
+        &server.gateway().call(&Request::new("POST", posts).text("application/json", vec![b' '; (1 << 20) + 1]).by(&ada)),
+        413,
+        "body_too_large",
+    );
     // The largest body is read.
-    refused(&server.gateway().call(&Request::new("POST", posts).text("application/json", vec![b' '; 1 << 20]).by(&ada)), 400, "malformed_body");
+    refused(
+        &server.gateway().call(&Request::new("POST", posts).text("application/json", vec![b' '; 1 << 20]).by(&ada)),
+        400,
+        "malformed_body",
+    );
     // Not declared: refused when it has become too large.
     let mut chunked = server.gateway();
     chunked.send(format!("{declared}transfer-encoding: chunked\r\n\r\n").as_bytes()).expect("sent");
@@ -169,7 +177,9 @@ fn bodies_of_the_wrong_size_or_kind() {
     refused(&chunked.answer("POST").expect("an answer"), 413, "body_too_large");
     // A body in chunks that is small enough is a body.
     chunked = server.gateway();
-    chunked.send(format!("{declared}transfer-encoding: chunked\r\n\r\n8\r\n{{\"conten\r\n7\r\nt\":\"x\"}}\r\n0\r\n\r\n").as_bytes()).expect("sent");
+    chunked
+        .send(format!("{declared}transfer-encoding: chunked\r\n\r\n8\r\n{{\"conten\r\n7\r\nt\":\"x\"}}\r\n0\r\n\r\n").as_bytes())
+        .expect("sent");
     chunked.answer("POST").expect("an answer").ok(201);
     refused(&client.call(&get("/api/nowhere").header("content-length", "0")), 404, "unknown_route");
 }
@@ -261,8 +271,7 @@ fn cursors_that_a_list_did_not_make() {
         format!("/api/content/users/{}/posts?limit=1", ada.id),
         format!("/api/content/feed/{}?limit=1", ada.id),
     ];
-    let cursors: Vec<String> =
-        lists.iter().map(|list| text(&client.call(&get(list.clone()).by(&ada)).ok(200)["nextCursor"])).collect();
+    let cursors: Vec<String> = lists.iter().map(|list| text(&client.call(&get(list.clone()).by(&ada)).ok(200)["nextCursor"])).collect();
     for (at, list) in lists.iter().enumerate() {
         for (of, cursor) in cursors.iter().enumerate() {
             let answer = client.call(&get(format!("{list}&cursor={cursor}")).by(&ada));
@@ -292,8 +301,16 @@ fn headers_that_say_nothing_sensible() {
 
     let me = |value: &str| get("/api/user/me").header("authorization", value);
     let other = ada.token.chars().rev().collect::<String>();
-    for value in ["", "Bearer", "Bearer ", "Bearer x", &format!("Basic {}", ada.token), &ada.token, &format!("Bearer {other}"), &format!("Bearer {}x", ada.token)]
-    {
+    for value in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        &format!("Basic {}", ada.token),
+        &ada.token,
+        &format!("Bearer {other}"),
+        &format!("Bearer {}x", ada.token),
+    ] {
         let answer = client.call(&me(value));
         refused(&answer, 401, "unauthenticated");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
@@ -315,7 +332,12 @@ fn headers_that_say_nothing_sensible() {
         assert_eq!(client.answer("GET").expect("an answer").status, 431);
         client.until_closed();
     }
-    for nonsense in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..], b"GET /\r\n\r\n", b"G\x00T / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nx\r\n\r\n"] {
+    for nonsense in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"GET /\r\n\r\n",
+        b"G\x00T / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nx\r\n\r\n",
+    ] {
         let mut client = server.gateway();
         client.send(nonsense).expect("sent");
         let rest = client.until_closed();
@@ -328,15 +350,19 @@ fn headers_that_say_nothing_sensible() {
 fn what_is_taken_wrong_or_spent_is_said_as_such() {
     let Shop { server: _server, mut client, ada, post: id, product } = shop();
     let bob = client.register("bob");
-    let account = |name: &str, email: &str| post("/api/user/register", json!({"username": name, "email": email, "password": "a long password"}));
+    let account =
+        |name: &str, email: &str| post("/api/user/register", json!({"username": name, "email": email, "password": "a long password"}));
     refused(&client.call(&account("ADA", "new@example.org")), 409, "username_taken");
     refused(&client.call(&account("new", "Ada@Example.org")), 409, "email_taken");
     // Whoever sends a key may be repeating themselves; that takes the same password.
-    let again = |password: &str| post("/api/user/register", json!({"username": "ada", "email": "ada@example.org", "password": password})).key("k");
+    let again =
+        |password: &str| post("/api/user/register", json!({"username": "ada", "email": "ada@example.org", "password": password})).key("k");
     assert_eq!(client.call(&again("a long password")).ok(201)["user"]["id"], ada.id);
     refused(&client.call(&again("another password")), 409, "email_taken");
     let login = |email: &str, password: &str| post("/api/user/login", json!({"email": email, "password": password}));
-    for (email, password) in [("ada@example.org", "a wrong password"), ("nobody@example.org", "a long password"), ("ada@example.org", &"x".repeat(300))] {
+    for (email, password) in
+        [("ada@example.org", "a wrong password"), ("nobody@example.org", "a long password"), ("ada@example.org", &"x".repeat(300))]
+    {
         refused(&client.call(&login(email, password)), 401, "bad_credentials");
     }
 

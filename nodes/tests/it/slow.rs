@@ -90,7 +90,12 @@ fn connections_are_not_bounded_by_the_shells_default() {
     let directory = TempDir::new().expect("a directory");
     let server = server_of(directory.path(), &["http.header_timeout_s=30"]);
     let mut limited = Command::new("bash");
-    limited.current_dir(directory.path()).arg("-c").arg(format!("ulimit -Sn {SOFT} && exec \"$0\" \"$@\"")).arg(server.get_program()).args(server.get_args());
+    limited
+        .current_dir(directory.path())
+        .arg("-c")
+        .arg(format!("ulimit -Sn {SOFT} && exec \"$0\" \"$@\""))
+        .arg(server.get_program())
+        .args(server.get_args());
     limited.stderr(std::process::Stdio::piped());
     let server = Server::spawn(limited, directory);
     let slow = half_heads(&server, 2 * SOFT);

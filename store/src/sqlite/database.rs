@@ -42,7 +42,13 @@ pub(super) struct Database<W> {
 }
 
 impl<W> Database<W> {
-    pub(super) fn new(name: &'static str, reads: Queue<Read>, readers: usize, writes: Queue<Box<dyn Job>>, metrics: Arc<DatabaseMetrics>) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        reads: Queue<Read>,
+        readers: usize,
+        writes: Queue<Box<dyn Job>>,
+        metrics: Arc<DatabaseMetrics>,
+    ) -> Self {
         Self { name, reads, readers, writes, metrics, carries_out: PhantomData }
     }
 
@@ -175,7 +181,8 @@ impl<W: Rows> Domain for Database<W> {
     async fn forget_records(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut total = 0;
         loop {
-            let forgotten = self.maintain(Operation::ForgetRecords, move |db| execute(db, FORGET_RECORDS, (before.0, FORGET_MAX as i64))).await?;
+            let forgotten =
+                self.maintain(Operation::ForgetRecords, move |db| execute(db, FORGET_RECORDS, (before.0, FORGET_MAX as i64))).await?;
             total += forgotten as u64;
             if forgotten < FORGET_MAX {
                 return Ok(total);

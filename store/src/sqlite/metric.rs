@@ -2,7 +2,8 @@
 
 use crate::CommitError;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector, exponential_buckets,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
+    exponential_buckets,
 };
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -74,13 +75,20 @@ impl Metrics {
         }
         let query = ["database", "operation"];
         let buckets = exponential_buckets(0.000_05, 2.5, 14)?;
-        let duration = HistogramOpts::new("store_query_duration_seconds", "From when a database was asked until it answered, its queue included.");
+        let duration =
+            HistogramOpts::new("store_query_duration_seconds", "From when a database was asked until it answered, its queue included.");
         let batch = HistogramOpts::new("store_commit_batch_size", "Writes that became durable, or failed, by one COMMIT.");
         let batch_buckets = exponential_buckets(1.0, 2.0, 10)?;
         Ok(Self {
-            queries: add(registry, IntCounterVec::new(Opts::new("store_queries_total", "Operations that a database carried out."), &query))?,
+            queries: add(
+                registry,
+                IntCounterVec::new(Opts::new("store_queries_total", "Operations that a database carried out."), &query),
+            )?,
             durations: add(registry, HistogramVec::new(duration.buckets(buckets), &query))?,
-            commits: add(registry, IntCounterVec::new(Opts::new("store_commits_total", "Commits, by what they came to."), &["database", "outcome"]))?,
+            commits: add(
+                registry,
+                IntCounterVec::new(Opts::new("store_commits_total", "Commits, by what they came to."), &["database", "outcome"]),
+            )?,
             batches: add(registry, HistogramVec::new(batch.buckets(batch_buckets), &["database"]))?,
             depths: add(
                 registry,

@@ -80,7 +80,9 @@ pub enum OpenError {
         pid: Option<u32>,
     },
     /// A newer release migrated the database. Older ones cannot know what its rows mean.
-    #[error("database {database} is at schema version {found}, and this release knows {known}: start the release that migrated it, or a newer one")]
+    #[error(
+        "database {database} is at schema version {found}, and this release knows {known}: start the release that migrated it, or a newer one"
+    )]
     Newer {
         /// Which database.
         database: &'static str,
@@ -90,7 +92,9 @@ pub enum OpenError {
         known: usize,
     },
     /// A migration that was applied is not the one that this release has under its number.
-    #[error("database {database} was brought to version {version} by another migration ({name}) than this release's: start the release that made it")]
+    #[error(
+        "database {database} was brought to version {version} by another migration ({name}) than this release's: start the release that made it"
+    )]
     Edited {
         /// Which database.
         database: &'static str,

@@ -99,7 +99,8 @@ fn touched<W>(db: &Connection, commit: &Commit<W>, write: Uuid, touch: &Touch) -
 pub(super) fn outboxed(row: &Row<'_>) -> Result<Outboxed> {
     let mut columns = Columns::of(row);
     let (id, slot, at) = (columns.take()?, columns.slot()?, columns.time()?);
-    let effect = postcard::from_bytes(row.get_ref(3)?.as_blob()?).map_err(|e| Error::FromSqlConversionFailure(3, Type::Blob, Box::new(e)))?;
+    let effect =
+        postcard::from_bytes(row.get_ref(3)?.as_blob()?).map_err(|e| Error::FromSqlConversionFailure(3, Type::Blob, Box::new(e)))?;
     Ok(Outboxed { id, slot, at, effect })
 }
 

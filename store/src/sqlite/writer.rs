@@ -63,7 +63,8 @@ where
     }
 
     fn answer(mut self: Box<Self>, fate: &Fate) {
-        let unavailable = |reason: &str| CommitError::Unavailable(StoreError::Unavailable { database: self.database, reason: reason.to_owned() });
+        let unavailable =
+            |reason: &str| CommitError::Unavailable(StoreError::Unavailable { database: self.database, reason: reason.to_owned() });
         let outcome = match (fate, self.outcome.take()) {
             (Fate::Durable, Some(outcome)) => outcome,
             (Fate::Durable, None) => Err(unavailable("the write panicked and was rolled back")),
@@ -302,8 +303,12 @@ mod tests {
         let answer_to = |outcome: Result<(), CommitError>| {
             let (tell, answers) = mpsc::channel();
             let work = |_: &Connection| Ok::<_, Fault>(());
-            let task =
-                Task { database: "test", work: None.or(Some(work)), outcome: Some(outcome), answer: Some(move |o| tell.send(o).expect("open")) };
+            let task = Task {
+                database: "test",
+                work: None.or(Some(work)),
+                outcome: Some(outcome),
+                answer: Some(move |o| tell.send(o).expect("open")),
+            };
             Box::new(task).answer(&Fate::Unknown(error()));
             answers.recv().expect("an answer")
         };

@@ -27,7 +27,9 @@ impl Rows for ContentWrite {
         match self {
             // The commit's own key is the timeline, which has no row.
             Self::CreatePost(_) => None,
-            Self::SavePost(post) | Self::AddComment(post, _) | Self::RemoveComment(post, _) => Some((Key::new(Kind::Post, post.id), post.version)),
+            Self::SavePost(post) | Self::AddComment(post, _) | Self::RemoveComment(post, _) => {
+                Some((Key::new(Kind::Post, post.id), post.version))
+            }
         }
     }
 

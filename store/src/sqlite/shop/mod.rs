@@ -58,7 +58,10 @@ impl Shop for Database<ShopWrite> {
     }
 
     async fn order_product(&self, id: OrderId) -> Result<Option<ProductId>, StoreError> {
-        self.read(Operation::OrderProduct, move |db| optional(db, ORDER_PRODUCT, [id.0.as_bytes()], |row| Columns::of(row).id().map(ProductId))).await
+        self.read(Operation::OrderProduct, move |db| {
+            optional(db, ORDER_PRODUCT, [id.0.as_bytes()], |row| Columns::of(row).id().map(ProductId))
+        })
+        .await
     }
 
     async fn commit(&self, commit: Commit<ShopWrite>) -> Result<Committed, CommitError> {

@@ -37,9 +37,11 @@ statements! {
 impl Rows for UsersWrite {
     fn row(&self) -> Option<(Key, u64)> {
         match self {
-            Self::Register { user, .. } | Self::Save(user) | Self::AddSkill(user, _) | Self::RemoveSkill(user, _) | Self::Endorse { user, .. } => {
-                Some((Key::new(Kind::User, user.id), user.version))
-            }
+            Self::Register { user, .. }
+            | Self::Save(user)
+            | Self::AddSkill(user, _)
+            | Self::RemoveSkill(user, _)
+            | Self::Endorse { user, .. } => Some((Key::new(Kind::User, user.id), user.version)),
             Self::OpenSession { .. } | Self::CloseSession { .. } | Self::Follow { .. } | Self::MarkPulled(_) => None,
         }
     }
@@ -164,7 +166,8 @@ fn open_session(db: &Connection, user: UserId, session: &Session, ended: &[Token
 }
 
 fn insert_skill(db: &Connection, user: UserId, skill: &Skill) -> Result<(), Fault> {
-    let row = params![skill.id.0.as_bytes(), user.0.as_bytes(), skill.name, skill.name.to_lowercase(), skill.level.name(), skill.created_at.0];
+    let row =
+        params![skill.id.0.as_bytes(), user.0.as_bytes(), skill.name, skill.name.to_lowercase(), skill.level.name(), skill.created_at.0];
     execute(db, INSERT_SKILL, row).map(drop).map_err(|error| insert_refused(error, &[("name_folded", "skill")]))
 }
 
