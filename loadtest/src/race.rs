@@ -124,8 +124,10 @@ pub async fn race(options: &Options) -> anyhow::Result<Summary> {
     let mut buyers = tokio::task::JoinSet::new();
     for (number, account) in people.into_iter().enumerate() {
         let mut api = Api::new(&options.bases[number % options.bases.len()], options.deadline);
-        // Everybody has seen the product, on the connection that the order will take.
+        // Everybody has seen the product and their own empty list, on the connection that the order will take: what was
+        // never read cannot be shown out of date.
         api.get(&path::product(&race.product), None).await?;
+        api.get(&path::orders_of_buyer(&account.id), Some(&account.token)).await?;
         buyers.spawn(buy(Arc::clone(&race), api, account));
     }
     let began = Instant::now();
