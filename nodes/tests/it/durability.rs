@@ -21,12 +21,11 @@ enum Acknowledged {
     Account(Person),
 }
 
+/// Makes the nth write, and says what is kept of its answer.
+type NextWrite = Box<dyn Fn(u64) -> (Request, fn(Value) -> Acknowledged) + Send>;
+
 /// Writes again and again, until the server is gone.
-fn writer(
-    mut client: Client,
-    acknowledged: Sender<Acknowledged>,
-    next: impl Fn(u64) -> (Request, fn(Value) -> Acknowledged) + Send + 'static,
-) -> JoinHandle<()> {
+fn writer(mut client: Client, acknowledged: Sender<Acknowledged>, next: NextWrite) -> JoinHandle<()> {
     thread::spawn(move || {
         for number in 0.. {
             let (request, kept) = next(number);
@@ -60,7 +59,7 @@ fn world(client: &mut Client) -> World {
 /// Everybody writes until `count` writes were acknowledged; then `end` comes. Gives all that was acknowledged, in order for each writer.
 fn write_until(end: fn(Server) -> TempDir, server: Server, world: &World, (round, count): (u64, usize)) -> (TempDir, Vec<Acknowledged>) {
     let (sender, acknowledged): (_, Receiver<Acknowledged>) = channel();
-    let start = |next: Box<dyn Fn(u64) -> (Request, fn(Value) -> Acknowledged) + Send>| writer(server.gateway(), sender.clone(), next);
+    let start = |next: NextWrite| writer(server.gateway(), sender.clone(), next);
     let World { ada, bob, post: first, product } = world;
     let (author, commenter, buyer, owner) = (ada.clone(), bob.clone(), bob.clone(), ada.clone());
     let (comments, product) = (format!("/api/content/posts/{first}/comments"), product.clone());
@@ -136,7 +135,7 @@ fn check(client: &mut Client, world: &World, acknowledged: &[Acknowledged]) {
     assert_eq!(product["stock"], STOCK - sold, "pieces are in stock or in an order");
 }
 
-/// Neither when the power fails, nor when the process is asked to stop in the midst of it.
+/// Neither when the process is killed, nor when it is asked to stop in the midst of it.
 #[test]
 fn acknowledged_writes_survive_every_end() {
     let mut server = Server::start();
@@ -150,7 +149,7 @@ fn acknowledged_writes_survive_every_end() {
     }
 }
 
-/// The moment, seen from the client, at which the power fails.
+/// The moment, seen from the client, at which the process is killed.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     /// The request was sent.

@@ -185,7 +185,7 @@ impl Server {
         self.client("gateway")
     }
 
-    /// Kills it, as a power cut would, and gives its files.
+    /// Kills it on the spot (SIGKILL: it can do nothing more), and gives its files.
     pub fn kill(self) -> TempDir {
         self.process.signal(Signal::KILL);
         let Self { process, directory, .. } = self;
