@@ -90,7 +90,8 @@ pub(crate) struct Publication {
 }
 
 impl Publication {
-    fn into_snapshot(self, key: Key) -> Arc<Snapshot> {
+    /// Renders it without publishing it.
+    pub(crate) fn into_snapshot(self, key: Key) -> Arc<Snapshot> {
         let weight = ENTRY_BYTES + (self.view.body.len() + self.state_bytes) as u64;
         let etag = Bytes::from(format!("\"{}\"", self.view.version));
         Arc::new(Snapshot { etag, key, slot: key.slot(), incarnation: self.incarnation, state: self.state, weight, view: self.view })

@@ -212,6 +212,8 @@ struct Busy<S> {
     known: Known,
     /// The highest version heard of from other owners.
     floor: u64,
+    /// How many of the queue waited when the load under way began, and the floor then: all that their answers must heed.
+    early: (usize, u64),
     /// Changes that came while loading.
     absorbed: Vec<Change>,
     queue: VecDeque<Queued>,
@@ -220,9 +222,6 @@ struct Busy<S> {
 
 /// A query under way: of which entity, for whom (all who ask at one version, or a single one), and what.
 type PartFlight = (Uuid, u64, Query);
-
-/// A query under way: of which entity, at which version (or its own number, where nobody may join it), for which part.
-type FlightKey = (Uuid, u64, Query);
 
 /// The state of an owner actor: only what is in flight. What is warm is in the node's snapshots.
 pub struct Owner<E: Entity> {
@@ -262,6 +261,7 @@ impl<E: Entity> Owner<E> {
             phase: Phase::Idle,
             known,
             floor: 0,
+            early: (0, 0),
             absorbed: Vec::new(),
             queue: VecDeque::new(),
             reloads: 0,
@@ -323,6 +323,7 @@ impl<E: Entity> Owner<E> {
     fn start_load(&mut self, id: Uuid) {
         let Some(busy) = self.busy.get_mut(&id) else { return };
         busy.phase = Phase::Loading;
+        busy.early = (busy.queue.len(), busy.floor);
         self.node.metrics.loads(E::KIND);
         let node = self.node.clone();
         self.run(async move { E::load(&node, id).await }, move |result| {
@@ -340,23 +341,47 @@ impl<E: Entity> Owner<E> {
         busy.known = Known::Absent;
         let absorbed = std::mem::take(&mut busy.absorbed);
         if let Some(state) = state {
-            match absorb_all::<E>(state, &absorbed).filter(|s| E::version(s) >= busy.floor) {
-                Some(state) => {
-                    busy.reloads = 0;
-                    busy.known = Known::Present(publish::<E>(&self.node, &self.incarnation, id, state));
-                }
-                None if busy.reloads < RELOADS_MAX => {
-                    busy.reloads += 1;
-                    busy.known = Known::Unknown;
-                }
-                None => {
-                    let reason = "the row stays older than a version already seen".to_owned();
-                    let database = self.node.stores.domain(E::KIND).database();
-                    return self.load_failed(id, &StoreError::Unavailable { database, reason });
-                }
+            let (fresh, state) = absorb_all::<E>(state, &absorbed);
+            let version = E::version(&state);
+            busy.known = Known::Unknown;
+            if fresh && version >= busy.floor {
+                busy.reloads = 0;
+                busy.known = Known::Present(publish::<E>(&self.node, &self.incarnation, id, state));
+            } else if version >= busy.early.1 {
+                busy.reloads = 0;
+                self.serve_early(id, state);
+            } else if busy.reloads < RELOADS_MAX {
+                busy.reloads += 1;
+            } else {
+                let reason = "the row stays older than a version already seen".to_owned();
+                let database = self.node.stores.domain(E::KIND).database();
+                return self.load_failed(id, &StoreError::Unavailable { database, reason });
             }
         }
         self.drain(id);
+    }
+
+    /// Serves those who waited for a load from its beginning, when a change overtook it: for them it is new enough, and if they waited for the
+    /// next one, a key that changes all the time could not be read at all. Nothing is published. One of their writes at most is begun; if it was
+    /// decided on too old a state, its commit finds out.
+    fn serve_early(&mut self, id: Uuid, state: E::State) {
+        let snapshot = publication::<E>(self.incarnation.number, state).into_snapshot(Key::new(E::KIND, id));
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        let early: Vec<_> = busy.queue.drain(..busy.early.0.min(busy.queue.len())).collect();
+        let mut later = Vec::new();
+        for queued in early {
+            let idle = self.busy.get(&id).is_some_and(|busy| matches!(busy.phase, Phase::Idle));
+            match queued {
+                queued if queued.expired() => queued.refuse(ErrorCode::Expired.into()),
+                Queued::View(waiter) => waiter.send(Ok(snapshot.clone())),
+                Queued::Query(query, waiter) => self.start_query(id, &snapshot, query, waiter),
+                Queued::Write { write, waiter, tried } if idle => self.begin_write(id, Some(snapshot.clone()), write, (waiter, tried)),
+                queued => later.push(queued),
+            }
+        }
+        if let Some(busy) = self.busy.get_mut(&id) {
+            later.into_iter().rev().for_each(|queued| busy.queue.push_front(queued));
+        }
     }
 
     fn load_failed(&mut self, id: Uuid, error: &StoreError) {
@@ -494,16 +519,17 @@ fn publish_late<E: Entity>(node: Arc<Node>, incarnation: u64, id: Uuid, state: E
     });
 }
 
-/// Applies the changes that came during a load; `None` if one of them makes the loaded state stale.
-fn absorb_all<E: Entity>(mut state: E::State, changes: &[Change]) -> Option<E::State> {
+/// Applies the changes that came during a load. `false` if one of them makes the loaded state stale.
+fn absorb_all<E: Entity>(mut state: E::State, changes: &[Change]) -> (bool, E::State) {
+    let mut fresh = true;
     for change in changes {
         match E::absorb(&state, change) {
             Absorbed::Same => {}
             Absorbed::Next(next) => state = next,
-            Absorbed::Stale => return None,
+            Absorbed::Stale => fresh = false,
         }
     }
-    Some(state)
+    (fresh, state)
 }
 
 fn panicked(what: &str) -> StoreError {

@@ -73,7 +73,7 @@ fn a_thousand_half_requests_are_let_go_and_hold_up_nobody() {
         assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
         let lived = began.elapsed();
         // Connections are looked at every eighth of the limit; the rest is for a busy machine.
-        assert!(lived >= HEADER_TIMEOUT - Duration::from_millis(50) && lived < HEADER_TIMEOUT + Duration::from_secs(8), "{lived:?}");
+        assert!(lived >= HEADER_TIMEOUT - Duration::from_millis(50) && lived < 4 * HEADER_TIMEOUT, "{lived:?}");
     }
     stop.store(true, Ordering::Relaxed);
     let (count, longest) = ordinary.join().expect("every request was answered");
