@@ -76,25 +76,28 @@ pub async fn epochs_only_rise(stores: Stores) {
 pub async fn a_fence_waits_for_commits_in_progress(stores: Stores) {
     let author = UserId::new();
     let key = Key::new(Kind::Timeline, author);
-    let mut commits = JoinSet::new();
-    for _ in 0..64 {
-        let (content, write) = (stores.content.clone(), creating(&post(author)));
-        commits.spawn(async move { content.commit(write).await });
+    let (began, mut begun) = tokio::sync::mpsc::channel(1);
+    let mut writers = JoinSet::new();
+    for _ in 0..8 {
+        let (content, began) = (stores.content.clone(), began.clone());
+        // Each writes until it is fenced off, and answers how often it was acknowledged.
+        writers.spawn(async move {
+            for acknowledged in 0..10_000 {
+                match content.commit(creating(&post(author))).await {
+                    Ok(_) => drop(began.try_send(())),
+                    Err(CommitError::Fenced(Epoch(1))) => return acknowledged,
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+            panic!("it was never fenced off")
+        });
     }
-    // Some are done, some under way, some not begun.
-    commits.join_next().await.expect("one").expect("no panic").expect("committed before the fence");
+    begun.recv().await.expect("they are under way");
     stores.content.fence(vec![(key.slot(), Epoch(1))]).await.expect("fenced");
     let at_fence = stores.content.key_version(key).await.expect("a version");
-    let mut committed = 1;
-    while let Some(outcome) = commits.join_next().await {
-        match outcome.expect("no panic") {
-            Ok(_) => committed += 1,
-            Err(CommitError::Fenced(Epoch(1))) => {}
-            Err(other) => panic!("{other:?}"),
-        }
-    }
+    let acknowledged: u64 = writers.join_all().await.into_iter().sum();
     assert_eq!(stores.content.key_version(key).await.expect("a version"), at_fence);
-    assert_eq!(committed, at_fence);
+    assert_eq!(acknowledged, at_fence);
 }
 
 pub async fn a_version_that_moved_is_a_conflict(stores: Stores) {
