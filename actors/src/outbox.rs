@@ -176,32 +176,34 @@ impl Actor for Sweeper {
     }
 
     async fn handle(&self, _: ActorRef<Tick>, _: Tick, state: &mut SweeperState) -> Result<(), ActorProcessingErr> {
-        if let Err(error) = sweep(&state.node, state.ticks).await {
-            tracing::warn!(%error, "outbox not swept; trying again");
+        let mut confirmed = std::mem::take(&mut *state.node.confirmed.rows.lock());
+        for domain in state.node.stores.domains() {
+            let confirmed = confirmed.remove(domain.database()).unwrap_or_default();
+            if let Err(error) = sweep(&state.node, &*domain, confirmed, state.ticks).await {
+                tracing::warn!(%error, "an outbox was not swept; trying again");
+            }
         }
         state.ticks += 1;
         Ok(())
     }
 }
 
-/// Confirms at each tick; looks for what is overdue each 50th (10 s), and for old records each 5000th (17 min).
-async fn sweep(node: &Arc<Node>, tick: u64) -> Result<(), StoreError> {
-    let confirmed = std::mem::take(&mut *node.confirmed.rows.lock());
-    for domain in node.stores.domains() {
-        if let Some(rows) = confirmed.get(domain.database()) {
-            domain.confirm(rows.clone()).await?;
-        }
-        if tick.is_multiple_of(50) {
-            let overdue = Timestamp::now().plus_ms(-OVERDUE_MS);
-            let rows = domain.outbox(None, BATCH_MAX).await?;
-            node.metrics.outbox_rows(domain.database(), rows.len());
-            let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue || tick == 0).collect();
-            // What is not delivered was logged, and is tried again.
-            let _ = deliver(node, due, Instant::now() + node.limits.request_deadline).await;
-        }
-        if tick.is_multiple_of(5000) {
-            domain.forget_records(Timestamp::now().plus_ms(-protocol::Idempotency::KEPT_MS)).await?;
-        }
+/// Removes confirmed rows at each tick; looks for what is overdue each 50th (10 s), and for old records each 5000th (17 min). Rows that cannot be
+/// removed now are found overdue, and confirmed again.
+async fn sweep(node: &Arc<Node>, domain: &dyn store::Domain, confirmed: Vec<i64>, tick: u64) -> Result<(), StoreError> {
+    if !confirmed.is_empty() {
+        domain.confirm(confirmed).await?;
+    }
+    if tick.is_multiple_of(50) {
+        let overdue = Timestamp::now().plus_ms(-OVERDUE_MS);
+        let rows = domain.outbox(None, BATCH_MAX).await?;
+        node.metrics.outbox_rows(domain.database(), rows.len());
+        let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue || tick == 0).collect();
+        // What is not delivered was logged, and is tried again.
+        let _ = deliver(node, due, Instant::now() + node.limits.request_deadline).await;
+    }
+    if tick.is_multiple_of(5000) {
+        domain.forget_records(Timestamp::now().plus_ms(-protocol::Idempotency::KEPT_MS)).await?;
     }
     Ok(())
 }

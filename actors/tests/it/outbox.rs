@@ -102,6 +102,21 @@ async fn what_is_found_in_the_outbox_reaches_its_owner() {
     eventually("the change", || async { !listed().await }).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_keeps_no_other_from_being_swept() {
+    let platform = Setup { sweeper: false, ..Setup::default() }.start().await;
+    let (author, friend) = (platform.person().await, platform.person().await);
+    platform.follow(author, friend).await.expect("followed");
+    platform.post(author, new_post("hello", Visibility::Public)).await;
+    for method in ["users.confirm", "users.outbox"] {
+        platform.faults.always(method, Act::Fail);
+    }
+    let (_sweeper, _) = Actor::spawn(None, Sweeper, platform.node.clone()).await.expect("a sweeper");
+    let rows = async |domain: &dyn store::Domain| domain.outbox(None, 10).await.expect("the store answers").len();
+    eventually("the post's effects to leave", || async { rows(&*platform.truth.content).await == 0 }).await;
+    assert_eq!(rows(&*platform.truth.users).await, 2, "the follow's effects wait for their database");
+}
+
 /// One effect of many that cannot be delivered, and is tried first each time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_effect_that_fails_hinders_no_other() {

@@ -49,8 +49,9 @@ pub async fn sessions_open_and_close(stores: Stores) {
     stores.users.commit(replacing).await.expect("opened");
     assert_eq!(sessions().await, [third.clone(), second.clone()]);
 
-    let close =
-        |user, token_hash| stores.users.commit(commit(Key::new(Kind::Account, user), Expect::Any, UsersWrite::CloseSession { user, token_hash }));
+    let close = |user, token_hash| {
+        stores.users.commit(commit(Key::new(Kind::Account, user), Expect::Any, UsersWrite::CloseSession { user, token_hash }))
+    };
     let other = somebody(&stores).await.id;
     close(other, third.token_hash).await.expect("nothing of theirs");
     assert_eq!(sessions().await.len(), 2, "nobody closes another's session");

@@ -59,7 +59,8 @@ pub async fn an_order_takes_stock_or_is_not_made(stores: Stores) {
     create(&stores, &lamp).await;
     let (first, second) = (order(&lamp, UserId::new()), order(&lamp, UserId::new()));
     let next = Product { stock: 8, version: 2, ..lamp.clone() };
-    let place = |product: &Product, order: &Order| stores.shop.commit(selling(product, |p| ShopWrite::PlaceOrder(p, Box::new(order.clone()))));
+    let place =
+        |product: &Product, order: &Order| stores.shop.commit(selling(product, |p| ShopWrite::PlaceOrder(p, Box::new(order.clone()))));
     assert_eq!(place(&next, &first).await.expect("ordered").version, 2);
     // Two who saw the same stock: one of them reads again.
     assert!(matches!(place(&next, &second).await, Err(CommitError::Conflict)));
@@ -131,7 +132,9 @@ pub async fn products_are_selected_as_asked(stores: Stores) {
 }
 
 fn expected(rows: &[Product], selection: &Selection) -> Vec<Uuid> {
-    let holds = |text: Option<&String>| text.is_some_and(|t| t.to_lowercase().contains(&selection.search.clone().unwrap_or_default().to_lowercase()));
+    let holds = |text: Option<&String>| {
+        text.is_some_and(|t| t.to_lowercase().contains(&selection.search.clone().unwrap_or_default().to_lowercase()))
+    };
     let mut rows: Vec<&Product> = rows
         .iter()
         .filter(|p| p.is_public && p.is_active && !p.deleted)
@@ -185,7 +188,9 @@ pub async fn a_selection_skips(stores: Stores) {
         let selection = Selection { sort: Sort::PriceUp, page: Page::first(3), skip, ..Selection::default() };
         stores.shop.products(selection).await.expect("a page")
     };
-    for (skip, rows, more) in [(0, 0..3, true), (3, 3..6, true), (4, 4..7, false), (6, 6..7, false), (7, 7..7, false), (u32::MAX, 7..7, false)] {
+    for (skip, rows, more) in
+        [(0, 0..3, true), (3, 3..6, true), (4, 4..7, false), (6, 6..7, false), (7, 7..7, false), (u32::MAX, 7..7, false)]
+    {
         let read = page(skip).await;
         assert_eq!((&read.ids[..], read.next.is_some()), (&ids[rows], more), "skip {skip}");
     }

@@ -106,6 +106,8 @@ async fn a_row_that_cannot_be_read_is_corrupt_and_not_absent() {
     let user = somebody(&sqlite.stores()).await;
     let db = rusqlite::Connection::open(dir.path().join("users.db")).expect("a database");
     db.execute("UPDATE person SET interests = 'tea'", []).expect("spoiled");
-    let Err(store::StoreError::Corrupt { database: "users", reason }) = sqlite.stores().users.user(user.id).await else { panic!("it was read") };
+    let Err(store::StoreError::Corrupt { database: "users", reason }) = sqlite.stores().users.user(user.id).await else {
+        panic!("it was read")
+    };
     assert!(!reason.is_empty());
 }

@@ -129,7 +129,9 @@ async fn every_operation_is_counted_once() {
     }
     let authors: Arc<[UserId]> = (0..100).map(|_| UserId::new()).collect();
     stores.content.posts_by(authors, protocol::Page::default()).await.expect("a page");
-    for (database, operation, times) in [("users", "commit", 1.0), ("users", "user", 3.0), ("content", "posts_by", 1.0), ("content", "post", 0.0)] {
+    for (database, operation, times) in
+        [("users", "commit", 1.0), ("users", "user", 3.0), ("content", "posts_by", 1.0), ("content", "post", 0.0)]
+    {
         for name in ["store_queries_total", "store_query_duration_seconds"] {
             assert_eq!(value(&registry, name, &[("database", database), ("operation", operation)]), times, "{name} {operation}");
         }

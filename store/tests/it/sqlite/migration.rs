@@ -27,9 +27,11 @@ fn a_newer_database_is_refused() {
     open(dir.path()).close();
     let next = "INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES (3, '0003_later', x'00', 0)";
     users_db(dir.path()).execute(next, []).expect("a later release was here");
-    for refused in
-        [try_open(dir.path(), &SqliteOptions::default()).map(drop), migrate(dir.path(), true).map(drop), migrate(dir.path(), false).map(drop)]
-    {
+    for refused in [
+        try_open(dir.path(), &SqliteOptions::default()).map(drop),
+        migrate(dir.path(), true).map(drop),
+        migrate(dir.path(), false).map(drop),
+    ] {
         let error = refused.expect_err("it is newer");
         assert!(matches!(error, OpenError::Newer { database: "users", found: 3, known: 2 }), "{error:?}");
         assert!(whole(&error).contains("newer"), "{error}");
@@ -40,7 +42,9 @@ fn a_newer_database_is_refused() {
 fn a_changed_migration_is_noticed() {
     let dir = tempfile::tempdir().expect("a directory");
     open(dir.path()).close();
-    for change in ["UPDATE schema_migration SET checksum = x'00' WHERE version = 2", "UPDATE schema_migration SET name = 'x' WHERE version = 1"] {
+    for change in
+        ["UPDATE schema_migration SET checksum = x'00' WHERE version = 2", "UPDATE schema_migration SET name = 'x' WHERE version = 1"]
+    {
         users_db(dir.path()).execute(change, []).expect("changed");
         let error = try_open(dir.path(), &SqliteOptions::default()).map(drop).expect_err("it is not ours");
         assert!(matches!(error, OpenError::Edited { database: "users", .. }), "{error:?}");
