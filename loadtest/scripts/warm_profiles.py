@@ -37,7 +37,7 @@ def metric(name, **labels):
 
 
 def ids(data_dir):
-    rows = sqlite3.connect(f"file:{data_dir}/users.db?mode=ro", uri=True).execute("SELECT id FROM users").fetchall()
+    rows = sqlite3.connect(f"file:{data_dir}/users.db?mode=ro", uri=True).execute('SELECT id FROM "person"').fetchall()
     return [str(uuid.UUID(bytes=row[0])) if isinstance(row[0], bytes) else str(row[0]) for row in rows]
 
 
