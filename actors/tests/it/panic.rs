@@ -92,8 +92,17 @@ async fn panic_owner(platform: &Platform, seller: UserId, key: Key) {
     }
 }
 
+/// What a reader sees who comes back while the owner is refused as unavailable: between a death and its successor that is the answer.
 async fn name_of(platform: &Platform, key: Key) -> (u64, String) {
-    let found = platform.view(key).await.expect("the product");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let found = loop {
+        match platform.view(key).await {
+            Ok(found) => break found,
+            Err(refusal) => assert_eq!(refusal.code, ErrorCode::Unavailable),
+        }
+        assert!(std::time::Instant::now() < deadline, "no successor");
+        tokio::task::yield_now().await;
+    };
     (found.view.version, json(&found)["name"].as_str().expect("a name").to_owned())
 }
 
