@@ -222,6 +222,39 @@ async fn its_neighbours_write_while_it_starts_again() {
     }
 }
 
+/// A raise that got half-way is not repeated under its old number: somebody may have written under that one since, and be in doubt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_raise_that_failed_half_way_fences_what_came_after_it() {
+    let platform = fragile().start().await;
+    let (seller, [product]) = neighbours(&platform).await;
+    let profile = Key::new(Kind::User, seller);
+    platform.view(profile).await.expect("the profile");
+    let epoch = platform.epoch(&*platform.truth.users, profile).await;
+    platform.faults.always("content.fence", Act::Fail);
+    panic_owner(&platform, seller, product).await;
+    eventually("half a raise", || async { platform.epoch(&*platform.truth.users, profile).await > epoch }).await;
+
+    // Refused under the old epoch, it is sent again under the new one, and then nobody knows.
+    let (through, late) = (Gate::new(), Gate::new());
+    through.open();
+    platform.faults.once("users.commit", Act::HoldCall(through));
+    platform.faults.once("users.commit", Act::DoubtLate(late.clone()));
+    let (client, call) = (platform.client.clone(), platform.call(seller));
+    let commits = platform.faults.calls("users.commit");
+    let writer = tokio::spawn(async move { client.write(&call, profile, bio("in doubt")).await });
+    eventually("the second attempt", || async { platform.faults.calls("users.commit") >= commits + 2 }).await;
+    platform.faults.heal("content.fence");
+    assert_eq!(refused(within("the writer", writer).await.expect("no panic")), ErrorCode::OutcomeUnknown);
+    late.open();
+    eventually("the late commit", || async { platform.faults.outcomes().len() == 2 }).await;
+    assert!(
+        platform.faults.outcomes().iter().all(|outcome| matches!(outcome, Err(CommitError::Fenced(_)))),
+        "{:?}",
+        platform.faults.outcomes()
+    );
+    assert_eq!(platform.view(profile).await.expect("the profile").view.version, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarts_beyond_the_intensity_end_the_tree() {
     let intensity = Intensity { restarts_max: 2, within: Duration::from_secs(60) };
