@@ -24,6 +24,7 @@ const WORDS: [&str; 3] = ["lamp", "Chair", "table"];
 enum Step {
     Offer { seller: usize, fields: Fields },
     Change { product: usize, fields: Fields },
+    Reprice { product: usize, cents: i64 },
     Withdraw { product: usize },
     Order { product: usize, buyer: usize },
     Post { author: usize, visibility: Visibility, published: bool },
@@ -67,6 +68,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (person.clone(), fields()).prop_map(|(seller, fields)| Step::Offer { seller, fields }),
         3 => (any::<usize>(), fields()).prop_map(|(product, fields)| Step::Change { product, fields }),
+        2 => (any::<usize>(), 1..5i64).prop_map(|(product, units)| Step::Reprice { product, cents: units * 100 }),
         1 => any::<usize>().prop_map(|product| Step::Withdraw { product }),
         2 => (any::<usize>(), person.clone()).prop_map(|(product, buyer)| Step::Order { product, buyer }),
         2 => (person, visibility(), any::<bool>()).prop_map(|(author, visibility, published)| Step::Post { author, visibility, published }),
@@ -116,6 +118,13 @@ impl Trial {
                 let command = Command::Product(product::Command::Update(change(&fields)));
                 self.platform.write(seller, Key::new(Kind::Product, id), command).await.expect("changed");
                 self.products.insert(id, (seller, fields));
+            }
+            Step::Reprice { product, cents } => {
+                let Some((id, (seller, fields))) = Self::nth(&self.products, product) else { return };
+                let price = Some(Money::from_cents(cents).expect("a price"));
+                let command = Command::Product(product::Command::Update(product::Update { price, ..Default::default() }));
+                self.platform.write(seller, Key::new(Kind::Product, id), command).await.expect("changed");
+                self.products.insert(id, (seller, Fields { cents, ..fields }));
             }
             Step::Withdraw { product } => {
                 let Some((id, (seller, _))) = Self::nth(&self.products, product) else { return };
