@@ -5,8 +5,11 @@ use actors::{
     Client, Node,
     entity::{Absorbed, Asked, Decision, Entity, QueryError, feed::Feed, timeline::Newest},
     read, region,
+    snapshot::shard_of,
 };
-use protocol::{Command, Fact, Key, Kind, Query, Refusal, UserId, View, envelope::Change, follow, follow::Relations, post::Visibility};
+use protocol::{
+    Command, Fact, Key, Kind, Query, Refusal, Slot, UserId, View, envelope::Change, follow, follow::Relations, post::Visibility,
+};
 use std::{
     convert::Infallible,
     sync::{
@@ -67,7 +70,11 @@ async fn a_full_owner_hears_of_changes() {
     let mut setup = Setup::default();
     setup.limits.owner_inflight_max = 1;
     let platform = setup.start().await;
-    let (ada, bob) = (platform.person().await, platform.person().await);
+    let (ada, mut bob) = (platform.person().await, platform.person().await);
+    // Two owners, not one.
+    while shard_of(Slot::of(ada.0)) == shard_of(Slot::of(bob.0)) {
+        bob = platform.person().await;
+    }
     let gate = Gate::new();
     platform.faults.always("users.commit", Act::HoldAnswer(gate.clone()));
     let (one, two) = (follow_later(&platform.client, ada, bob), follow_later(&platform.client, bob, ada));

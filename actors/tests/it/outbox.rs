@@ -1,6 +1,6 @@
 //! What must follow a commit follows it, also over a crash.
 
-use crate::harness::{Act, Gate, Platform, Setup, eventually, first, make::*, within};
+use crate::harness::{Act, Platform, Setup, eventually, first, make::*, within};
 use actors::{entity::family, outbox::Sweeper, read};
 use protocol::{Command, Epoch, Fact, Key, Kind, Query, Timestamp, UserId, post::Visibility, product::Selection};
 use ractor::Actor;
@@ -21,6 +21,9 @@ async fn rows_leave_after_everybody_confirmed() {
     platform.post(bob, new_post("hello", Visibility::Public)).await;
     let product = platform.product(bob, new_product("lamp", 1)).await;
     platform.order(ada, product).await.expect("ordered");
+    eventually("an empty outbox", || async { platform.outbox_rows().await == 0 }).await;
+    // Only the first sweep looks at what is not overdue: it is over when a second one was at work.
+    platform.unfollow(ada, bob).await.expect("unfollowed");
     eventually("an empty outbox", || async { platform.outbox_rows().await == 0 }).await;
 
     // Nobody confirmed: the row stays.
@@ -44,22 +47,20 @@ async fn rows_leave_after_everybody_confirmed() {
 /// The node dies between commit and delivery: the next one finds the rows and carries them out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_crash_left_is_delivered_by_the_next_node() {
-    let platform = Platform::start().await;
+    let platform = Setup { sweeper: false, ..Setup::default() }.start().await;
     let (reader, author) = (platform.person().await, platform.person().await);
     platform.follow(reader, author).await.expect("followed");
-    eventually("an empty outbox", || async { platform.outbox_rows().await == 0 }).await;
-    platform.faults.always("followers", Act::HoldCall(Gate::new()));
+    let gate = platform.faults.hold("followers");
     let (client, call) = (platform.client.clone(), platform.call(author));
     let command = Command::Timeline(new_post("hello", Visibility::Public));
     let posting = tokio::spawn(async move { client.write(&call, Key::new(Kind::Timeline, author), command).await });
-    eventually("the commit", || async { platform.outbox_rows().await == 1 }).await;
+    gate.came(1).await;
     let disk = platform.crash();
     posting.abort();
-    disk.faults.heal("followers");
 
     let platform = Setup { sweeper: false, ..Setup::default() }.start_on(disk).await;
     let rows = platform.truth.content.outbox(None, 10).await.expect("the store answers");
-    assert!(matches!(rows[..], [store::Outboxed { effect: Effect::FanOut { author: a, .. }, .. }] if a == author), "{rows:?}");
+    assert!(rows.iter().any(|row| matches!(row.effect, Effect::FanOut { author: a, .. } if a == author)), "{rows:?}");
     let (_sweeper, _) = Actor::spawn(None, Sweeper, platform.node.clone()).await.expect("a sweeper");
     eventually("an empty outbox", || async { platform.outbox_rows().await == 0 }).await;
     assert_eq!(feed(&platform, reader).await.len(), 1);
