@@ -4,6 +4,7 @@
 //! else becomes a future behind a warp filter, within the limits of admission.
 
 use crate::{
+    address,
     cursor::Params,
     exchange::Exchange,
     handler,
@@ -22,6 +23,7 @@ use protocol::{ErrorCode, Principal, Refusal};
 use ractor::ActorRef;
 use std::{
     error::Error as _,
+    net::IpAddr,
     pin::pin,
     sync::{
         Arc, OnceLock,
@@ -91,6 +93,8 @@ pub struct Options {
     pub admin_token: Option<String>,
     /// Prefix of the platform's own addresses.
     pub public_url: String,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<address::Network>,
 }
 
 type Behind = BoxedFilter<(warp::reply::Response,)>;
@@ -277,9 +281,9 @@ impl Served for Dispatcher {
             }
         }
         let (index, ids, path) = (found.index, found.ids[..found.ids_len].to_vec(), found.path.to_owned());
-        let edge = edge.clone();
+        let (edge, peer) = (edge.clone(), peer.addr.ip());
         let future = Box::pin(async move {
-            let response = admitted(edge.clone(), request, (index, ids, path), began).await;
+            let response = admitted(edge.clone(), request, (index, ids, path), (peer, began)).await;
             edge.metrics.route(index).observe(response.status(), began.elapsed());
             response
         });
@@ -348,7 +352,7 @@ async fn admitted(
     edge: Arc<Edge>,
     request: Request<RequestBody>,
     (index, ids, path): (usize, Vec<Uuid>, String),
-    began: Instant,
+    (peer, began): (IpAddr, Instant),
 ) -> Response<ResponseBody> {
     let trace = trace_id(request.headers());
     let Ok(_permit) = edge.admission.clone().try_acquire_owned() else {
@@ -368,9 +372,10 @@ async fn admitted(
         return refusal(&why, &trace);
     }
     let (headers, ends_at) = (parts.headers.clone(), began + edge.options.request_max);
-    let work_began = OnceLock::new();
+    let address = address::client(peer, &headers, &edge.options.trusted_proxies);
+    let (route, work_began) = (index, OnceLock::new());
     let exchange =
-        Arc::new(Exchange { edge: edge.clone(), route: index, principal, token, ids, path, query, headers, ends_at, work_began });
+        Arc::new(Exchange { edge: edge.clone(), route, principal, token, ids, path, query, headers, address, ends_at, work_began });
     parts.extensions.insert(exchange);
     parts.extensions.insert(TraceId(trace.into()));
     let mut service = warp::service(edge.filters[index].clone());

@@ -8,6 +8,7 @@ use protocol::{ErrorCode, Idempotency, Principal, Refusal, UserId};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::{
+    net::IpAddr,
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -31,6 +32,8 @@ pub struct Exchange {
     pub query: String,
     /// The headers.
     pub headers: HeaderMap,
+    /// Where the client is, as far as the proxies in between are trusted.
+    pub address: IpAddr,
     /// Until when the client waits.
     pub ends_at: Instant,
     /// When its work began: the body was whole by then. Empty until the first call.

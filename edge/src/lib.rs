@@ -3,9 +3,11 @@
 //! * [`server`]: the transport — accept loop, deadlines, bounds, TLS. It knows HTTP, not the platform.
 //! * [`route`]: the one route table: method, path, who may call it, limits, handler. [`dispatch`]: from a request to its route, and the fast path.
 //! * [`handler`]: one file a service; each handler with its fast path. [`exchange`]: what a handler is given.
+//! * [`address`]: where a request comes from, behind trusted proxies or not.
 //! * [`respond`], [`problem`]: answers and refusals as HTTP. [`cursor`]: opaque cursors and query strings.
 //! * [`metrics`], [`health`], [`system`]: what operators see.
 
+pub mod address;
 pub mod cursor;
 pub mod dispatch;
 pub mod exchange;

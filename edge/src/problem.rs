@@ -10,11 +10,11 @@ use serde::Serialize;
 pub const fn status(code: ErrorCode) -> StatusCode {
     use ErrorCode as E;
     match code {
-        E::MalformedBody | E::InvalidField | E::InvalidId | E::InvalidCursor | E::InvalidQuery | E::InvalidHeader => {
+        E::BadToken | E::MalformedBody | E::InvalidField | E::InvalidId | E::InvalidCursor | E::InvalidQuery | E::InvalidHeader => {
             StatusCode::BAD_REQUEST
         }
         E::Unauthenticated | E::BadCredentials => StatusCode::UNAUTHORIZED,
-        E::Forbidden => StatusCode::FORBIDDEN,
+        E::Forbidden | E::CrossSite => StatusCode::FORBIDDEN,
         E::NotFound | E::UnknownRoute => StatusCode::NOT_FOUND,
         E::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         E::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -64,7 +64,7 @@ pub fn response(refusal: &Refusal, trace_id: &str) -> Response<Bytes> {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     match status {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(refusal.retry_after_s.max(1)));
         }
         StatusCode::UNAUTHORIZED => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -112,6 +112,7 @@ fn options(config: &Config, gateway: SocketAddr) -> Options {
         request_max: Duration::from_secs(config.http.request_timeout_s),
         admin_token: config.listen.admin_token.as_ref().map(|secret| secret.expose().to_owned()),
         public_url: config.public_url(gateway),
+        trusted_proxies: config.http.trusted_proxies.clone(),
     }
 }
 

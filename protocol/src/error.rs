@@ -67,6 +67,8 @@ codes! {
     NotOwner, "not_owner", "yes", "Between nodes: the receiver does not own the key's slot. Clients never see it.";
     BadFrame, "bad_frame", "no", "Between nodes: the frame could not be read. Clients never see it.";
     Internal, "internal", "yes", "A fault of the platform; it was logged under the traceId.";
+    CrossSite, "cross_site", "no", "A request that a cookie authenticates came from a page of another site, or does not say from where: send Origin, or a bearer token.";
+    BadToken, "bad_token", "no", "The token to set a new password is used, too old, or not the newest. Ask for another one.";
 }
 
 /// A refusal: a code for machines and a detail for people.
@@ -77,12 +79,20 @@ pub struct Refusal {
     pub code: ErrorCode,
     /// One sentence that is safe for strangers and says what to do.
     pub detail: std::borrow::Cow<'static, str>,
+    /// Seconds after which a repetition may help, where that is known; 0 where it is not. Only for codes that say "after Retry-After".
+    pub retry_after_s: u32,
 }
 
 impl Refusal {
     /// Refuses with `code`, explained by `detail`.
     pub fn new(code: ErrorCode, detail: impl Into<std::borrow::Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), retry_after_s: 0 }
+    }
+
+    /// The refusal with the time to wait, which is at least a second.
+    #[must_use]
+    pub fn after(self, seconds: u64) -> Self {
+        Self { retry_after_s: u32::try_from(seconds).unwrap_or(u32::MAX).max(1), ..self }
     }
 
     /// Refuses a field.

@@ -1,11 +1,12 @@
 //! The configuration: one typed struct, made from defaults, a TOML file, the environment and the command line, in this
 //! order. All its faults are found at once, each with its place.
 //!
-//! `setting` is the table of all settings (a new one is one entry there), `table` the macro that reads it, `value` and
-//! `newtype` the types of values, `source` what the process was given, `load` how the sources are laid over each other,
+//! `setting` is the table of all settings (a new one is one entry there), `table` the macro that reads it, `value`,
+//! `list` and `newtype` the types of values, `source` what the process was given, `load` how the sources are laid over each other,
 //! `rule` what settings demand of each other, `fault` how that is told, `print` what is shown.
 
 mod fault;
+mod list;
 mod load;
 mod newtype;
 mod print;

@@ -7,6 +7,8 @@ use std::{
     thread,
 };
 
+use edge::address::Network;
+
 use super::{
     newtype::{LogFilter, LogFormat, PublicUrl, Secret},
     table::{Section, Setting, sections},
@@ -71,6 +73,9 @@ sections! {
         keep_alive_idle_s: u64 = 75, range(1, 3600, Unit::Seconds);
         /// Requests being served at once; a further one is answered 503 with `Retry-After`, at once.
         requests_in_flight_max: usize = 1024, range(1, 1_000_000, Unit::Count);
+        /// Proxies in front of the platform, by address or network: whom they name in `X-Forwarded-For` is taken for the
+        /// client. Without any, the client is whoever opened the connection.
+        trusted_proxies: Vec<Network> = Vec::new();
         /// Time that requests in flight have to finish when the process is asked to stop.
         drain_timeout_s: u64 = 10, range(0, 600, Unit::Seconds);
     }
