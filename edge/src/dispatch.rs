@@ -5,36 +5,29 @@
 
 use crate::{
     address,
-    cursor::Params,
-    exchange::Exchange,
+    admission::{Behind, admitted, behind},
     handler,
     health::{Health, Stage},
+    lookup::{Lost, gateway},
     metrics::HttpMetrics,
-    problem,
-    route::{self, Auth, Glance, Input, Route, Segment},
+    problem::{self, trace_id},
+    route::{self, Glance, Route},
     server::{Answer, Fault, Peer, RequestBody, ResponseBody, Service as Served, Stats},
     system::Readings,
 };
-use actors::{Client, account::Accounts, account::Token, supervisor};
-use bytes::{Buf, Bytes, BytesMut};
-use futures_util::{Stream, StreamExt, future::BoxFuture};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
-use protocol::{ErrorCode, Principal, Refusal};
+use actors::{Client, account::Accounts, supervisor};
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method, Request, Response, header};
+use protocol::ErrorCode;
 use ractor::ActorRef;
 use std::{
-    error::Error as _,
-    net::IpAddr,
-    pin::pin,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU8, Ordering},
     },
     time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
-use tower_service::Service as _;
-use uuid::Uuid;
-use warp::{Filter, filters::BoxedFilter};
 
 /// What a listener answers for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,8 +90,6 @@ pub struct Options {
     pub trusted_proxies: Vec<address::Network>,
 }
 
-type Behind = BoxedFilter<(warp::reply::Response,)>;
-
 /// The edge of a node.
 pub struct Edge {
     /// The door to the owners.
@@ -113,9 +104,9 @@ pub struct Edge {
     pub root: ActorRef<supervisor::Message>,
     /// Configuration.
     pub options: Options,
-    routes: Vec<Route>,
-    filters: Vec<Behind>,
-    admission: Arc<Semaphore>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) filters: Vec<Behind>,
+    pub(crate) admission: Arc<Semaphore>,
     stage: AtomicU8,
 }
 
@@ -175,80 +166,6 @@ impl Edge {
     }
 }
 
-/// A route that a path has: its place, the ids in the path, and the path on the service's own port.
-struct Found<'p> {
-    index: usize,
-    ids: [Uuid; 2],
-    ids_len: usize,
-    path: &'p str,
-}
-
-enum Lost {
-    Unknown,
-    BadId,
-    Method(HeaderValue),
-}
-
-impl Edge {
-    /// Finds the route of a path. Linear over one service's rows: some twenty comparisons of lengths and words, 0.1 µs.
-    fn find<'p>(&self, service: route::Service, method: &Method, path: &'p str) -> Result<Found<'p>, Lost> {
-        let wanted = if method == Method::HEAD { &Method::GET } else { method };
-        let mut words = [""; 8];
-        let mut count = 0;
-        for word in path.split('/').skip(1) {
-            *words.get_mut(count).ok_or(Lost::Unknown)? = word;
-            count += 1;
-        }
-        let words = &words[..count];
-        let (mut others, mut bad_id) = (Vec::new(), false);
-        for (index, route) in self.routes.iter().enumerate() {
-            if route.service != service || route.segments.len() != count || !matches(&route.segments, words) {
-                continue;
-            }
-            if route.method != *wanted {
-                others.push(index);
-                continue;
-            }
-            match ids(&route.segments, words) {
-                Some((ids, ids_len)) => return Ok(Found { index, ids, ids_len, path }),
-                None => bad_id = true,
-            }
-        }
-        match (bad_id, others.is_empty()) {
-            (true, _) => Err(Lost::BadId),
-            (_, true) => Err(Lost::Unknown),
-            _ => Err(Lost::Method(self.allow(&others))),
-        }
-    }
-
-    fn allow(&self, routes: &[usize]) -> HeaderValue {
-        let mut methods: Vec<_> = routes.iter().map(|index| self.routes[*index].method.as_str()).collect();
-        if methods.contains(&"GET") {
-            methods.push("HEAD");
-        }
-        HeaderValue::try_from(methods.join(", ")).unwrap_or(HeaderValue::from_static("GET"))
-    }
-}
-
-fn matches(segments: &[Segment], words: &[&str]) -> bool {
-    segments.iter().zip(words).all(|(segment, word)| match segment {
-        Segment::Text(text) => text == word,
-        // A word of another route at this place (`/files/id`) is no id of this one; a wrong id is refused as such later.
-        Segment::Id(_) => !word.is_empty(),
-    })
-}
-
-fn ids(segments: &[Segment], words: &[&str]) -> Option<([Uuid; 2], usize)> {
-    let (mut ids, mut len) = ([Uuid::nil(); 2], 0);
-    for (segment, word) in segments.iter().zip(words) {
-        if matches!(segment, Segment::Id(_)) {
-            *ids.get_mut(len)? = Uuid::try_parse(word).ok()?;
-            len += 1;
-        }
-    }
-    Some((ids, len))
-}
-
 impl Served for Dispatcher {
     type Future = BoxFuture<'static, Response<ResponseBody>>;
 
@@ -274,13 +191,13 @@ impl Served for Dispatcher {
         let route = &edge.routes[found.index];
         if let (Some(fast), &Method::GET) = (route.fast, request.method()) {
             let query = request.uri().query().unwrap_or_default();
-            let glance = Glance { edge, headers: request.headers(), query, ids: &found.ids[..found.ids_len] };
+            let glance = Glance { edge, headers: request.headers(), query, ids: found.ids() };
             if let Some(response) = fast(&glance) {
                 edge.metrics.route(found.index).observe(response.status(), began.elapsed());
                 return Answer::Ready(response.map(ResponseBody::Full));
             }
         }
-        let (index, ids, path) = (found.index, found.ids[..found.ids_len].to_vec(), found.path.to_owned());
+        let (index, ids, path) = (found.index, found.ids().to_vec(), found.path.to_owned());
         let (edge, peer) = (edge.clone(), peer.addr.ip());
         let future = Box::pin(async move {
             let response = admitted(edge.clone(), request, (index, ids, path), (peer, began)).await;
@@ -294,16 +211,14 @@ impl Served for Dispatcher {
         let code = match fault {
             Fault::Overdue => ErrorCode::OutcomeUnknown,
             Fault::Panicked => ErrorCode::Internal,
+            Fault::Garbled => ErrorCode::MalformedRequest,
+            Fault::TargetTooLong => ErrorCode::TargetTooLong,
+            Fault::HeadTooLarge => ErrorCode::HeadTooLarge,
+            Fault::HeadTooSlow => ErrorCode::HeadTooSlow,
+            Fault::Crowded => ErrorCode::Overloaded,
         };
-        refusal(&code.into(), &trace_id(&HeaderMap::new()))
+        problem::refuse(&code.into(), &trace_id(&HeaderMap::new()))
     }
-}
-
-/// `/api/<prefix>/X` at the gateway is `/X` of the service.
-fn gateway(path: &str) -> Option<(route::Service, &str)> {
-    let rest = path.strip_prefix("/api/")?;
-    let (prefix, _) = rest.split_once('/').unwrap_or((rest, ""));
-    Some((route::Service::of_prefix(prefix)?, &rest[prefix.len()..]))
 }
 
 impl Dispatcher {
@@ -338,166 +253,11 @@ impl Dispatcher {
             Lost::BadId => ErrorCode::InvalidId,
             Lost::Method(_) => ErrorCode::MethodNotAllowed,
         };
-        let mut response = refusal(&code.into(), &trace_id(request.headers()));
+        let mut response = problem::refuse(&code.into(), &trace_id(request.headers()));
         if let Lost::Method(allow) = lost {
             response.headers_mut().insert(header::ALLOW, allow);
         }
         self.0.observe_own(service, &response, Instant::now());
         Answer::Ready(response)
     }
-}
-
-/// The slow path: a permit, a principal, then the route's filter.
-async fn admitted(
-    edge: Arc<Edge>,
-    request: Request<RequestBody>,
-    (index, ids, path): (usize, Vec<Uuid>, String),
-    (peer, began): (IpAddr, Instant),
-) -> Response<ResponseBody> {
-    let trace = trace_id(request.headers());
-    let Ok(_permit) = edge.admission.clone().try_acquire_owned() else {
-        return refusal(&ErrorCode::Overloaded.into(), &trace);
-    };
-    let route = &edge.routes[index];
-    let (principal, token) = match principal(&edge, route.auth, request.headers(), ids.first().copied()).await {
-        Ok(known) => known,
-        Err(why) => return refusal(&why, &trace),
-    };
-    let (mut parts, mut body) = request.into_parts();
-    if let Err(why) = check_input(route.input, &parts.headers, &mut body, edge.options.body_bytes_max) {
-        return refusal(&why, &trace);
-    }
-    let query = parts.uri.query().unwrap_or_default().to_owned();
-    if let Err(why) = Params::parse(&query, route.params) {
-        return refusal(&why, &trace);
-    }
-    let (headers, ends_at) = (parts.headers.clone(), began + edge.options.request_max);
-    let address = address::client(peer, &headers, &edge.options.trusted_proxies);
-    let (route, work_began) = (index, OnceLock::new());
-    let exchange =
-        Arc::new(Exchange { edge: edge.clone(), route, principal, token, ids, path, query, headers, address, ends_at, work_began });
-    parts.extensions.insert(exchange);
-    parts.extensions.insert(TraceId(trace.into()));
-    let mut service = warp::service(edge.filters[index].clone());
-    match service.call(Request::from_parts(parts, body)).await {
-        Ok(response) => response.map(ResponseBody::boxed),
-        Err(never) => match never {},
-    }
-}
-
-/// Finds the request in logs.
-#[derive(Clone)]
-struct TraceId(Arc<str>);
-
-/// The route's warp filter: what was routed, the body within its limit, the handler, and its refusal as a problem.
-fn behind(input: Input, handler: route::Handler) -> Behind {
-    let body = match input {
-        Input::None => warp::any().map(|| Ok(Bytes::new())).boxed(),
-        Input::Json(_) => warp::body::stream().then(collect).boxed(),
-    };
-    warp::ext::get::<Arc<Exchange>>()
-        .and(warp::ext::get::<TraceId>())
-        .and(body)
-        .then(move |exchange, trace: TraceId, body: Result<Bytes, Refusal>| {
-            let handler = handler.clone();
-            async move {
-                let answer = match body {
-                    Ok(body) => handler(exchange, body).await,
-                    Err(refusal) => Err(refusal),
-                };
-                let response = answer.unwrap_or_else(|refusal| {
-                    if refusal.code == ErrorCode::Internal {
-                        tracing::error!(trace_id = &*trace.0, detail = &*refusal.detail, "internal fault");
-                    }
-                    problem::response(&refusal, &trace.0)
-                });
-                let response: warp::reply::Response = response.map(Into::into);
-                response
-            }
-        })
-        .boxed()
-}
-
-async fn collect(stream: impl Stream<Item = Result<impl Buf, warp::Error>>) -> Result<Bytes, Refusal> {
-    let mut stream = pin!(stream);
-    let mut whole = BytesMut::new();
-    while let Some(chunk) = stream.next().await {
-        let mut chunk = chunk.map_err(|error| unread(&error))?;
-        whole.extend_from_slice(&chunk.copy_to_bytes(chunk.remaining()));
-    }
-    Ok(whole.freeze())
-}
-
-/// The transport's reason is the innermost cause that it knows.
-fn unread(error: &warp::Error) -> Refusal {
-    use crate::server::BodyError;
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(error) = inner.downcast_ref::<BodyError>() {
-            return match error {
-                BodyError::TooLarge { bytes_max } => too_large(*bytes_max),
-                BodyError::TooSlow | BodyError::Timeout { .. } => ErrorCode::BodyTooSlow.into(),
-                BodyError::Broken(_) => Refusal::new(ErrorCode::MalformedBody, "the body broke off"),
-            };
-        }
-        cause = inner.source();
-    }
-    Refusal::new(ErrorCode::MalformedBody, "the body broke off")
-}
-
-fn too_large(bytes_max: u64) -> Refusal {
-    Refusal::new(ErrorCode::BodyTooLarge, format!("the body takes at most {bytes_max} bytes"))
-}
-
-fn check_input(input: Input, headers: &HeaderMap, body: &mut RequestBody, bytes_max: u64) -> Result<(), Refusal> {
-    let Input::Json(own) = input else { return Ok(()) };
-    let bytes_max = own.unwrap_or(bytes_max);
-    if body.declared_bytes().is_some_and(|declared| declared > bytes_max) {
-        return Err(too_large(bytes_max));
-    }
-    body.set_bytes_max(bytes_max);
-    let declared = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
-    let essence = declared.map(|value| value.split(|b| *b == b';').next().unwrap_or_default().trim_ascii());
-    match essence {
-        Some(essence) if essence.eq_ignore_ascii_case(b"application/json") => Ok(()),
-        _ => Err(ErrorCode::UnsupportedMediaType.into()),
-    }
-}
-
-/// The bearer token of a request.
-///
-/// # Errors
-/// `unauthenticated` when there is something in its place that is no token.
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<Token>, Refusal> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value.as_bytes().split_at_checked(7).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer ")).map(|(_, token)| token);
-    token.and_then(|text| Token::parse(text.trim_ascii())).map(Some).ok_or_else(|| ErrorCode::Unauthenticated.into())
-}
-
-/// Who asks, as far as the route needs to know.
-async fn principal(edge: &Edge, auth: Auth, headers: &HeaderMap, subject: Option<Uuid>) -> Result<(Principal, Option<Token>), Refusal> {
-    if auth == Auth::Open {
-        return Ok((Principal::Anonymous, None));
-    }
-    let token = bearer(headers)?;
-    let principal = match (&token, auth) {
-        (None, Auth::Optional) => return Ok((Principal::Anonymous, None)),
-        (None, _) => return Err(ErrorCode::Unauthenticated.into()),
-        (Some(token), _) => edge.accounts.authenticate(token).await?.ok_or(ErrorCode::Unauthenticated)?,
-    };
-    if auth == Auth::Subject && principal.user().map(Uuid::from) != subject {
-        return Err(ErrorCode::Forbidden.into());
-    }
-    Ok((principal, token))
-}
-
-fn refusal(refusal: &Refusal, trace_id: &str) -> Response<ResponseBody> {
-    problem::response(refusal, trace_id).map(ResponseBody::Full)
-}
-
-/// The trace id of a request: the client's, if it sent a W3C `traceparent`, or a new one.
-pub(crate) fn trace_id(headers: &HeaderMap) -> String {
-    let sent = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|text| text.split('-').nth(1));
-    let valid = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
-    sent.filter(valid).map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_ascii_lowercase)
 }

@@ -1,23 +1,28 @@
 //! The HTTP edge: routes translate, and ask the [`Client`](actors::Client).
 //!
 //! * [`server`]: the transport — accept loop, deadlines, bounds, TLS. It knows HTTP, not the platform.
-//! * [`route`]: the one route table: method, path, who may call it, limits, handler. [`dispatch`]: from a request to its route, and the fast path.
+//! * [`route`]: the one route table: method, path, who may call it, limits, handler. [`dispatch`]: from a request to its answer, and the fast
+//!   path; `lookup` finds the row, `admission` lets into work, `session` says who asks, `intake` reads the body.
 //! * [`handler`]: one file a service; each handler with its fast path. [`exchange`]: what a handler is given.
 //! * [`address`]: where a request comes from, behind trusted proxies or not.
 //! * [`respond`], [`problem`]: answers and refusals as HTTP. [`cursor`]: opaque cursors and query strings.
 //! * [`metrics`], [`health`], [`system`]: what operators see.
 
 pub mod address;
+mod admission;
 pub mod cursor;
 pub mod dispatch;
 pub mod exchange;
 pub mod handler;
 pub mod health;
+mod intake;
+mod lookup;
 pub mod metrics;
 pub mod problem;
 pub mod respond;
 pub mod route;
 pub mod server;
+mod session;
 pub mod system;
 
 pub use dispatch::{Edge, Options, Scope};

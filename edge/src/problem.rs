@@ -1,27 +1,32 @@
 //! Refusals as `application/problem+json` (RFC 9457): the one table from error code to HTTP status.
 
+use crate::server::ResponseBody;
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use protocol::{ErrorCode, Refusal};
 use serde::Serialize;
+use uuid::Uuid;
 
 /// The HTTP status of a code. Total: a new code does not compile without one.
 #[must_use]
 pub const fn status(code: ErrorCode) -> StatusCode {
     use ErrorCode as E;
     match code {
-        E::BadToken | E::MalformedBody | E::InvalidField | E::InvalidId | E::InvalidCursor | E::InvalidQuery | E::InvalidHeader => {
+        E::MalformedBody | E::InvalidField | E::InvalidId | E::InvalidCursor | E::InvalidQuery | E::InvalidHeader => {
             StatusCode::BAD_REQUEST
         }
+        E::BadToken | E::MalformedRequest => StatusCode::BAD_REQUEST,
         E::Unauthenticated | E::BadCredentials => StatusCode::UNAUTHORIZED,
         E::Forbidden | E::CrossSite => StatusCode::FORBIDDEN,
         E::NotFound | E::UnknownRoute => StatusCode::NOT_FOUND,
         E::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        E::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+        E::BodyTooSlow | E::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,
         E::UsernameTaken | E::EmailTaken | E::Conflict | E::OutOfStock | E::NotForSale | E::LimitReached | E::IdempotencyInFlight => {
             StatusCode::CONFLICT
         }
         E::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        E::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        E::TargetTooLong => StatusCode::URI_TOO_LONG,
         E::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         E::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         E::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
@@ -72,6 +77,19 @@ pub fn response(refusal: &Refusal, trace_id: &str) -> Response<Bytes> {
         _ => {}
     }
     response
+}
+
+/// As [`response`], for the transport.
+#[must_use]
+pub(crate) fn refuse(refusal: &Refusal, trace_id: &str) -> Response<ResponseBody> {
+    response(refusal, trace_id).map(ResponseBody::Full)
+}
+
+/// The trace id of a request: the client's, if it sent a W3C `traceparent`, or a new one.
+pub(crate) fn trace_id(headers: &HeaderMap) -> String {
+    let sent = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|text| text.split('-').nth(1));
+    let valid = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
+    sent.filter(valid).map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_ascii_lowercase)
 }
 
 /// docs/errors.md, whole. A test keeps the file equal to it.

@@ -69,6 +69,10 @@ codes! {
     Internal, "internal", "yes", "A fault of the platform; it was logged under the traceId.";
     CrossSite, "cross_site", "no", "A request that a cookie authenticates came from a page of another site, or does not say from where: send Origin, or a bearer token.";
     BadToken, "bad_token", "no", "The token to set a new password is used, too old, or not the newest. Ask for another one.";
+    MalformedRequest, "malformed_request", "no", "What came on the connection is no HTTP request. The connection is closed.";
+    TargetTooLong, "target_too_long", "no", "The request's path and query are longer than any that is read. The connection is closed.";
+    HeadTooLarge, "head_too_large", "no", "The request's line and headers together are over their limit. Send fewer or shorter headers; the connection is closed.";
+    HeadTooSlow, "head_too_slow", "yes", "The request's line and headers did not come whole within their time. The connection is closed.";
 }
 
 /// A refusal: a code for machines and a detail for people.

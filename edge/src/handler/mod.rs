@@ -19,7 +19,7 @@ const PAGE: &[&str] = &["limit", "cursor"];
 
 /// Who asks, if their account is warm: for fast paths of routes that need a session. A wrong token is the handler's to refuse.
 fn known(glance: &Glance<'_>) -> Option<Principal> {
-    let token: Token = crate::dispatch::bearer(glance.headers).ok()??;
+    let token: Token = crate::session::bearer(glance.headers).ok()??;
     let account = glance.edge.client.peek(&token.key())?;
     token.principal(&account)
 }

@@ -1,9 +1,10 @@
 //! What operators ask: health, readiness and metrics on every listener; the tree, the slots and the log on the admin listener.
 
 use crate::{
-    dispatch::{Edge, Scope, trace_id},
+    dispatch::{Edge, Scope},
     health::check,
-    metrics, problem,
+    metrics,
+    problem::{self, trace_id},
     respond::json,
     server::RequestBody,
 };

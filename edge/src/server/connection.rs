@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 
+use super::last_word::LastWord;
 use super::limits::Limits;
 use super::linger::Linger;
 use super::request_body::IfUnread;
@@ -121,7 +122,8 @@ impl<S: Service> Link<S> {
 
     async fn run_http(self: &Arc<Self>, transport: impl Transport, is_http2: bool, membership: Membership) -> Result<(), EndError> {
         let shared = &self.shared;
-        let stream = TokioIo::new(Stream::new(transport, Arc::clone(&self.vitals), Arc::clone(&shared.linger), membership));
+        let words: Arc<dyn LastWord> = Arc::clone(shared) as Arc<dyn LastWord>;
+        let stream = TokioIo::new(Stream::new(transport, Arc::clone(&self.vitals), Arc::clone(&shared.linger), words, membership));
         let exchanges = Exchanges { link: Arc::clone(self) };
         if is_http2 {
             self.vitals.enter(Stage::Http2);

@@ -44,7 +44,8 @@ impl Default for Limits {
             // into a connection that we just closed is an error for its client.
             idle_max: Duration::from_secs(75),
             request_max: Duration::from_secs(30),
-            send: Rate { bytes_per_second_min: 1024, grace: Duration::from_secs(10) },
+            // Who reads at all takes the next piece within this; a stall of five seconds is a client that does not read.
+            send: Rate { bytes_per_second_min: 1024, grace: Duration::from_secs(5) },
             body: BodyLimits::default(),
             linger_max: Duration::from_secs(5),
             linger_bytes_max: 64 * 1024 * 1024,

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -15,19 +16,21 @@ use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Link, Shared};
+use super::last_word::LastWord;
 use super::roster::{Roster, Stats};
 use super::tls::acceptor;
 use super::vitals::{Stage, Vitals};
-use super::{Limits, Peer, Service};
-
-/// The answer to a connection beyond the cap. A refusal that is spoken tells clients and load balancers to come back or to go
-/// elsewhere, where a reset looks like a broken server and an unaccepted connection hangs until its client gives up.
-const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+use super::{Fault, Limits, Peer, Service};
 
 /// Connections that the system queues per listener before we accept them (it may cap this): a burst of clients must not run into
 /// a retransmission second. std's default is 128.
 const BACKLOG: u32 = 1024;
+
+/// Bytes that a connection may have in the system's hands and not yet sent. Beyond, its socket takes no more (TCP_NOTSENT_LOWAT), so a
+/// client that asks and asks and never reads is answered until its own window is full, and then no further; without it the system takes
+/// up to 4 MB (`net.ipv4.tcp_wmem`), which are thousands of answers. What is on its way does not count, so it costs no throughput
+/// (128 KiB refill a gigabit's 10 ms of scheduling).
+const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 
 /// How long aborted connections are waited for: they only have to be polled once.
 const ABORT_MAX: Duration = Duration::from_secs(1);
@@ -231,12 +234,13 @@ impl<S: Service> Accepts<S> {
         let Ok(permit) = Arc::clone(&self.listener.permits).try_acquire_owned() else {
             self.stats.refused.fetch_add(1, Relaxed);
             if !is_tls {
-                refuse(tcp);
+                refuse(tcp, &self.shared.last_word(Fault::Crowded));
             }
             return;
         };
         // Small answers must not wait for the acknowledgement of earlier ones; failing to say so costs only time.
         let _ = tcp.set_nodelay(true);
+        let _ = SockRef::from(&tcp).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
         let vitals = Vitals::new(if is_tls { Stage::Handshake } else { Stage::Http1 });
         let membership = self.shared.roster.join(&vitals, &self.shared.limits, permit);
         let link = Arc::new(Link { shared: Arc::clone(&self.shared), vitals, peer: Peer { addr, listener: self.index, tls: is_tls } });
@@ -245,13 +249,15 @@ impl<S: Service> Accepts<S> {
 }
 
 /// Refuses a connection without waiting for anything: a flood beyond the cap can hold neither task nor socket. So it is best
-/// effort; reading what has come makes a reset, which could take the answer from the client, unlikely.
-fn refuse(tcp: TcpStream) {
+/// effort; reading what has come makes a reset, which could take the answer from the client, unlikely. A refusal that is spoken tells
+/// clients and load balancers to come back or to go elsewhere, where a reset looks like a broken server and an unaccepted connection
+/// hangs until its client gives up.
+fn refuse(tcp: TcpStream, word: &[u8]) {
     let Ok(mut tcp) = tcp.into_std() else {
         return;
     };
     let mut scratch = [0; 4096];
-    let _ = tcp.write(REFUSAL);
+    let _ = tcp.write(word);
     let _ = tcp.shutdown(Shutdown::Write);
     let _ = tcp.read(&mut scratch);
 }

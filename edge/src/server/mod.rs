@@ -4,6 +4,7 @@
 //! listener.rs    bind all, then serve; accept, refuse beyond the cap, drain
 //! connection.rs  one connection: HTTP/1 or HTTP/2, its exchanges, panics and deadlines of work
 //! stream.rs      the socket: counted; closed in order   ── linger.rs discards input after a refusal, so that the client sees it
+//! last_word.rs   what is said where no exchange is under way: 400, 408, 414, 431, 503
 //! vitals.rs      the counters of a connection  ── roster.rs sweeps them ── verdict.rs judges
 //! request_body.rs, response_body.rs            limits.rs: every limit   service.rs: what is served   tls.rs
 //! ```
@@ -13,6 +14,7 @@
 //! they are first waited for.
 
 mod connection;
+mod last_word;
 mod limits;
 mod linger;
 mod listener;

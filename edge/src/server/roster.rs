@@ -10,7 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::limits::Limits;
 use super::verdict::{Reason, Track};
-use super::vitals::{Order, Vitals};
+use super::vitals::{Order, Stage, Vitals};
 
 /// Counts what happened to connections since the server was bound.
 #[derive(Debug, Default)]
@@ -97,6 +97,9 @@ impl Roster {
             }
             if let Some(verdict) = member.track.judge(sample, now, limits, drain_began) {
                 self.stats.ended[verdict.reason as usize].fetch_add(1, Relaxed);
+                if verdict.reason == Reason::Head && sample.stage == Stage::Http1 && sample.is_head_begun {
+                    member.vitals.miss_head();
+                }
                 member.vitals.give(verdict.order);
             }
         }

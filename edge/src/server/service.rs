@@ -23,15 +23,12 @@ pub trait Service: Send + Sync + 'static {
     fn call(&self, request: Request<RequestBody>, peer: &Peer) -> Answer<Self::Future>;
 
     /// Makes the response for a request that the server itself had to end; without an implementation of its own, one without a
-    /// body.
+    /// body. It should be whole ([`ResponseBody::Full`]): where no HTTP is spoken yet or any more, nothing else can be sent.
     fn fault(&self, fault: Fault) -> Response<ResponseBody> {
         let mut response = Response::new(ResponseBody::empty());
-        match fault {
-            Fault::Overdue => {
-                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            Fault::Panicked => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+        *response.status_mut() = fault.status();
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
@@ -59,6 +56,31 @@ pub enum Fault {
     Overdue,
     /// The service panicked; the connection, or with HTTP/2 the other streams, go on.
     Panicked,
+    /// What came is no HTTP request. The connection ends.
+    Garbled,
+    /// The request's target is longer than any that is read. The connection ends.
+    TargetTooLong,
+    /// The request's head is over its limit in bytes. The connection ends.
+    HeadTooLarge,
+    /// The request's head was begun and did not end in time. The connection ends.
+    HeadTooSlow,
+    /// The listener has as many connections as it may have; this one ends before anything was read.
+    Crowded,
+}
+
+impl Fault {
+    /// The status of the response.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Garbled => StatusCode::BAD_REQUEST,
+            Self::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Overdue | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
 }
 
 /// Who is asking, and where.

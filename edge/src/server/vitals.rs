@@ -54,6 +54,8 @@ pub(super) struct Vitals {
     write_blocked: AtomicBool,
     /// Bytes arrived that belong to no request yet.
     head_begun: AtomicBool,
+    /// The connection is closed because a head that was begun did not end in time.
+    head_overdue: AtomicBool,
     /// The last request's body was dropped before its end.
     body_abandoned: AtomicBool,
     waker: Mutex<Option<Waker>>,
@@ -70,6 +72,7 @@ impl Vitals {
             written_bytes: AtomicU64::new(0),
             write_blocked: AtomicBool::new(false),
             head_begun: AtomicBool::new(false),
+            head_overdue: AtomicBool::new(false),
             body_abandoned: AtomicBool::new(false),
             waker: Mutex::new(None),
         })
@@ -136,6 +139,15 @@ impl Vitals {
 
     pub(super) fn bytes_arrived(&self) {
         self.head_begun.store(true, Relaxed);
+    }
+
+    /// Notes, before the order to close, that it is for a head that was begun.
+    pub(super) fn miss_head(&self) {
+        self.head_overdue.store(true, Relaxed);
+    }
+
+    pub(super) fn is_head_overdue(&self) -> bool {
+        self.head_overdue.load(Relaxed)
     }
 
     pub(super) fn bytes_left(&self, bytes: usize) {

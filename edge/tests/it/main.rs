@@ -2,6 +2,7 @@
 
 mod deadline;
 mod drain;
+mod last_word;
 mod metrics;
 mod protocol;
 mod refusal;

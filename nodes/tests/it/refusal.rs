@@ -407,8 +407,26 @@ fn what_exceeds_a_bound_is_refused_at_once_and_counted() {
     for client in &mut more {
         client.call(&get("/health")).ok(200);
     }
-    let answer = server.gateway().call(&get("/health"));
-    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    refused(&server.gateway().call(&get("/health")), 503, "overloaded");
     more.clear();
     eventually("a place is free again", || server.gateway().call(&get("/health")).status == 200);
+}
+
+/// Bytes that are no request never reach a route, and are refused in the same form.
+#[test]
+fn what_the_transport_refuses_is_a_problem_too() {
+    let server = Server::with(&["http.header_timeout_s=1"]);
+    let long = "c".repeat(20_000);
+    for (bytes, status, code) in [
+        ("\x16\x03\x01 what is this\r\n\r\n".to_owned(), 400, "malformed_request"),
+        (format!("GET /health HTTP/1.1\r\nhost: test\r\ncookie: {long}\r\n\r\n"), 431, "head_too_large"),
+        ("GET /health HTTP/1.1\r\nhost: te".to_owned(), 408, "head_too_slow"),
+    ] {
+        let mut client = server.gateway();
+        client.send(bytes.as_bytes()).expect("sent");
+        let answer = client.answer("GET").expect("an answer");
+        refused(&answer, status, code);
+        assert_eq!(answer.header("connection"), Some("close"));
+        client.until_closed();
+    }
 }

@@ -70,7 +70,7 @@ fn a_thousand_half_requests_are_let_go_and_hold_up_nobody() {
         if let Err(error) = slow.read_to_end(&mut rest) {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
         }
-        assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&rest));
         let lived = began.elapsed();
         // Connections are looked at every eighth of the limit; the rest is for a busy machine.
         assert!(lived >= HEADER_TIMEOUT - Duration::from_millis(50) && lived < 4 * HEADER_TIMEOUT, "{lived:?}");
