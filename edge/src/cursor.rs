@@ -25,6 +25,7 @@ pub enum List {
     Endorsements = 11,
     ProductsPriceUp = 12,
     ProductsPriceDown = 13,
+    Replies = 30,
 }
 
 /// Writes a cursor.

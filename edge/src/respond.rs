@@ -5,9 +5,10 @@ use actors::{Snapshot, read::Rows};
 use bytes::{BufMut, Bytes, BytesMut};
 use foldhash::fast::FixedState;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use protocol::{Outcome, Position, Reply};
+use protocol::{Outcome, Position, Reply, UserId};
 use std::{
     hash::{BuildHasher, Hasher},
+    ops::Range,
     sync::Arc,
 };
 
@@ -80,6 +81,43 @@ pub fn array(request: &HeaderMap, list: Option<List>, part: &Snapshot, caching: 
         close(&mut body, list.zip(next), total);
         body.freeze()
     })
+}
+
+/// A page whose rows are by different people, without those that `shown` does not want shown to the viewer.
+#[must_use]
+pub fn authored(request: &HeaderMap, list: List, part: &Snapshot, shown: impl Fn(UserId) -> bool, caching: Caching) -> Response<Bytes> {
+    let protocol::Fact::Authored { rows, next, total } = &part.view.fact else {
+        return view(request, part, caching);
+    };
+    let all = &part.view.body;
+    // Rows stand one behind the other with a comma between: the first begins behind the bracket.
+    let begins = std::iter::once(1).chain(rows.iter().map(|(_, end)| *end as usize + 1));
+    let kept: Vec<_> = begins.zip(rows).filter(|(_, (author, _))| shown(*author)).map(|(begin, (_, end))| begin..*end as usize).collect();
+    let whole = kept.len() == rows.len();
+    // A page that was cut for a viewer is another one than the whole, and nobody else's.
+    let (tag, caching) = if whole { (part.etag.clone(), caching) } else { (cut_tag(part, &kept), Caching::Private) };
+    tagged(request, tag, caching, || {
+        let mut body = BytesMut::with_capacity(all.len() + 128);
+        body.put_slice(b"{\"items\":[");
+        for (index, row) in kept.iter().enumerate() {
+            if index > 0 {
+                body.put_u8(b',');
+            }
+            body.put_slice(&all[row.clone()]);
+        }
+        body.put_u8(b']');
+        close(&mut body, next.map(|next| (list, next)), *total);
+        body.freeze()
+    })
+}
+
+fn cut_tag(part: &Snapshot, kept: &[Range<usize>]) -> Bytes {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    hasher.write_u64(part.view.version);
+    for row in kept {
+        hasher.write_usize(row.start);
+    }
+    Bytes::from(format!("\"{}-{:016x}\"", part.view.version, hasher.finish()))
 }
 
 /// What a write came to: 201 or 200 with the thing, 204 where there is nothing to show.

@@ -1,6 +1,6 @@
 //! What an owner is asked, and what it answers.
 
-use crate::{account, follow, id::SkillId, page::Page, post, product, user};
+use crate::{account, follow, id::CommentId, id::SkillId, id::UserId, page::Page, post, product, user};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -31,12 +31,16 @@ pub enum Query {
     Following(Page),
     /// Posts of a timeline, feed or list, newest first.
     Posts(Page),
-    /// Comments of a post, oldest first.
+    /// Comments of a post that answer no other one, oldest first.
     Comments(Page),
     /// Products of a list, as selected.
     Products(product::Selection),
     /// Orders, newest first.
     Orders(Page),
+    /// Answers to a comment of a post, oldest first.
+    Replies(CommentId, Page),
+    /// How many reacted to a post and how, and how this person did.
+    Reactions(Option<UserId>),
 }
 
 /// What a write came to.

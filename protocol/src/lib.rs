@@ -2,13 +2,14 @@
 //!
 //! * [`id`], [`key`], [`slot`]: what an entity is called, who owns it, and what moves between nodes.
 //! * [`command`], [`view`], [`page`]: what an owner is asked and what it answers.
-//! * [`account`], [`user`], [`follow`], [`post`], [`product`], [`order`]: one file a domain, with its data, commands and limits.
+//! * [`account`], [`user`], [`follow`], [`post`], [`comment`], [`reaction`], [`product`], [`order`]: one file a domain, with its data, commands and limits.
 //! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes.
 //!
 //! Nothing here does I/O, knows actors, HTTP or SQL, or depends on another crate of ours.
 
 pub mod account;
 pub mod command;
+pub mod comment;
 pub mod envelope;
 pub mod error;
 pub mod follow;
@@ -21,6 +22,7 @@ pub mod patch;
 pub mod post;
 pub mod principal;
 pub mod product;
+pub mod reaction;
 pub mod slot;
 pub mod time;
 pub mod user;

@@ -1,9 +1,11 @@
-//! Posts and comments.
+//! Posts.
 
 use crate::{
+    comment::NewComment,
     error::Refusal,
     id::{CommentId, MediaId, PostId, UserId},
     principal::UnknownName,
+    reaction::{ReactionType, Reactions},
     time::Timestamp,
     validate,
     view::Audience,
@@ -12,8 +14,6 @@ use serde::{Deserialize, Serialize};
 
 /// Longest post, in characters.
 pub const CONTENT_CHARS_MAX: usize = 10_000;
-/// Longest comment, in characters.
-pub const COMMENT_CHARS_MAX: usize = 2_000;
 /// Media that one post may show.
 pub const MEDIA_MAX: usize = 20;
 
@@ -64,9 +64,12 @@ pub struct Post {
     pub post_type: PostType,
     pub media_ids: Vec<MediaId>,
     pub visibility: Visibility,
+    /// How many reacted, however they did.
     pub likes_count: u32,
+    /// Comments that are not deleted, answers included.
     pub comments_count: u32,
     pub shares_count: u32,
+    pub reactions: Reactions,
     pub is_published: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -87,21 +90,6 @@ impl Post {
             (_, _, Visibility::Public) => Audience::Everyone,
         }
     }
-}
-
-/// A comment.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct Comment {
-    pub id: CommentId,
-    pub post_id: PostId,
-    pub user_id: UserId,
-    pub content: String,
-    pub parent_id: Option<CommentId>,
-    pub score: i32,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
 }
 
 /// The body of `POST /posts`.
@@ -173,31 +161,6 @@ impl Update {
     }
 }
 
-/// The body of `POST /posts/:id/comments`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct NewComment {
-    /// Where old clients send it, it must be the caller.
-    #[serde(default)]
-    pub user_id: Option<UserId>,
-    /// 1 to [`COMMENT_CHARS_MAX`] characters.
-    pub content: String,
-    /// The comment that this one answers; of the same post.
-    #[serde(default)]
-    pub parent_id: Option<CommentId>,
-}
-
-impl NewComment {
-    /// Checks every field.
-    ///
-    /// # Errors
-    /// `invalid_field`.
-    pub fn validate(&self) -> Result<(), Refusal> {
-        validate::text("content", &self.content, 1..=COMMENT_CHARS_MAX)
-    }
-}
-
 /// Writes to a post. A post is created by its author's timeline.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Command {
@@ -214,4 +177,6 @@ pub enum Command {
         /// Who wrote it: immutable, so whoever looked it up may say it.
         author: UserId,
     },
+    /// Sets the caller's reaction, or takes it back. Anyone who may see the post, which is checked before it is sent.
+    React(Option<ReactionType>),
 }

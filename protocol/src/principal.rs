@@ -36,7 +36,7 @@ impl std::str::FromStr for Role {
 }
 
 /// A word in a row that this release does not know.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown name")]
 pub struct UnknownName;
 

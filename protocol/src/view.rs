@@ -65,4 +65,13 @@ pub enum Fact {
     },
     /// Who wrote the thing (a post) or sells it (a product).
     By(UserId),
+    /// A page whose rows are in the body, a JSON array, and by different people: so that it can be cut for each viewer.
+    Authored {
+        /// Of each row, in order: who wrote it, and where in the body it ends.
+        rows: Vec<(UserId, u32)>,
+        /// Where the next page begins.
+        next: Option<Position>,
+        /// How many rows the whole list has, where that is known cheaply.
+        total: Option<u64>,
+    },
 }

@@ -9,7 +9,8 @@
 use async_trait::async_trait;
 use protocol::{
     CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
-    account::Session, follow::Relations, order::Order, post::Comment, post::Post, product::Product, product::Selection, user::User,
+    account::Session, comment::Comment, follow::Relations, order::Order, post::Post, product::Product, product::Selection,
+    reaction::ReactionType, user::User,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -200,10 +201,12 @@ pub trait Content: Domain {
     async fn posts_by(&self, authors: Arc<[UserId]>, page: Page) -> Result<Ids, StoreError>;
     /// Public, published posts, newest first.
     async fn public_posts(&self, page: Page) -> Result<Ids, StoreError>;
-    /// A post's comments, oldest first.
-    async fn comments(&self, post: PostId, page: Page) -> Result<(Vec<Comment>, Option<Position>), StoreError>;
+    /// A post's comments that answer `parent`, or those that answer none, oldest first; tombstones included.
+    async fn comments(&self, post: PostId, parent: Option<CommentId>, page: Page) -> Result<(Vec<Comment>, Option<Position>), StoreError>;
     /// Which post a comment is on, and who wrote it. Immutable.
     async fn comment_place(&self, id: CommentId) -> Result<Option<(PostId, UserId)>, StoreError>;
+    /// How a person reacted to a post.
+    async fn reaction(&self, post: PostId, user: UserId) -> Result<Option<ReactionType>, StoreError>;
     /// Carries out a write; see [`commit`].
     async fn commit(&self, commit: Commit<ContentWrite>) -> Result<Committed, CommitError>;
 }
@@ -215,10 +218,21 @@ pub enum ContentWrite {
     CreatePost(Box<Post>),
     /// A post's next row.
     SavePost(Box<Post>),
-    /// A post's next row, and a comment added. [`CommitError::Missing`] if it answers a comment that is not on this post.
+    /// A post's next row, and a comment added. [`CommitError::Missing`] if it answers a comment that is not on this post or was deleted.
     AddComment(Box<Post>, Comment),
-    /// A post's next row, and a comment removed; answers to it stay. [`CommitError::Unchanged`] if it was not there.
+    /// A post's next row, and a comment deleted. One that was answered becomes a tombstone, which goes with its last answer.
+    /// [`CommitError::Unchanged`] if it was not there.
     RemoveComment(Box<Post>, CommentId),
+    /// A post's next row but for its reactions, which the store counts: a person's reaction is set, or taken back.
+    /// [`CommitError::Unchanged`] if it already was so.
+    React {
+        /// The next row, with the reactions of the one before it.
+        post: Box<Post>,
+        /// Whose.
+        user: UserId,
+        /// `None` takes it back.
+        reaction: Option<ReactionType>,
+    },
 }
 
 /// Products and orders.

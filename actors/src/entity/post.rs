@@ -1,10 +1,12 @@
-//! Posts and their comments.
+//! Posts, with their comments and reactions.
 
 use super::{Asked, Decision, Entity, Plan, QueryError, family, json, touch};
 use crate::{node::Node, visibility::moderates};
 use protocol::{
-    Audience, Command, CommentId, ErrorCode, Fact, Kind, Outcome, PostId, Query, Refusal, Reply, View,
-    post::{self, Comment, NewComment},
+    Audience, Command, CommentId, ErrorCode, Fact, Kind, Outcome, Page, PostId, Query, Refusal, Reply, UserId, View,
+    comment::{Comment, NewComment},
+    post,
+    reaction::{ReactionType, Summary},
 };
 use std::sync::Arc;
 use store::{ContentWrite, Expect, StoreError, Touch, Write};
@@ -40,10 +42,19 @@ impl Entity for Post {
     }
 
     async fn query(node: &Arc<Node>, id: Uuid, state: Arc<post::Post>, query: Query) -> Result<View, QueryError> {
-        let Query::Comments(page) = query else { return Err(QueryError::unknown()) };
-        let (comments, next) = node.stores.content.comments(PostId(id), page).await?;
-        let fact = Fact::Rows { next, total: Some(u64::from(state.comments_count)) };
-        Ok(View { version: state.version, audience: state.audience(), body: json(&comments), fact })
+        let (body, fact) = match query {
+            Query::Comments(page) => comments(node, &state, None, page).await?,
+            Query::Replies(parent, page) => comments(node, &state, Some(parent), page).await?,
+            Query::Reactions(of) => {
+                let own = match of {
+                    Some(user) => node.stores.content.reaction(PostId(id), user).await?,
+                    None => None,
+                };
+                (json(&Summary { summary: state.reactions, total: state.likes_count, own }), Fact::None)
+            }
+            _ => return Err(QueryError::unknown()),
+        };
+        Ok(View { version: state.version, audience: state.audience(), body, fact })
     }
 
     fn decide(state: Option<&post::Post>, asked: &Asked, command: post::Command) -> Result<Decision<post::Post>, Refusal> {
@@ -52,7 +63,7 @@ impl Entity for Post {
             post::Command::Update(update) => {
                 asked.only(state.user_id)?;
                 update.validate()?;
-                let mut next = next(state, asked);
+                let mut next = edited(state, asked);
                 update.apply(&mut next);
                 let touches = list_touches(state, &next);
                 let reply = Reply { outcome: Outcome::Done, version: next.version, body: json(&next) };
@@ -62,7 +73,7 @@ impl Entity for Post {
                 if !moderates(&asked.principal) {
                     asked.only(state.user_id)?;
                 }
-                let next = post::Post { deleted: true, content: String::new(), media_ids: Vec::new(), ..next(state, asked) };
+                let next = post::Post { deleted: true, content: String::new(), media_ids: Vec::new(), ..edited(state, asked) };
                 let mut touches = list_touches(state, &next);
                 touches.push(touch(Kind::Timeline, state.user_id));
                 let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
@@ -73,18 +84,25 @@ impl Entity for Post {
                 if !moderates(&asked.principal) && !asked.principal.is(author) {
                     asked.only(state.user_id)?;
                 }
-                let next = post::Post { comments_count: state.comments_count.saturating_sub(1), ..next(state, asked) };
+                let next = post::Post { comments_count: state.comments_count.saturating_sub(1), ..counted(state) };
                 let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
                 let unchanged = Some(reply.clone());
                 let write = Write::Content(ContentWrite::RemoveComment(Box::new(next.clone()), id));
                 Ok(Plan { write, expect: Expect::Row, touches: Vec::new(), next: Some(next), reply, unchanged }.into())
             }
+            post::Command::React(reaction) => react(state, asked.user()?, reaction),
         }
     }
 }
 
-fn next(state: &post::Post, asked: &Asked) -> post::Post {
-    post::Post { version: state.version + 1, updated_at: asked.now, ..state.clone() }
+/// The next row of a post whose author changes it.
+fn edited(state: &post::Post, asked: &Asked) -> post::Post {
+    post::Post { updated_at: asked.now, ..counted(state) }
+}
+
+/// The next row of a post of which only a counter moves: its text was not edited.
+fn counted(state: &post::Post) -> post::Post {
+    post::Post { version: state.version + 1, ..state.clone() }
 }
 
 fn plan(write: ContentWrite, touches: Vec<Touch>, next: post::Post, reply: Reply) -> Decision<post::Post> {
@@ -106,14 +124,43 @@ fn comment(state: &post::Post, asked: &Asked, new: NewComment) -> Result<Decisio
         user_id,
         content: new.content,
         parent_id: new.parent_id,
+        reply_count: 0,
         score: 0,
         created_at: asked.now,
         updated_at: asked.now,
+        deleted: false,
     };
-    // The post itself did not change: its text was not edited, only its counter.
-    let next = post::Post { comments_count: state.comments_count.saturating_add(1), updated_at: state.updated_at, ..next(state, asked) };
+    let next = post::Post { comments_count: state.comments_count.saturating_add(1), ..counted(state) };
     let reply = Reply { outcome: Outcome::Created, version: next.version, body: json(&comment) };
     Ok(plan(ContentWrite::AddComment(Box::new(next.clone()), comment), Vec::new(), next, reply))
+}
+
+/// Sets or takes back a reaction. What the person had before only the store knows, and so does it how many have which now: the next state is
+/// loaded. `Done` either way: a person has one reaction, however often it is set.
+fn react(state: &post::Post, user: UserId, reaction: Option<ReactionType>) -> Result<Decision<post::Post>, Refusal> {
+    let next = counted(state);
+    let reply = |version| Reply { outcome: Outcome::Done, version, body: bytes::Bytes::new() };
+    let (unchanged, reply) = (Some(reply(state.version)), reply(next.version));
+    let write = Write::Content(ContentWrite::React { post: Box::new(next), user, reaction });
+    Ok(Plan { write, expect: Expect::Row, touches: Vec::new(), next: None, reply, unchanged }.into())
+}
+
+/// A page of comments with who wrote which row: some viewers see fewer of them.
+async fn comments(node: &Arc<Node>, state: &post::Post, parent: Option<CommentId>, page: Page) -> Result<(bytes::Bytes, Fact), QueryError> {
+    let (comments, next) = node.stores.content.comments(state.id, parent, page).await?;
+    let mut body = vec![b'['];
+    let mut rows = Vec::with_capacity(comments.len());
+    for comment in &comments {
+        if body.len() > 1 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&json(comment));
+        // A hundred comments of two thousand characters are far below 4 GiB.
+        rows.push((comment.user_id, body.len() as u32));
+    }
+    body.push(b']');
+    let total = parent.is_none().then_some(u64::from(state.comments_count));
+    Ok((body.into(), Fact::Authored { rows, next, total }))
 }
 
 #[cfg(test)]
@@ -133,6 +180,7 @@ mod tests {
             likes_count: 0,
             comments_count: 0,
             shares_count: 0,
+            reactions: Default::default(),
             is_published: true,
             created_at: Timestamp(1),
             updated_at: Timestamp(1),
@@ -161,6 +209,22 @@ mod tests {
         let view = Post::view(&next);
         assert_eq!((view.audience, view.body.len(), view.version), (Audience::Gone, 0, 4));
         assert_eq!(decide(&next, Principal::User { id: author, role: Role::User }, post::Command::Delete).err(), Some(ErrorCode::NotFound));
+    }
+
+    #[test]
+    fn only_what_the_author_changes_is_an_edit() {
+        let author = UserId::new();
+        let post = a_post(author, Visibility::Public);
+        let by = |id, command| decide(&post, Principal::User { id, role: Role::User }, command).expect("accepted");
+        let new = NewComment { user_id: None, content: "indeed".into(), parent_id: None };
+        let commented = by(UserId::new(), post::Command::Comment(new)).next.expect("a next state");
+        assert_eq!((commented.updated_at, commented.version, commented.comments_count), (post.updated_at, 4, 1));
+        let edited = by(author, post::Command::Update(post::Update { content: Some("new".into()), ..Default::default() }));
+        assert_eq!(edited.next.expect("a next state").updated_at, Timestamp(9));
+        let reacting = by(UserId::new(), post::Command::React(Some(ReactionType::Like)));
+        let Write::Content(ContentWrite::React { post: row, .. }) = reacting.write else { panic!("a reaction was expected") };
+        assert_eq!((row.updated_at, row.version), (post.updated_at, 4));
+        assert_eq!((reacting.reply.version, reacting.unchanged.expect("it may be so already").version), (4, 3));
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl Entity for Timeline {
             likes_count: 0,
             comments_count: 0,
             shares_count: 0,
+            reactions: Default::default(),
             is_published: new.is_published,
             created_at: asked.now,
             updated_at: asked.now,

@@ -1,4 +1,7 @@
-//! The content service: posts, comments, feeds.
+//! The content service: posts and feeds; what belongs to a post has a file of its own.
+
+mod comment;
+mod reaction;
 
 use super::{Answered, PAGE, first, known};
 use crate::{
@@ -10,12 +13,19 @@ use crate::{
 use actors::{Snapshot, entity::family, read};
 use bytes::Bytes;
 use http::{Method, Response};
-use protocol::{Audience, Command, CommentId, ErrorCode, Key, Kind, Page, Query, Refusal, UserId, post};
+use protocol::{Audience, Command, ErrorCode, Key, Kind, Page, Query, Refusal, UserId, post};
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// The service's routes.
 pub fn routes() -> Vec<Route> {
+    let mut routes = posts();
+    routes.extend(comment::routes());
+    routes.extend(reaction::routes());
+    routes
+}
+
+fn posts() -> Vec<Route> {
     vec![
         Route::new((Content, Method::POST, "/posts"), Auth::Token, "Write a post.", create),
         Route::new((Content, Method::GET, "/posts/:id"), Auth::Optional, "A post, if the caller may see it.", read_post)
@@ -35,10 +45,6 @@ pub fn routes() -> Vec<Route> {
             by_user,
         )
         .params(PAGE),
-        Route::new((Content, Method::GET, "/posts/:id/comments"), Auth::Optional, "A post's comments, oldest first.", comments)
-            .params(PAGE),
-        Route::new((Content, Method::POST, "/posts/:id/comments"), Auth::Token, "Comment on a post that the caller may see.", add_comment),
-        Route::new((Content, Method::DELETE, "/comments/:id"), Auth::Token, "Delete a comment.", delete_comment),
     ]
 }
 
@@ -154,30 +160,4 @@ async fn by_user(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let rows = read::complete(exchange.client(), &call, |sight| read::list(sight, viewer, of.clone(), Kind::Post)).await?;
     let caching = if viewer.user.is_some() { Caching::Private } else { Caching::Shared };
     Ok(respond::rows(&exchange.headers, List::UserPosts, &rows, caching))
-}
-
-async fn comments(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    let page = exchange.params()?.page(List::Comments)?;
-    let post = seen(&exchange, first(&exchange)).await?;
-    let part = exchange.client().query(&exchange.call(), post.key, Query::Comments(page)).await?;
-    Ok(respond::array(&exchange.headers, Some(List::Comments), &part, caching(&post)))
-}
-
-async fn add_comment(exchange: Arc<Exchange>, body: Bytes) -> Answered {
-    let new = read_json(&body)?;
-    let post = seen(&exchange, first(&exchange)).await?;
-    let reply = exchange.client().write(&exchange.create(&body)?, post.key, Command::Post(post::Command::Comment(new))).await?;
-    Ok(respond::reply(reply))
-}
-
-async fn delete_comment(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    let (id, node) = (CommentId(first(&exchange)), exchange.client().node());
-    let place = node.directory.comment(&node.stores, id).await.map_err(|error| actors::refusal_of(&error))?;
-    let (on, author) = place.ok_or(ErrorCode::NotFound)?;
-    // What one wrote oneself one may take back, also where one is not let in any more; others learn nothing of what is below a hidden post.
-    if !exchange.principal.is(author) && !actors::visibility::moderates(&exchange.principal) {
-        seen(&exchange, on.into()).await?;
-    }
-    let command = Command::Post(post::Command::DeleteComment { id, author });
-    Ok(respond::reply(exchange.client().write(&exchange.call(), Key::new(Kind::Post, on), command).await?))
 }

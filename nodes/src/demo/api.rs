@@ -15,8 +15,9 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use hyper::{Method, header::HeaderValue};
 use protocol::{
     CommentId, ErrorCode, PostId, ProductId, SkillId, Timestamp, UserId,
+    comment::NewComment,
     order::NewOrder,
-    post::{NewComment, NewPost, PostType},
+    post::{NewPost, PostType},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};

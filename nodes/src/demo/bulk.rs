@@ -14,7 +14,7 @@ use crate::config;
 use anyhow::{Result, anyhow};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::SaltString};
 use protocol::{
-    CommentId, PostId, ProductId, Role, SkillId, Timestamp, UserId,
+    CommentId, PostId, ProductId, Role, SkillId, Timestamp, UserId, comment,
     post::{self, PostType},
     product,
     user::{Skill, User},
@@ -224,6 +224,7 @@ fn post_row(author: UserId, post: &Post, at: Timestamp, numbers: &mut ChaCha8Rng
         likes_count: 0,
         comments_count: 0,
         shares_count: 0,
+        reactions: Default::default(),
         is_published: true,
         created_at: at,
         updated_at: at,
@@ -232,20 +233,22 @@ fn post_row(author: UserId, post: &Post, at: Timestamp, numbers: &mut ChaCha8Rng
     }
 }
 
-fn comment_rows(ids: &[UserId], on: &post::Post, post: Post, numbers: &mut ChaCha8Rng) -> Vec<post::Comment> {
-    let mut rows = Vec::<post::Comment>::new();
+fn comment_rows(ids: &[UserId], on: &post::Post, post: Post, numbers: &mut ChaCha8Rng) -> Vec<comment::Comment> {
+    let mut rows = Vec::<comment::Comment>::new();
     let mut at = on.created_at;
     for comment in post.comments {
         at = at.plus_ms(numbers.random_range(1_000..PAUSE_MS_MAX));
-        rows.push(post::Comment {
+        rows.push(comment::Comment {
             id: CommentId(id(at, numbers)),
             post_id: on.id,
             user_id: ids[comment.by as usize],
             content: comment.content,
             parent_id: comment.answers.map(|answered| rows[answered].id),
+            reply_count: 0,
             score: 0,
             created_at: at,
             updated_at: at,
+            deleted: false,
         });
     }
     rows

@@ -225,11 +225,7 @@ fn price((low, high): (i64, i64), numbers: &mut ChaCha8Rng) -> Money {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{
-        account::Registration,
-        post::{NewComment, NewPost},
-        user::Update,
-    };
+    use protocol::{account::Registration, comment::NewComment, post::NewPost, user::Update};
     use std::collections::HashSet;
 
     fn plan(seed: u64, users: u64) -> Plan {

@@ -124,6 +124,7 @@ impl Nonsense {
             }
             ("PUT", "/posts/:id") => json!({"content": "x", "visibility": "public", "isPublished": false, "mediaIds": []}),
             (_, "/posts/:id/comments") => json!({"content": "x", "parentId": null}),
+            ("PUT", "/posts/:id/reaction") => json!({"type": "wow"}),
             (_, "/orders") => json!({"productId": id, "quantity": 1, "shippingAddress": {"city": "x"}, "paymentMethod": "card"}),
             _ => {
                 json!({"name": "x", "price": "12.50", "stock": 3, "category": "c", "description": null, "images": ["/x"], "isPublic": true, "isActive": true})

@@ -16,3 +16,4 @@ mod readme;
 mod refusal;
 mod server;
 mod slow;
+mod thread;

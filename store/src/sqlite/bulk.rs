@@ -8,7 +8,8 @@ use super::fault::Fault;
 use super::migration::{SCHEMAS, bring_up};
 use super::{OpenError, connection, content, directory, shop, transaction, users};
 use crate::CommitError;
-use protocol::post::{Comment, Post};
+use protocol::comment::Comment;
+use protocol::post::Post;
 use protocol::product::Product;
 use protocol::user::User;
 use protocol::{Key, Kind, PostId, Timestamp, UserId};
@@ -97,12 +98,13 @@ impl Bulk {
     /// Loads comments on posts that are there.
     ///
     /// # Errors
-    /// See [`Bulk`]. What a comment answers is not looked up.
+    /// See [`Bulk`]. What a comment answers should stand before it; if it is nowhere, that is not noticed.
     pub fn comments(&mut self, comments: &[Comment]) -> Result<(), CommitError> {
         load("content", &mut self.content, |db| {
             let mut counts = BTreeMap::<PostId, u32>::new();
             for comment in comments {
                 content::write::insert_comment(db, comment.post_id, comment)?;
+                content::write::count_reply(db, comment.post_id, comment)?;
                 *counts.entry(comment.post_id).or_default() += 1;
             }
             counts.into_iter().try_for_each(|(post, count)| content::write::count_comments(db, post, count))

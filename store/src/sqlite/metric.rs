@@ -51,6 +51,7 @@ operations! {
     SellerProducts = "seller_products",
     Orders = "orders",
     OrderProduct = "order_product",
+    Reaction = "reaction",
 }
 
 /// The values of the label `outcome`.

@@ -1,8 +1,9 @@
 //! Things to write, and commits that write them.
 
 use protocol::account::Session;
+use protocol::comment::Comment;
 use protocol::order::{Order, Status};
-use protocol::post::{Comment, Post, PostType, Visibility};
+use protocol::post::{Post, PostType, Visibility};
 use protocol::product::Product;
 use protocol::user::{Level, Profile, Skill, User};
 use protocol::{
@@ -63,6 +64,7 @@ pub fn post(author: UserId) -> Post {
         likes_count: 0,
         comments_count: 0,
         shares_count: 0,
+        reactions: Default::default(),
         is_published: true,
         created_at: NOW,
         updated_at: NOW,
@@ -73,7 +75,18 @@ pub fn post(author: UserId) -> Post {
 
 pub fn comment(post: PostId, created_at: Timestamp) -> Comment {
     let (id, user_id) = (CommentId::new(), UserId::new());
-    Comment { id, post_id: post, user_id, content: "indeed".to_owned(), parent_id: None, score: -3, created_at, updated_at: created_at }
+    Comment {
+        id,
+        post_id: post,
+        user_id,
+        content: "indeed".to_owned(),
+        parent_id: None,
+        reply_count: 0,
+        score: -3,
+        created_at,
+        updated_at: created_at,
+        deleted: false,
+    }
 }
 
 pub fn product(seller: UserId, cents: i64) -> Product {

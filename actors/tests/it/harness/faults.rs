@@ -4,7 +4,8 @@ use super::gate::Gate;
 use async_trait::async_trait;
 use protocol::{
     CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
-    follow::Relations, order::Order, post::Comment, post::Post, product::Product, product::Selection, user::User,
+    comment::Comment, follow::Relations, order::Order, post::Post, product::Product, product::Selection, reaction::ReactionType,
+    user::User,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -255,8 +256,9 @@ faulty! { Content, ContentWrite, "content";
     fn timeline(author: UserId, page: Page) -> Ids;
     fn posts_by(authors: Arc<[UserId]>, page: Page) -> Ids;
     fn public_posts(page: Page) -> Ids;
-    fn comments(post: PostId, page: Page) -> (Vec<Comment>, Option<Position>);
+    fn comments(post: PostId, parent: Option<CommentId>, page: Page) -> (Vec<Comment>, Option<Position>);
     fn comment_place(id: CommentId) -> Option<(PostId, UserId)>;
+    fn reaction(post: PostId, user: UserId) -> Option<ReactionType>;
 }
 
 faulty! { Shop, ShopWrite, "shop";

@@ -7,7 +7,9 @@ use super::database::Database;
 use super::metric::Operation;
 use crate::{Commit, CommitError, Committed, Content, ContentWrite, Ids, StoreError};
 use async_trait::async_trait;
-use protocol::post::{Comment, Post};
+use protocol::comment::Comment;
+use protocol::post::Post;
+use protocol::reaction::ReactionType;
 use protocol::{CommentId, Page, Position, PostId, UserId};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeSet;
@@ -15,15 +17,18 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 statements! {
-    POST = "SELECT id, user_id, parent_id, content, post_type, media_ids, visibility, likes_count, comments_count, shares_count, is_published,
-              created_at, updated_at, version, deleted
+    POST = "SELECT id, user_id, parent_id, content, post_type, media_ids, visibility, likes_count, comments_count, shares_count, reactions,
+              is_published, created_at, updated_at, version, deleted
             FROM post WHERE id = ?1";
     TIMELINE = "SELECT id FROM post WHERE user_id = ?1 AND deleted = 0 AND id < ?2 ORDER BY id DESC LIMIT ?3";
     TIMELINE_BETWEEN = "SELECT id FROM post WHERE user_id = ?1 AND deleted = 0 AND id < ?2 AND id > ?3 ORDER BY id DESC LIMIT ?4";
     PUBLIC_POSTS = "SELECT id FROM post WHERE deleted = 0 AND is_published = 1 AND visibility = 'public' AND id < ?1 ORDER BY id DESC LIMIT ?2";
-    COMMENTS = "SELECT id, post_id, user_id, content, parent_id, score, created_at, updated_at FROM comment
-                WHERE post_id = ?1 AND (created_at, id) > (?2, ?3) ORDER BY created_at, id LIMIT ?4";
+    COMMENTS = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted FROM comment
+                WHERE post_id = ?1 AND parent_id IS NULL AND (created_at, id) > (?2, ?3) ORDER BY created_at, id LIMIT ?4";
+    REPLIES = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted FROM comment
+               WHERE parent_id = ?5 AND post_id = ?1 AND (created_at, id) > (?2, ?3) ORDER BY created_at, id LIMIT ?4";
     COMMENT_PLACE = "SELECT post_id, user_id FROM comment WHERE id = ?1";
+    REACTION = "SELECT reaction FROM reaction WHERE post_id = ?1 AND user_id = ?2";
 }
 
 #[async_trait]
@@ -52,10 +57,13 @@ impl Content for Database<ContentWrite> {
         .await
     }
 
-    async fn comments(&self, post: PostId, page: Page) -> Result<(Vec<Comment>, Option<Position>), StoreError> {
+    async fn comments(&self, post: PostId, parent: Option<CommentId>, page: Page) -> Result<(Vec<Comment>, Option<Position>), StoreError> {
         self.read(Operation::Comments, move |db| {
-            let after = page.after.unwrap_or(BOTTOM);
-            let rows = list(db, COMMENTS, (post.0.as_bytes(), after.sort, after.id.as_bytes(), fetch(page)), comment)?;
+            let (post, after) = (post.0.as_bytes(), page.after.unwrap_or(BOTTOM));
+            let rows = match parent {
+                None => list(db, COMMENTS, (post, after.sort, after.id.as_bytes(), fetch(page)), comment)?,
+                Some(parent) => list(db, REPLIES, (post, after.sort, after.id.as_bytes(), fetch(page), parent.0.as_bytes()), comment)?,
+            };
             Ok(cut(rows, page, |comment| Position { sort: comment.created_at.0, id: comment.id.0 }))
         })
         .await
@@ -69,6 +77,10 @@ impl Content for Database<ContentWrite> {
             })
         })
         .await
+    }
+
+    async fn reaction(&self, post: PostId, user: UserId) -> Result<Option<ReactionType>, StoreError> {
+        self.read(Operation::Reaction, move |db| reaction(db, post, user)).await
     }
 
     async fn commit(&self, commit: Commit<ContentWrite>) -> Result<Committed, CommitError> {
@@ -105,6 +117,10 @@ fn posts_by(db: &Connection, authors: &[UserId], page: Page) -> rusqlite::Result
     Ok(ids(newest.into_iter().rev().collect(), page))
 }
 
+fn reaction(db: &Connection, post: PostId, user: UserId) -> rusqlite::Result<Option<ReactionType>> {
+    optional(db, REACTION, (post.0.as_bytes(), user.0.as_bytes()), |row| Columns::of(row).word())
+}
+
 fn post(row: &Row<'_>) -> rusqlite::Result<Post> {
     let mut columns = Columns::of(row);
     Ok(Post {
@@ -118,6 +134,7 @@ fn post(row: &Row<'_>) -> rusqlite::Result<Post> {
         likes_count: columns.take()?,
         comments_count: columns.take()?,
         shares_count: columns.take()?,
+        reactions: columns.json()?,
         is_published: columns.take()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
@@ -134,8 +151,10 @@ fn comment(row: &Row<'_>) -> rusqlite::Result<Comment> {
         user_id: UserId(columns.id()?),
         content: columns.take()?,
         parent_id: columns.id_or_none()?.map(CommentId),
+        reply_count: columns.take()?,
         score: columns.take()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
+        deleted: columns.take()?,
     })
 }

@@ -1,25 +1,33 @@
 //! Writes of the content database.
 
-use crate::sqlite::column::{execute, int, json, optional, statements};
+use crate::sqlite::column::{Columns, execute, int, json, optional, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
 use crate::sqlite::transaction::Rows;
 use crate::{CommitError, ContentWrite};
-use protocol::post::{Comment, Post};
-use protocol::{Key, Kind, PostId, Timestamp};
+use protocol::comment::Comment;
+use protocol::post::Post;
+use protocol::reaction::ReactionType;
+use protocol::{CommentId, Key, Kind, PostId, Timestamp, UserId};
 use rusqlite::{Connection, params};
 
 statements! {
     INSERT_POST = "INSERT INTO post (id, user_id, parent_id, content, post_type, media_ids, visibility, likes_count, comments_count, shares_count,
-                     is_published, created_at, updated_at, version, deleted)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12, ?13, ?14)";
+                     reactions, is_published, created_at, updated_at, version, deleted)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     UPDATE_POST = "UPDATE post SET content = ?2, post_type = ?3, media_ids = ?4, visibility = ?5, likes_count = ?6, comments_count = ?7,
-                     shares_count = ?8, is_published = ?9, updated_at = ?10, version = ?11, deleted = ?12
+                     shares_count = ?8, is_published = ?9, updated_at = ?10, version = ?11, deleted = ?12, reactions = ?13
                    WHERE id = ?1 AND version = ?11 - 1";
-    COMMENT_ON = "SELECT 1 FROM comment WHERE id = ?1 AND post_id = ?2";
-    INSERT_COMMENT = "INSERT INTO comment (id, post_id, user_id, content, parent_id, score, created_at, updated_at)
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    DELETE_COMMENT = "DELETE FROM comment WHERE id = ?1 AND post_id = ?2";
+    INSERT_COMMENT = "INSERT INTO comment (id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted)
+                      VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, 0)";
+    COUNT_REPLY = "UPDATE comment SET reply_count = reply_count + 1 WHERE id = ?1 AND post_id = ?2 AND deleted = 0";
+    COMMENT = "SELECT parent_id, reply_count FROM comment WHERE id = ?1 AND post_id = ?2 AND deleted = 0";
+    EMPTY_COMMENT = "UPDATE comment SET content = '', deleted = 1, updated_at = ?2 WHERE id = ?1";
+    DELETE_COMMENT = "DELETE FROM comment WHERE id = ?1";
+    UNCOUNT_REPLY = "UPDATE comment SET reply_count = reply_count - 1 WHERE id = ?1 RETURNING parent_id, deleted = 1 AND reply_count = 0";
     COUNT_COMMENTS = "UPDATE post SET comments_count = comments_count + ?2, version = version + ?2 WHERE id = ?1";
+    SET_REACTION = "INSERT INTO reaction (post_id, user_id, reaction, at) VALUES (?1, ?2, ?3, ?4)
+                    ON CONFLICT (post_id, user_id) DO UPDATE SET reaction = excluded.reaction, at = excluded.at";
+    DELETE_REACTION = "DELETE FROM reaction WHERE post_id = ?1 AND user_id = ?2";
 }
 
 impl Rows for ContentWrite {
@@ -27,13 +35,13 @@ impl Rows for ContentWrite {
         match self {
             // The commit's own key is the timeline, which has no row.
             Self::CreatePost(_) => None,
-            Self::SavePost(post) | Self::AddComment(post, _) | Self::RemoveComment(post, _) => {
+            Self::SavePost(post) | Self::AddComment(post, _) | Self::RemoveComment(post, _) | Self::React { post, .. } => {
                 Some((Key::new(Kind::Post, post.id), post.version))
             }
         }
     }
 
-    fn apply(&self, db: &Connection, _now: Timestamp) -> Result<(), Fault> {
+    fn apply(&self, db: &Connection, now: Timestamp) -> Result<(), Fault> {
         match self {
             Self::CreatePost(post) => insert_post(db, post),
             Self::SavePost(post) => save(db, post),
@@ -43,9 +51,9 @@ impl Rows for ContentWrite {
             }
             Self::RemoveComment(post, comment) => {
                 save(db, post)?;
-                let removed = execute(db, DELETE_COMMENT, (comment.0.as_bytes(), post.id.0.as_bytes()))?;
-                if removed == 0 { Err(CommitError::Unchanged.into()) } else { Ok(()) }
+                remove_comment(db, post.id, *comment, now)
             }
+            Self::React { post, user, reaction } => react(db, post, *user, *reaction, now),
         }
     }
 }
@@ -62,6 +70,7 @@ pub(in crate::sqlite) fn insert_post(db: &Connection, post: &Post) -> Result<(),
         post.visibility.name(),
         post.likes_count,
         post.shares_count,
+        json(&post.reactions),
         post.is_published,
         post.created_at.0,
         post.updated_at.0,
@@ -85,18 +94,65 @@ fn save(db: &Connection, post: &Post) -> Result<(), Fault> {
         post.is_published,
         post.updated_at.0,
         int(post.version),
-        post.deleted
+        post.deleted,
+        json(&post.reactions)
     ];
     if execute(db, UPDATE_POST, row)? == 0 { Err(CommitError::Conflict.into()) } else { Ok(()) }
 }
 
 fn add_comment(db: &Connection, post: PostId, comment: &Comment) -> Result<(), Fault> {
-    if let Some(parent) = comment.parent_id
-        && optional(db, COMMENT_ON, (parent.0.as_bytes(), post.0.as_bytes()), |_| Ok(()))?.is_none()
-    {
+    if !count_reply(db, post, comment)? {
         return Err(CommitError::Missing("comment").into());
     }
     insert_comment(db, post, comment)
+}
+
+/// Counts a comment at the one that it answers; `false` if that is not on this post or was deleted.
+pub(in crate::sqlite) fn count_reply(db: &Connection, post: PostId, comment: &Comment) -> Result<bool, Fault> {
+    let Some(parent) = comment.parent_id else { return Ok(true) };
+    Ok(execute(db, COUNT_REPLY, (parent.0.as_bytes(), post.0.as_bytes()))? > 0)
+}
+
+/// Deletes a comment. One that was answered stays as a tombstone; with its last answer it goes, and then perhaps the tombstone that it answered.
+fn remove_comment(db: &Connection, post: PostId, id: CommentId, now: Timestamp) -> Result<(), Fault> {
+    let found = optional(db, COMMENT, (id.0.as_bytes(), post.0.as_bytes()), |row| {
+        let mut columns = Columns::of(row);
+        Ok((columns.id_or_none()?, columns.take::<u32>()?))
+    })?;
+    let Some((mut parent, replies)) = found else { return Err(CommitError::Unchanged.into()) };
+    if replies > 0 {
+        execute(db, EMPTY_COMMENT, (id.0.as_bytes(), now.0))?;
+        return Ok(());
+    }
+    execute(db, DELETE_COMMENT, [id.0.as_bytes()])?;
+    while let Some(answered) = parent {
+        let (next, ended) = db.prepare_cached(UNCOUNT_REPLY)?.query_row([answered.as_bytes()], |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.id_or_none()?, columns.take::<bool>()?))
+        })?;
+        if !ended {
+            break;
+        }
+        execute(db, DELETE_COMMENT, [answered.as_bytes()])?;
+        parent = next;
+    }
+    Ok(())
+}
+
+/// Sets a person's reaction to a post, or takes it back. `post` has the reactions of the version before, so they are counted on from there.
+fn react(db: &Connection, post: &Post, user: UserId, reaction: Option<ReactionType>, now: Timestamp) -> Result<(), Fault> {
+    let before = super::reaction(db, post.id, user)?;
+    if before == reaction {
+        return Err(CommitError::Unchanged.into());
+    }
+    let reactions = post.reactions.replaced(before, reaction);
+    save(db, &Post { reactions, likes_count: reactions.total(), ..post.clone() })?;
+    let (post, user) = (post.id.0.as_bytes(), user.0.as_bytes());
+    match reaction {
+        Some(reaction) => execute(db, SET_REACTION, (post, user, reaction.name(), now.0))?,
+        None => execute(db, DELETE_REACTION, (post, user))?,
+    };
+    Ok(())
 }
 
 /// A new comment on `post`; what it answers is not looked up.

@@ -1,8 +1,9 @@
-//! Posts and comments.
+//! Posts.
 
 use crate::make::*;
-use protocol::post::{Comment, Post, PostType, Visibility};
-use protocol::{CommentId, MediaId, Page, Position, PostId, UserId};
+use protocol::post::{Post, PostType, Visibility};
+use protocol::reaction::{ReactionType, Reactions};
+use protocol::{MediaId, Page, PostId, UserId};
 use std::sync::Arc;
 use store::{CommitError, ContentWrite, Ids, Stores};
 use uuid::Uuid;
@@ -38,6 +39,7 @@ pub async fn a_post_is_read_as_written(stores: Stores) {
         visibility: Visibility::Friends,
         likes_count: 4,
         shares_count: 6,
+        reactions: Reactions::default().replaced(None, Some(ReactionType::Wow)),
         is_published: false,
         updated_at: NOW.plus_ms(9),
         ..post(UserId::new())
@@ -146,64 +148,4 @@ pub async fn public_posts_are_public_and_published(stores: Stores) {
     let hidden = Post { visibility: Visibility::Private, version: 2, ..expected.remove(0) };
     stores.content.commit(saving_post(&hidden, ContentWrite::SavePost)).await.expect("saved");
     assert_eq!(all_public(&stores, 10).await, ids(&expected));
-}
-
-pub async fn comments_are_paged_oldest_first(stores: Stores) {
-    let mut on = post(UserId::new());
-    stores.content.commit(creating(&on)).await.expect("posted");
-    let mut expected: Vec<Comment> = Vec::new();
-    for n in 0..9 {
-        // Instants repeat, and the clock goes back once.
-        let mut comment = comment(on.id, NOW.plus_ms([3, 3, 3, 1, 2, 2, 4, 4, 4][n]));
-        comment.parent_id = expected.last().map(|c| c.id);
-        on.version += 1;
-        on.comments_count += 1;
-        stores.content.commit(saving_post(&on, |p| ContentWrite::AddComment(p, comment.clone()))).await.expect("commented");
-        expected.push(comment);
-    }
-    expected.sort_by_key(|c| (c.created_at, c.id));
-    for limit in [1, 2, 4, 9, 10] {
-        let read = walk(limit, async |page| stores.content.comments(on.id, page).await.expect("a page"));
-        assert_eq!(read.await, expected, "by pages of {limit}");
-    }
-    assert_eq!(stores.content.post(on.id).await.expect("a read"), Some(on.clone()));
-    assert_eq!(stores.content.comments(PostId::new(), Page::default()).await.expect("a page"), (vec![], None));
-    let end = Page { after: Some(Position { sort: i64::MAX, id: Uuid::nil() }), limit: 5 };
-    assert_eq!(stores.content.comments(on.id, end).await.expect("a page"), (vec![], None));
-}
-
-pub async fn comments_come_and_go(stores: Stores) {
-    let (mut on, other) = (post(UserId::new()), post(UserId::new()));
-    for post in [&on, &other] {
-        stores.content.commit(creating(post)).await.expect("posted");
-    }
-    let first = comment(on.id, NOW);
-    on.version = 2;
-    stores.content.commit(saving_post(&on, |p| ContentWrite::AddComment(p, first.clone()))).await.expect("commented");
-    let place = stores.content.comment_place(first.id).await.expect("a read");
-    assert_eq!(place, Some((on.id, first.user_id)));
-    assert_eq!(stores.content.comment_place(CommentId::new()).await.expect("a read"), None);
-
-    // An answer to a comment on another post, or to none, is refused whole.
-    let next = Post { version: 2, ..other.clone() };
-    for parent in [first.id, CommentId::new()] {
-        let stray = Comment { parent_id: Some(parent), ..comment(other.id, NOW) };
-        let outcome = stores.content.commit(saving_post(&next, |p| ContentWrite::AddComment(p, stray.clone()))).await;
-        assert!(matches!(outcome, Err(CommitError::Missing("comment"))));
-        assert_eq!(stores.content.comment_place(stray.id).await.expect("a read"), None);
-    }
-    assert_eq!(stores.content.post(other.id).await.expect("a read").expect("the post").version, 1);
-
-    let answer = Comment { parent_id: Some(first.id), ..comment(on.id, NOW) };
-    on.version = 3;
-    stores.content.commit(saving_post(&on, |p| ContentWrite::AddComment(p, answer.clone()))).await.expect("commented");
-    on.version = 4;
-    let remove = |post: &Post, id| stores.content.commit(saving_post(post, |p| ContentWrite::RemoveComment(p, id)));
-    assert!(matches!(remove(&next, first.id).await, Err(CommitError::Unchanged)), "it is not on that post");
-    remove(&on, first.id).await.expect("removed");
-    on.version = 5;
-    assert!(matches!(remove(&on, first.id).await, Err(CommitError::Unchanged)));
-    let (rows, _) = stores.content.comments(on.id, Page::default()).await.expect("a page");
-    assert_eq!(rows, [answer], "answers stay");
-    assert_eq!(stores.content.post(on.id).await.expect("a read").expect("the post").version, 4);
 }

@@ -1,10 +1,12 @@
 //! What every store must do, whatever is behind it. Each test gets fresh databases.
 
 pub mod account;
+pub mod comment;
 pub mod content;
 pub mod follow;
 pub mod person;
 pub mod product;
+pub mod reaction;
 pub mod write_protocol;
 
 /// Runs every test of the suite on the stores that `$open` makes: an async function that answers something with `stores()`, which lives as long
@@ -33,7 +35,13 @@ macro_rules! conformance {
             }
             content {
                 a_post_is_read_as_written, a_post_is_saved_version_by_version, deleted_posts_leave_every_list, timelines_are_paged_newest_first,
-                many_authors_are_merged, public_posts_are_public_and_published, comments_are_paged_oldest_first, comments_come_and_go,
+                many_authors_are_merged, public_posts_are_public_and_published,
+            }
+            comment {
+                comments_are_paged_oldest_first, comments_come_and_go, a_deleted_comment_stands_while_it_is_answered,
+            }
+            reaction {
+                a_person_has_one_reaction, a_reaction_that_is_so_already_changes_nothing,
             }
             product {
                 a_product_is_read_as_written, a_product_is_saved_version_by_version, an_order_takes_stock_or_is_not_made, orders_are_paged_newest_first,

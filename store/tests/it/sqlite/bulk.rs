@@ -48,7 +48,7 @@ async fn what_is_loaded_is_as_if_it_had_been_written() {
 
     let first = Post { comments_count: 2, version: 3, ..posts[0].clone() };
     assert_eq!(stores.content.post(first.id).await.expect("a read"), Some(first.clone()));
-    assert_eq!(stores.content.comments(first.id, Page::default()).await.expect("a page").0, comments[..2]);
+    assert_eq!(stores.content.comments(first.id, None, Page::default()).await.expect("a page").0, comments[..2]);
     assert_eq!(stores.content.timeline(a.id, Page::default()).await.expect("a page").ids, [posts[2].id.0, posts[0].id.0]);
     assert_eq!(stores.content.key_version(Key::new(Kind::Timeline, a.id)).await.expect("a version"), 2);
     assert_eq!(stores.shop.product(products[1].id).await.expect("a read").as_ref(), Some(&products[1]));
@@ -106,5 +106,5 @@ async fn a_batch_is_loaded_whole_or_not_at_all() {
     assert_eq!(stores.users.user(more[0].0.id).await.expect("a read"), None);
     assert_eq!(stores.users.relations(known[0].0.id).await.expect("a read"), protocol::follow::Relations::default());
     assert_eq!(stores.content.post(on.id).await.expect("a read"), Some(on.clone()));
-    assert_eq!(stores.content.comments(on.id, Page::default()).await.expect("a page"), (vec![], None));
+    assert_eq!(stores.content.comments(on.id, None, Page::default()).await.expect("a page"), (vec![], None));
 }
