@@ -4,6 +4,7 @@
 //! Only the owner of a key writes its entry, so an older snapshot can never replace a newer one.
 
 use crate::{
+    entity::Entity,
     ownership::Ownership,
     sabotage::{self, Defect},
 };
@@ -37,14 +38,28 @@ pub struct Snapshot {
     pub key: Key,
     slot: Slot,
     incarnation: u64,
-    state: Option<Arc<dyn Any + Send + Sync>>,
+    state: Held,
     weight: u64,
+}
+
+/// How the state is kept beside the view.
+pub(crate) enum Held {
+    /// A part has none.
+    None,
+    /// As it is.
+    Whole(Arc<dyn Any + Send + Sync>),
+    /// What the view does not tell of it: [`Entity::pack`].
+    Packed(Box<[u8]>),
 }
 
 impl Snapshot {
     /// The owner's typed state.
-    pub(crate) fn state<S: Send + Sync + 'static>(&self) -> Option<Arc<S>> {
-        self.state.clone()?.downcast().ok()
+    pub(crate) fn state<E: Entity>(&self) -> Option<Arc<E::State>> {
+        match &self.state {
+            Held::None => None,
+            Held::Whole(state) => state.clone().downcast().ok(),
+            Held::Packed(rest) => E::unpack(&self.view.body, rest).map(Arc::new),
+        }
     }
 }
 
@@ -84,7 +99,7 @@ pub struct Snapshots {
 /// What an owner publishes.
 pub(crate) struct Publication {
     pub view: View,
-    pub state: Option<Arc<dyn Any + Send + Sync>>,
+    pub state: Held,
     pub state_bytes: usize,
     pub incarnation: u64,
 }

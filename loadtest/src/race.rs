@@ -37,6 +37,9 @@ pub struct Options {
     /// Deadline of each request
     #[arg(long, default_value = "30s", value_parser = report::parse_duration)]
     pub deadline: Duration,
+    /// Turn the verdict round: exit 0 only if faults were found (for builds sabotaged on purpose)
+    #[arg(long)]
+    pub expect_faults: bool,
     /// Write the result as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -48,7 +51,7 @@ pub struct Options {
 pub struct Summary {
     /// Where and when.
     pub stamp: Stamp,
-    /// Exactly as many orders as items or buyers, the rest 409, and no fault.
+    /// Exactly as many orders as items or buyers, the rest 409, and no fault; or the opposite, where faults are expected.
     pub passed: bool,
     /// Buyers.
     pub buyers: usize,
@@ -223,9 +226,10 @@ impl Race {
         let orders_due = buyers.min(options.stock as usize);
         let faults = self.faults.lock();
         let answered = |status: u16| statuses.get(&status).copied().unwrap_or(0);
+        let clean = answered(201) == orders_due && answered(409) == buyers - orders_due && faults.is_empty();
         Summary {
             stamp,
-            passed: answered(201) == orders_due && answered(409) == buyers - orders_due && faults.is_empty(),
+            passed: clean != options.expect_faults,
             buyers,
             stock: self.stock,
             statuses,

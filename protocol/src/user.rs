@@ -24,6 +24,8 @@ pub const BIO_CHARS_MAX: usize = 2000;
 pub struct User {
     pub id: UserId,
     pub username: String,
+    // Left out of the public view, from which a warm person's owner reads the rest back.
+    #[serde(default)]
     pub email: String,
     pub first_name: Option<String>,
     pub last_name: Option<String>,

@@ -34,10 +34,6 @@ macro_rules! list {
                 state.0
             }
 
-            fn bytes(_: &Generation) -> usize {
-                size_of::<Generation>()
-            }
-
             fn view(state: &Generation) -> View {
                 View { version: state.0, audience: Audience::Platform, body: bytes::Bytes::new(), fact: Fact::None }
             }

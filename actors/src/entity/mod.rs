@@ -36,11 +36,24 @@ pub trait Entity: Send + Sync + 'static {
     /// The state's version.
     fn version(state: &Self::State) -> u64;
 
-    /// About how many bytes the state takes.
-    fn bytes(state: &Self::State) -> usize;
+    /// About how many bytes the state takes, if it is kept as it is.
+    fn bytes(_: &Self::State) -> usize {
+        size_of::<Self::State>()
+    }
 
     /// What is published of the state.
     fn view(state: &Self::State) -> View;
+
+    /// For a kind of which many are warm and few are written to: what the body of the state's view does not tell of it. Then this is kept instead of
+    /// the state, and [`Entity::unpack`] makes the state again whenever a write or a query needs it. By default the state is kept as it is.
+    fn pack(_: &Self::State) -> Option<Box<[u8]>> {
+        None
+    }
+
+    /// The state, from the body of its view and what [`Entity::pack`] made of it.
+    fn unpack(_body: &[u8], _packed: &[u8]) -> Option<Self::State> {
+        None
+    }
 
     /// Renders a part or page at the state's version.
     fn query(node: &Arc<Node>, id: Uuid, state: Arc<Self::State>, query: Query) -> impl Future<Output = Result<View, QueryError>> + Send;
@@ -161,9 +174,10 @@ impl QueryError {
     }
 }
 
-/// Serialises a view's body. The platform's own types always can be.
+/// Serialises a view's body. The platform's own types always can be. It takes no more memory than its length: a vector grown by doubling would keep
+/// up to twice that for as long as the view is warm.
 pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> bytes::Bytes {
-    serde_json::to_vec(value).expect("views serialise").into()
+    serde_json::to_vec(value).expect("views serialise").into_boxed_slice().into()
 }
 
 /// The families of product lists. Price-dependent ones move when a price does.

@@ -13,6 +13,9 @@ use uuid::Uuid;
 /// The owner of people.
 pub struct User;
 
+/// What the public view of a person leaves out: email address, phone number, date of birth.
+type Secrets = (String, Option<String>, Option<String>);
+
 impl Entity for User {
     const KIND: Kind = Kind::User;
     type State = user::User;
@@ -30,21 +33,21 @@ impl Entity for User {
         state.version
     }
 
-    fn bytes(state: &user::User) -> usize {
-        let texts = [&state.first_name, &state.last_name, &state.bio, &state.avatar];
-        let profile = &state.profile;
-        size_of::<user::User>()
-            + state.username.len()
-            + state.email.len()
-            + texts.iter().map(|t| t.as_ref().map_or(0, String::len)).sum::<usize>()
-            + state.skills.iter().map(|s| size_of::<Skill>() + s.name.len()).sum::<usize>()
-            + profile.interests.iter().map(|i| 24 + i.len()).sum::<usize>()
-            + profile.social_links.iter().map(|(k, v)| 64 + k.len() + v.len()).sum::<usize>()
-    }
-
     fn view(state: &user::User) -> View {
         let audience = if state.is_active { Audience::Everyone } else { Audience::Gone };
         View { version: state.version, audience, body: json(&state.public()), fact: Fact::None }
+    }
+
+    /// The public view is most of a person.
+    fn pack(state: &user::User) -> Option<Box<[u8]>> {
+        let secrets: Secrets = (state.email.clone(), state.profile.phone_number.clone(), state.profile.date_of_birth.clone());
+        Some(postcard::to_stdvec(&secrets).expect("texts serialise").into())
+    }
+
+    fn unpack(body: &[u8], packed: &[u8]) -> Option<user::User> {
+        let (email, phone_number, date_of_birth): Secrets = postcard::from_bytes(packed).ok()?;
+        let public: user::User = serde_json::from_slice(body).ok()?;
+        Some(user::User { email, profile: Profile { phone_number, date_of_birth, ..public.profile }, ..public })
     }
 
     async fn query(node: &Arc<Node>, _: Uuid, state: Arc<user::User>, query: Query) -> Result<View, QueryError> {
@@ -167,6 +170,7 @@ fn endorse(state: &user::User, asked: &Asked, id: SkillId, add: bool) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use protocol::{Principal, Timestamp, account::Session};
 
     fn asked(id: Uuid, by: Option<UserId>) -> Asked {
@@ -206,6 +210,45 @@ mod tests {
         assert_eq!(refused(update(None)), ErrorCode::Unauthenticated);
         assert_eq!(refused(update(Some(UserId::new()))), ErrorCode::Forbidden);
         assert_eq!(committed(update(Some(ada.id))).0.version, 2);
+    }
+
+    proptest! {
+        #[test]
+        fn a_packed_person_is_the_same_person(
+            texts in prop::collection::vec(prop::option::of(".{0,40}"), 12),
+            (active, version, at) in (any::<bool>(), 1..u64::MAX, 0..4_000_000_000_000i64),
+            skills in prop::collection::vec((".{1,20}", any::<u32>()), 0..4),
+            links in prop::collection::btree_map(".{1,9}", ".{0,20}", 0..3),
+        ) {
+            let text = |n: usize| texts[n].clone();
+            let skill = |(name, endorsements)| Skill { id: SkillId::new(), name, level: user::Level::Expert, endorsements, created_at: Timestamp(at) };
+            let profile = Profile {
+                phone_number: text(0),
+                date_of_birth: text(1),
+                location: text(2),
+                website: text(3),
+                company: text(4),
+                job_title: text(5),
+                interests: texts.iter().flatten().cloned().collect(),
+                social_links: links,
+            };
+            let ada = user::User {
+                username: text(6).unwrap_or_default(),
+                email: text(7).unwrap_or_default(),
+                first_name: text(8),
+                last_name: text(9),
+                bio: text(10),
+                avatar: text(11),
+                is_active: active,
+                profile,
+                skills: skills.into_iter().map(skill).collect(),
+                updated_at: Timestamp(at),
+                version,
+                ..person()
+            };
+            let packed = User::pack(&ada).expect("people are packed");
+            prop_assert_eq!(User::unpack(&User::view(&ada).body, &packed), Some(ada));
+        }
     }
 
     #[test]

@@ -14,13 +14,12 @@ use crate::{
     node::Node,
     outbox, region,
     sabotage::{self, Defect},
-    snapshot::{Incarnation, Publication, Snapshot, shard_of},
+    snapshot::{Held, Incarnation, Publication, Snapshot, shard_of},
 };
 use futures_util::FutureExt;
 use protocol::{Epoch, ErrorCode, Key, Query, Refusal, Reply, Slot, View, envelope::Change};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
-    any::Any,
     collections::{HashMap, VecDeque},
     future::Future,
     marker::PhantomData,
@@ -399,7 +398,7 @@ impl<E: Entity> Owner<E> {
         if let Some(part) = self.node.snapshots.part(key, version, &query, &self.node.ownership) {
             return waiter.send(Ok(part));
         }
-        let Some(state) = snapshot.state::<E::State>() else { return waiter.send(Err(ErrorCode::Internal.into())) };
+        let Some(state) = snapshot.state::<E>() else { return waiter.send(Err(ErrorCode::Internal.into())) };
         // What a kept query answers is right for its version, so others join it; nobody joins one that is not kept.
         self.serial += 1;
         let flight = if E::KEEPS_PARTS { version } else { self.serial };
@@ -419,7 +418,7 @@ impl<E: Entity> Owner<E> {
         let waiting = self.flights.remove(&(id, flight, query.clone())).unwrap_or_default();
         let answer = match result {
             Ok(view) => {
-                let publication = Publication { view, state: None, state_bytes: 0, incarnation: self.incarnation.number };
+                let publication = Publication { view, state: Held::None, state_bytes: 0, incarnation: self.incarnation.number };
                 Ok(self.node.snapshots.publish_part(Key::new(E::KIND, id), query, publication, E::KEEPS_PARTS))
             }
             Err(QueryError::Refused(refusal)) => Err(refusal),
@@ -458,7 +457,7 @@ impl<E: Entity> Owner<E> {
                 held = Some(snapshot.clone());
             }
         }
-        let Some(state) = held.and_then(|snapshot| snapshot.state::<E::State>()) else { return };
+        let Some(state) = held.and_then(|snapshot| snapshot.state::<E>()) else { return };
         let known = match E::absorb(&state, change) {
             Absorbed::Same => return,
             Absorbed::Next(state) => Known::Present(publish::<E>(&self.node, &self.incarnation, id, state)),
@@ -506,9 +505,12 @@ fn publish<E: Entity>(node: &Node, incarnation: &Incarnation, id: Uuid, state: E
 }
 
 fn publication<E: Entity>(incarnation: u64, state: E::State) -> Publication {
-    let state_bytes = E::bytes(&state);
     let view = E::view(&state);
-    Publication { view, state: Some(Arc::new(state) as Arc<dyn Any + Send + Sync>), state_bytes, incarnation }
+    let (state_bytes, state) = match E::pack(&state) {
+        Some(rest) => (rest.len(), Held::Packed(rest)),
+        None => (E::bytes(&state), Held::Whole(Arc::new(state))),
+    };
+    Publication { view, state, state_bytes, incarnation }
 }
 
 /// The defect [`Defect::PublishAfterReply`]: the old snapshot stays until after the reply.

@@ -57,7 +57,7 @@ impl<E: Entity> Owner<E> {
 
     fn decide(&self, id: Uuid, known: Option<Arc<Snapshot>>, write: &WriteOp) -> Result<Decision<E::State>, Refusal> {
         let state = match &known {
-            Some(snapshot) => Some(snapshot.state::<E::State>().ok_or(ErrorCode::Internal)?),
+            Some(snapshot) => Some(snapshot.state::<E>().ok_or(ErrorCode::Internal)?),
             None => None,
         };
         let command = E::command(write.command.clone()).ok_or(ErrorCode::BadFrame)?;
