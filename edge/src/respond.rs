@@ -59,7 +59,7 @@ pub fn tagged(request: &HeaderMap, etag: Bytes, caching: Caching, body: impl FnO
 /// An entity's view, as it was published.
 #[must_use]
 pub fn view(request: &HeaderMap, snapshot: &Snapshot, caching: Caching) -> Response<Bytes> {
-    tagged(request, snapshot.etag.clone(), caching, || snapshot.view.body.clone())
+    tagged(request, snapshot.etag(), caching, || snapshot.view.body.clone())
 }
 
 /// A page: `{"items":[…],"nextCursor":…,"total":…}`, tagged by the ids and versions of its rows.
@@ -74,7 +74,7 @@ pub fn array(request: &HeaderMap, list: Option<List>, part: &Snapshot, caching: 
     let protocol::Fact::Rows { next, total } = part.view.fact else {
         return view(request, part, caching);
     };
-    tagged(request, part.etag.clone(), caching, || {
+    tagged(request, part.etag(), caching, || {
         let mut body = BytesMut::with_capacity(part.view.body.len() + 128);
         body.put_slice(b"{\"items\":");
         body.put_slice(&part.view.body);

@@ -9,8 +9,9 @@ use std::time::Duration;
 const STATEMENTS_MAX: usize = 96;
 /// The page cache of the writer, in KiB.
 const WRITER_CACHE_KIB: u32 = 16 * 1024;
-/// The page cache of each reader, in KiB. Behind it is the system's file cache, which all share.
-const READER_CACHE_KIB: u32 = 4 * 1024;
+/// The page cache of each reader, in KiB: enough for the inner pages of the trees. Behind it is the system's file cache, which all readers share, and
+/// before it the owners' memory.
+const READER_CACHE_KIB: u32 = 1024;
 /// The log is cut back to this size after a burst, in bytes.
 const LOG_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
