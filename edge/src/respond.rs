@@ -95,7 +95,7 @@ pub fn authored(request: &HeaderMap, list: List, part: &Snapshot, shown: impl Fn
     let kept: Vec<_> = begins.zip(rows).filter(|(_, (author, _))| shown(*author)).map(|(begin, (_, end))| begin..*end as usize).collect();
     let whole = kept.len() == rows.len();
     // A page that was cut for a viewer is another one than the whole, and nobody else's.
-    let (tag, caching) = if whole { (part.etag.clone(), caching) } else { (cut_tag(part, &kept), Caching::Private) };
+    let (tag, caching) = if whole { (part.etag(), caching) } else { (cut_tag(part, &kept), Caching::Private) };
     tagged(request, tag, caching, || {
         let mut body = BytesMut::with_capacity(all.len() + 128);
         body.put_slice(b"{\"items\":[");

@@ -42,7 +42,7 @@ async fn read(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     // The post's version, and whose body it is: a browser may ask first as a stranger, then as a member.
     let (tag, caching) = match (exchange.principal.user(), post.view.audience) {
         (Some(user), _) => (format!("\"{}-{}\"", found.view.version, user.0.simple()).into(), Caching::Private),
-        (None, Audience::Everyone) => (found.etag.clone(), Caching::Shared),
+        (None, Audience::Everyone) => (found.etag(), Caching::Shared),
         (None, _) => return Err(ErrorCode::NotFound.into()),
     };
     Ok(respond::tagged(&exchange.headers, tag, caching, || found.view.body.clone()))
