@@ -6,21 +6,27 @@
 use crate::{
     address,
     admission::{Behind, admitted, behind},
+    cors::{self, Cors},
     handler,
     health::{Health, Stage},
     lookup::{Lost, gateway},
     metrics::HttpMetrics,
     problem::{self, trace_id},
-    route::{self, Glance, Route},
+    rate::{self, Caller, Class, Exceeded, Limiter},
+    route::{self, Auth, Glance, Route},
+    security,
     server::{Answer, Fault, Peer, RequestBody, ResponseBody, Service as Served, Stats},
+    session,
     system::Readings,
 };
 use actors::{Client, account::Accounts, supervisor};
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, Request, Response, header};
-use protocol::ErrorCode;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use prometheus::{IntCounterVec, Opts};
+use protocol::{ErrorCode, Principal, Refusal};
 use ractor::ActorRef;
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -88,6 +94,10 @@ pub struct Options {
     pub public_url: String,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<address::Network>,
+    /// How many requests one caller may make.
+    pub rate: rate::Limits,
+    /// Origins of other web sites whose scripts may use the API, as browsers write them.
+    pub cors_origins: Vec<String>,
 }
 
 /// The edge of a node.
@@ -107,6 +117,10 @@ pub struct Edge {
     pub(crate) routes: Vec<Route>,
     pub(crate) filters: Vec<Behind>,
     pub(crate) admission: Arc<Semaphore>,
+    limiter: Limiter,
+    limited: IntCounterVec,
+    headers: security::Headers,
+    cors: Cors,
     stage: AtomicU8,
 }
 
@@ -127,12 +141,27 @@ impl Edge {
         let labels: Vec<_> = routes.iter().map(|r| (r.service.name(), r.path, r.method.as_str())).chain(own).collect();
         let readings = Arc::new(Readings::new());
         let metrics = HttpMetrics::new(&route::Service::ALL.map(route::Service::name), &labels, readings.clone());
+        let limited = limited_requests(&counted.registry)?;
         metrics.include(counted.registry);
         metrics.include_connections(counted.connections)?;
         let filters = routes.iter().map(|r| behind(r.input, r.handler.clone())).collect();
         let admission = Arc::new(Semaphore::new(options.inflight_max));
-        let stage = AtomicU8::new(Stage::Starting as u8);
-        Ok(Arc::new(Self { client, accounts, metrics, health: Health::new(readings), root, options, routes, filters, admission, stage }))
+        Ok(Arc::new(Self {
+            client,
+            accounts,
+            metrics,
+            health: Health::new(readings),
+            root,
+            routes,
+            filters,
+            admission,
+            limiter: Limiter::new(&options.rate),
+            limited,
+            headers: security::Headers::new(&options.public_url),
+            cors: Cors::new(&options.cors_origins),
+            stage: AtomicU8::new(Stage::Starting as u8),
+            options,
+        }))
     }
 
     /// A row of the route table.
@@ -166,45 +195,75 @@ impl Edge {
     }
 }
 
+/// Counts requests over their limit, each class from 0 on.
+fn limited_requests(registry: &prometheus::Registry) -> prometheus::Result<IntCounterVec> {
+    let counter = IntCounterVec::new(Opts::new("http_requests_limited_total", "Requests refused with 429."), &["class"])?;
+    for class in Class::ALL {
+        counter.with_label_values(&[class.name()]);
+    }
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+/// What is known of a request before its path is looked at.
+struct Arrival {
+    began: Instant,
+    /// The other end of the connection.
+    peer: IpAddr,
+    /// The client's address, behind trusted proxies.
+    client: IpAddr,
+    /// The web site whose script asks, if it is listed.
+    origin: Option<HeaderValue>,
+}
+
+type Answered = Answer<BoxFuture<'static, Response<ResponseBody>>>;
+
 impl Served for Dispatcher {
     type Future = BoxFuture<'static, Response<ResponseBody>>;
 
-    fn call(&self, request: Request<RequestBody>, peer: &Peer) -> Answer<Self::Future> {
-        let began = Instant::now();
+    fn call(&self, request: Request<RequestBody>, peer: &Peer) -> Answered {
         let edge = &self.0;
+        let arrival = edge.arrival(request.headers(), peer.addr.ip());
         let path = request.uri().path();
         let (service, own) = match edge.options.scopes.get(peer.listener) {
             Some(Scope::Own(service)) => (*service, path),
             Some(Scope::Gateway) => match gateway(path) {
                 Some(found) => found,
-                None => return self.own(request, Scope::Gateway, began),
+                None => return self.own(request, Scope::Gateway, arrival),
             },
-            Some(Scope::Admin) | None => return self.own(request, Scope::Admin, began),
+            Some(Scope::Admin) | None => return self.own(request, Scope::Admin, arrival),
         };
         let found = match edge.find(service, request.method(), own) {
             Ok(found) => found,
             Err(lost) => {
                 let own = own.to_owned();
-                return self.lost(lost, service, &own, request);
+                return self.lost(lost, service, &own, request, arrival);
             }
         };
         let route = &edge.routes[found.index];
+        let principal = if route.auth == Auth::Open { None } else { session::known(edge, request.headers()) };
+        if let Err(exceeded) = edge.count(route.class, principal, arrival.client) {
+            let response = edge.limited(&exceeded, request.headers());
+            edge.metrics.route(found.index).observe(response.status(), arrival.began.elapsed());
+            return edge.now(response, arrival.origin);
+        }
         if let (Some(fast), &Method::GET) = (route.fast, request.method()) {
             let query = request.uri().query().unwrap_or_default();
-            let glance = Glance { edge, headers: request.headers(), query, ids: found.ids() };
+            let glance = Glance { edge, headers: request.headers(), query, ids: found.ids(), principal };
             if let Some(response) = fast(&glance) {
-                edge.metrics.route(found.index).observe(response.status(), began.elapsed());
-                return Answer::Ready(response.map(ResponseBody::Full));
+                edge.metrics.route(found.index).observe(response.status(), arrival.began.elapsed());
+                return edge.now(response.map(ResponseBody::Full), arrival.origin);
             }
         }
         let (index, ids, path) = (found.index, found.ids().to_vec(), found.path.to_owned());
-        let (edge, peer) = (edge.clone(), peer.addr.ip());
-        let future = Box::pin(async move {
+        let Arrival { began, peer, origin, .. } = arrival;
+        let edge = edge.clone();
+        let work = async move {
             let response = admitted(edge.clone(), request, (index, ids, path), (peer, began)).await;
             edge.metrics.route(index).observe(response.status(), began.elapsed());
             response
-        });
-        Answer::Later { future, within: None }
+        };
+        self.0.later(work, origin)
     }
 
     fn fault(&self, fault: Fault) -> Response<ResponseBody> {
@@ -217,47 +276,102 @@ impl Served for Dispatcher {
             Fault::HeadTooSlow => ErrorCode::HeadTooSlow,
             Fault::Crowded => ErrorCode::Overloaded,
         };
-        problem::refuse(&code.into(), &trace_id(&HeaderMap::new()))
+        let mut response = problem::refuse(&code.into(), &trace_id(&HeaderMap::new()));
+        self.0.dress(&mut response, None);
+        response
     }
 }
 
 impl Dispatcher {
-    /// What every listener answers itself: health, readiness, metrics; the admin listener some more.
-    fn own(&self, request: Request<RequestBody>, scope: Scope, began: Instant) -> Answer<BoxFuture<'static, Response<ResponseBody>>> {
+    /// What every listener answers itself: health, readiness, metrics; the admin listener some more. Not limited: probes and scrapers must get
+    /// through when nobody else does.
+    fn own(&self, request: Request<RequestBody>, scope: Scope, arrival: Arrival) -> Answered {
         let edge = self.0.clone();
         let service = scope.service();
-        let future = Box::pin(async move {
+        let work = async move {
             let response = handler::operate::answer(&edge, scope, &request).await.map(ResponseBody::Full);
-            edge.observe_own(service, &response, began);
+            edge.observe_own(service, &response, arrival.began);
             response
-        });
-        Answer::Later { future, within: None }
+        };
+        self.0.later(work, arrival.origin)
     }
 
-    fn lost(
-        &self,
-        lost: Lost,
-        service: route::Service,
-        path: &str,
-        request: Request<RequestBody>,
-    ) -> Answer<BoxFuture<'static, Response<ResponseBody>>> {
+    /// Answers what matches no route of `service`; `path` is the one on its own port.
+    fn lost(&self, lost: Lost, service: route::Service, path: &str, mut request: Request<RequestBody>, arrival: Arrival) -> Answered {
+        let edge = &self.0;
         if matches!(lost, Lost::Unknown) && handler::operate::known(path) {
-            let mut request = request;
             if let Ok(uri) = http::Uri::try_from(path) {
                 *request.uri_mut() = uri;
             }
-            return self.own(request, Scope::Own(service), Instant::now());
+            return self.own(request, Scope::Own(service), arrival);
         }
-        let code = match lost {
-            Lost::Unknown => ErrorCode::UnknownRoute,
-            Lost::BadId => ErrorCode::InvalidId,
-            Lost::Method(_) => ErrorCode::MethodNotAllowed,
+        let response = match (edge.count(Class::Read, None, arrival.client), lost) {
+            (Err(exceeded), _) => edge.limited(&exceeded, request.headers()),
+            (_, Lost::Method(methods)) if arrival.origin.is_some() && cors::is_preflight(request.method(), request.headers()) => {
+                cors::preflight(methods)
+            }
+            (_, Lost::Method(allow)) => {
+                let mut response = problem::refuse(&ErrorCode::MethodNotAllowed.into(), &trace_id(request.headers()));
+                response.headers_mut().insert(header::ALLOW, allow);
+                response
+            }
+            (_, Lost::Unknown) => problem::refuse(&ErrorCode::UnknownRoute.into(), &trace_id(request.headers())),
+            (_, Lost::BadId) => problem::refuse(&ErrorCode::InvalidId.into(), &trace_id(request.headers())),
         };
-        let mut response = problem::refuse(&code.into(), &trace_id(request.headers()));
-        if let Lost::Method(allow) = lost {
-            response.headers_mut().insert(header::ALLOW, allow);
+        edge.observe_own(service, &response, arrival.began);
+        edge.now(response, arrival.origin)
+    }
+}
+
+impl Edge {
+    fn arrival(&self, headers: &HeaderMap, peer: IpAddr) -> Arrival {
+        Arrival {
+            began: Instant::now(),
+            peer,
+            client: address::client(peer, headers, &self.options.trusted_proxies),
+            origin: if self.cors.is_on() { self.cors.allowed(headers) } else { None },
         }
-        self.0.observe_own(service, &response, Instant::now());
+    }
+
+    /// Counts a request against its caller: the person, if one is known, or else the address.
+    fn count(&self, class: Class, principal: Option<Principal>, client: IpAddr) -> Result<(), Exceeded> {
+        let person = principal.and_then(|principal| principal.user()).map(Caller::Person);
+        person.or_else(|| Caller::at(client)).map_or(Ok(()), |caller| self.limiter.check(class, caller))
+    }
+
+    /// Refuses what is over its limit.
+    fn limited(&self, exceeded: &Exceeded, request: &HeaderMap) -> Response<ResponseBody> {
+        self.limited.with_label_values(&[exceeded.class().name()]).inc();
+        let refusal = Refusal::from(ErrorCode::TooManyRequests).after(exceeded.retry_after_s());
+        let mut response = problem::refuse(&refusal, &trace_id(request));
+        exceeded.announce(response.headers_mut());
+        response
+    }
+
+    /// Adds what every answer carries.
+    fn dress(&self, response: &mut Response<ResponseBody>, origin: Option<HeaderValue>) {
+        self.headers.put_on(response);
+        self.cors.put_on(response, origin);
+    }
+
+    /// An answer at hand, dressed.
+    fn now(&self, mut response: Response<ResponseBody>, origin: Option<HeaderValue>) -> Answered {
+        self.dress(&mut response, origin);
         Answer::Ready(response)
+    }
+
+    /// An answer to be worked for, dressed when it is there.
+    fn later(
+        self: &Arc<Self>,
+        work: impl Future<Output = Response<ResponseBody>> + Send + 'static,
+        origin: Option<HeaderValue>,
+    ) -> Answered {
+        let edge = self.clone();
+        let future = Box::pin(async move {
+            let mut response = work.await;
+            edge.dress(&mut response, origin);
+            response
+        });
+        Answer::Later { future, within: None }
     }
 }

@@ -1,6 +1,9 @@
 //! Answers as HTTP: status, entity tag, conditional requests, and bodies put together from rows.
 
-use crate::cursor::{self, List};
+use crate::{
+    cursor::{self, List},
+    security,
+};
 use actors::{Snapshot, read::Rows};
 use bytes::{BufMut, Bytes, BytesMut};
 use foldhash::fast::FixedState;
@@ -13,7 +16,8 @@ use std::{
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+/// Headers that an answer has before the dispatcher adds its own.
+const OWN_HEADERS: usize = 3;
 
 /// How an answer may be cached on its way. None is fresh without asking: that is what keeps reads after writes true.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,12 +46,11 @@ pub fn tagged(request: &HeaderMap, etag: Bytes, caching: Caching, body: impl FnO
     let current = is_current(request, &etag);
     let mut response = Response::new(if current { Bytes::new() } else { body() });
     let headers = response.headers_mut();
-    headers.reserve(4);
+    headers.reserve(OWN_HEADERS + security::COUNT_MAX);
     if let Ok(etag) = HeaderValue::from_maybe_shared(etag) {
         headers.insert(header::ETAG, etag);
     }
     headers.insert(header::CACHE_CONTROL, caching.header());
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if current {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
@@ -144,7 +147,6 @@ pub fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, Caching::Never.header());
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     if !empty {
         headers.insert(header::CONTENT_TYPE, JSON);
     }

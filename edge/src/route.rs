@@ -1,10 +1,10 @@
 //! The route table: from it come the dispatcher, the metrics' labels, and the checks that every route has a policy and a limit.
 
-use crate::{dispatch::Edge, exchange::Exchange, handler};
+use crate::{dispatch::Edge, exchange::Exchange, handler, rate::Class};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Response};
-use protocol::Refusal;
+use protocol::{Principal, Refusal};
 use std::{future::Future, sync::Arc};
 use uuid::Uuid;
 
@@ -77,6 +77,8 @@ pub struct Glance<'r> {
     pub query: &'r str,
     /// The ids in the path.
     pub ids: &'r [Uuid],
+    /// Who asks, if the route looks at sessions and the account is warm. A wrong token is the handler's to refuse.
+    pub principal: Option<Principal>,
 }
 
 /// Answers from memory, without waiting; `None` leaves it to the handler. It must give the answer that the handler would.
@@ -108,6 +110,8 @@ pub struct Route {
     pub auth: Auth,
     /// What it takes.
     pub input: Input,
+    /// What limits how often one caller may ask.
+    pub class: Class,
     /// The parameters of its query string.
     pub params: &'static [&'static str],
     /// The fast path, for GETs that memory can answer.
@@ -133,13 +137,20 @@ impl Route {
         let input =
             if method == Method::POST || method == Method::PUT || method == Method::PATCH { Input::Json(None) } else { Input::None };
         let handler: Handler = Arc::new(move |exchange, body| Box::pin(handler(exchange, body)));
-        Self { service, method, path, segments, auth, input, params: &[], fast: None, handler, summary }
+        let class = if method == Method::GET { Class::Read } else { Class::Write };
+        Self { service, method, path, segments, auth, input, class, params: &[], fast: None, handler, summary }
     }
 
     /// With these query parameters.
     #[must_use]
     pub fn params(self, params: &'static [&'static str]) -> Self {
         Self { params, ..self }
+    }
+
+    /// Limited as this class is, where that does not follow from the method.
+    #[must_use]
+    pub fn class(self, class: Class) -> Self {
+        Self { class, ..self }
     }
 
     /// With a fast path.

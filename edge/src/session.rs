@@ -16,6 +16,14 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<Token>, Refusal> {
     token.and_then(|text| Token::parse(text.trim_ascii())).map(Some).ok_or_else(|| ErrorCode::Unauthenticated.into())
 }
 
+/// Who asks, if that is known without waiting: the session's account is warm. `None` also where there is no session, or none that is open.
+pub(crate) fn known(edge: &Edge, headers: &HeaderMap) -> Option<Principal> {
+    let token = bearer(headers).ok()??;
+    let node = edge.client.node();
+    let account = node.snapshots.get(&token.key(), &node.ownership)?;
+    token.principal(&account)
+}
+
 /// Who asks, as far as the route needs to know.
 ///
 /// # Errors

@@ -11,11 +11,12 @@ use edge::{
     Edge, Options, Scope,
     dispatch::{Counted, Dispatcher, Platform},
     health::Stage,
+    rate,
     route::Service,
     server::{self, Bound, ListenerSpec},
 };
 use prometheus::Registry;
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 use store::sqlite::{Sqlite, SqliteOptions};
 
 /// Serves until `shutdown`, then drains.
@@ -113,6 +114,23 @@ fn options(config: &Config, gateway: SocketAddr) -> Options {
         admin_token: config.listen.admin_token.as_ref().map(|secret| secret.expose().to_owned()),
         public_url: config.public_url(gateway),
         trusted_proxies: config.http.trusted_proxies.clone(),
+        rate: rates(config),
+        cors_origins: config.gateway.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+    }
+}
+
+fn rates(config: &Config) -> rate::Limits {
+    let pace = |count: u32, period: Duration, burst: u32| {
+        let every = period.checked_div(count)?;
+        Some(rate::Pace { every, burst: NonZeroU32::new(burst)? })
+    };
+    let (second, minute, rate) = (Duration::from_secs(1), Duration::from_secs(60), &config.rate);
+    rate::Limits {
+        read: pace(rate.read_per_s, second, rate.read_burst),
+        write: pace(rate.write_per_s, second, rate.write_burst),
+        search: pace(rate.search_per_s, second, rate.search_burst),
+        sign_in: pace(rate.sign_in_per_min, minute, rate.sign_in_burst),
+        tracked_max: rate.tracked_max,
     }
 }
 
@@ -134,6 +152,7 @@ fn server_limits(config: &Config) -> server::Limits {
             },
             total_max: request_max,
         },
+        send: server::Rate { grace: Duration::from_secs(http.unread_timeout_s), ..defaults.send },
         drain_max: Duration::from_secs(http.drain_timeout_s),
         ..defaults
     }

@@ -3,7 +3,7 @@
 mod comment;
 mod reaction;
 
-use super::{Answered, PAGE, first, known};
+use super::{Answered, PAGE, first};
 use crate::{
     cursor::{List, Params},
     exchange::{Exchange, read_json},
@@ -102,7 +102,7 @@ async fn write(exchange: &Exchange, command: post::Command) -> Answered {
 }
 
 fn feed_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
-    let viewer = known(glance)?.user()?;
+    let viewer = glance.principal?.user()?;
     if glance.ids.first() != Some(&viewer.0) {
         return None;
     }

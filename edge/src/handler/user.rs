@@ -4,6 +4,7 @@ use super::{Answered, PAGE, first};
 use crate::{
     cursor::List,
     exchange::{Exchange, read_json},
+    rate::Class,
     respond::{self, Caching},
     route::{Auth, Glance, Route, Service::User},
 };
@@ -16,8 +17,9 @@ use std::sync::Arc;
 /// The service's routes.
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new((User, Method::POST, "/register"), Auth::Open, "Create an account and its first session.", register),
-        Route::new((User, Method::POST, "/login"), Auth::Open, "Open a session.", login),
+        Route::new((User, Method::POST, "/register"), Auth::Open, "Create an account and its first session.", register)
+            .class(Class::SignIn),
+        Route::new((User, Method::POST, "/login"), Auth::Open, "Open a session.", login).class(Class::SignIn),
         Route::new((User, Method::POST, "/logout"), Auth::Token, "End this session.", logout).bodiless(),
         Route::new((User, Method::GET, "/me"), Auth::Token, "One's own account.", me),
         Route::new((User, Method::GET, "/profile/:userId"), Auth::Open, "A person, as everyone sees them.", profile)

@@ -26,17 +26,7 @@ impl Value for PublicUrl {
         if text == AUTO {
             return Ok(PublicUrl::Auto);
         }
-        let refusal = Refusal("is not the origin of a web site");
-        let uri: Uri = text.parse().map_err(|_| refusal)?;
-        let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(refusal);
-        };
-        let bare = uri.path() == "/" && uri.query().is_none() && !text.contains('#');
-        // An authority may also hold a user and password, which would then stand in every answer.
-        if !bare || authority.host().is_empty() || authority.as_str().contains('@') {
-            return Err(refusal);
-        }
-        Ok(PublicUrl::Origin(text.trim_end_matches('/').to_owned()))
+        origin(text).map(PublicUrl::Origin)
     }
 
     fn accepted((): &()) -> String {
@@ -48,6 +38,54 @@ impl Value for PublicUrl {
             PublicUrl::Auto => Shown::text(AUTO),
             PublicUrl::Origin(origin) => Shown::text(origin),
         }
+    }
+}
+
+/// Reads the origin of a web site, and takes the slash from its end.
+fn origin(text: &str) -> Result<String, Refusal> {
+    let refusal = Refusal("is not the origin of a web site");
+    let uri: Uri = text.parse().map_err(|_| refusal)?;
+    let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(refusal);
+    };
+    let bare = uri.path() == "/" && uri.query().is_none() && !text.contains('#');
+    // An authority may also hold a user and password, which would then stand in every answer.
+    if !bare || authority.host().is_empty() || authority.as_str().contains('@') {
+        return Err(refusal);
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// The origin of another web site, as browsers send it: in lower case, without the scheme's own port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// Returns the origin as it stands in a request's `Origin`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for Origin {
+    type Limits = ();
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        let text = raw.text()?;
+        if text == "*" {
+            return Err(Refusal("would let every web site act with its visitors' sessions"));
+        }
+        let origin = origin(text)?.to_ascii_lowercase();
+        let usual_port = if origin.starts_with("https:") { ":443" } else { ":80" };
+        Ok(Origin(origin.strip_suffix(usual_port).unwrap_or(&origin).to_owned()))
+    }
+
+    fn accepted((): &()) -> String {
+        "an origin such as \"https://app.example.org\"".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::text(&self.0)
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use edge::address::Network;
 
 use super::{
-    newtype::{LogFilter, LogFormat, PublicUrl, Secret},
+    newtype::{LogFilter, LogFormat, Origin, PublicUrl, Secret},
     table::{Section, Setting, sections},
     value::{Unit, Value, range},
 };
@@ -53,6 +53,9 @@ sections! {
         tls_cert_file: Option<PathBuf> = None;
         /// Private key of that certificate in PEM.
         tls_key_file: Option<PathBuf> = None;
+        /// Origins of other web sites whose scripts may use the API with their visitors' sessions; each by name, for with
+        /// sessions there is no "all of them".
+        cors_origins: Vec<Origin> = Vec::new();
     }
 
     /// Limits of HTTP. They hold on every listener.
@@ -73,11 +76,36 @@ sections! {
         keep_alive_idle_s: u64 = 75, range(1, 3600, Unit::Seconds);
         /// Requests being served at once; a further one is answered 503 with `Retry-After`, at once.
         requests_in_flight_max: usize = 1024, range(1, 1_000_000, Unit::Count);
+        /// Time that a client may leave an answer untaken; one that takes less than 1 KiB/s has no more in all.
+        unread_timeout_s: u64 = 5, range(1, 300, Unit::Seconds);
         /// Proxies in front of the platform, by address or network: whom they name in `X-Forwarded-For` is taken for the
         /// client. Without any, the client is whoever opened the connection.
         trusted_proxies: Vec<Network> = Vec::new();
         /// Time that requests in flight have to finish when the process is asked to stop.
         drain_timeout_s: u64 = 10, range(0, 600, Unit::Seconds);
+    }
+
+    /// How many requests one caller may make: each person, and each address (of IPv6 each /64) that comes without a session. On
+    /// the machine itself only persons are counted. A rate of 0 is no limit. Beyond its limit a request is answered 429.
+    rate: Rate {
+        /// Reads.
+        read_per_s: u32 = 100, range(0, 1_000_000, Unit::Count);
+        /// Reads that may come at once.
+        read_burst: u32 = 300, range(1, 1_000_000, Unit::Count);
+        /// Requests that change something.
+        write_per_s: u32 = 100, range(0, 1_000_000, Unit::Count);
+        /// Those that may come at once.
+        write_burst: u32 = 300, range(1, 1_000_000, Unit::Count);
+        /// Searches.
+        search_per_s: u32 = 100, range(0, 1_000_000, Unit::Count);
+        /// Searches that may come at once.
+        search_burst: u32 = 300, range(1, 1_000_000, Unit::Count);
+        /// Registrations, logins and resets of passwords; each hashes a password.
+        sign_in_per_min: u32 = 60, range(0, 1_000_000, Unit::Count);
+        /// Those that may come at once.
+        sign_in_burst: u32 = 30, range(1, 1_000_000, Unit::Count);
+        /// Callers that are remembered at once, about 120 bytes each; one who is forgotten may begin anew.
+        tracked_max: usize = 100_000, range(1000, 100_000_000, Unit::Count);
     }
 
     /// The memory of the owner actors, which is the cache.

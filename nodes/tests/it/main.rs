@@ -5,6 +5,7 @@ mod concurrent;
 mod conditional;
 mod durability;
 mod fuzz;
+mod gateway;
 mod http;
 mod lifecycle;
 mod model;

@@ -16,7 +16,14 @@ use std::{
 use tempfile::TempDir;
 
 /// What makes tests quick, and is not what they test.
-const SETTINGS: [&str; 3] = ["account.argon2_memory_kib=64", "account.argon2_iterations=1", "log.format=json"];
+const SETTINGS: [&str; 6] = [
+    "account.argon2_memory_kib=64",
+    "account.argon2_iterations=1",
+    "log.format=json",
+    "rate.read_per_s=0",
+    "rate.write_per_s=0",
+    "rate.search_per_s=0",
+];
 
 /// Ways in which feeds are put together: pushed and all in memory; pulled from authors who have a follower; hardly anything in memory.
 pub const FEEDS: [&[&str]; 3] = [&[], &["feed.pull_threshold_followers=1"], &["feed.inbox_ids_max=16", "cache.bytes_max=1MiB"]];
