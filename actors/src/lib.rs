@@ -5,6 +5,7 @@
 //! * [`ownership`]: which slots this node holds, at which epoch, under which lease.
 //! * [`owner`]: the generic shell of an owner actor. [`entity`]: one file a domain, with its pure decisions.
 //! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`supervisor`]: who restarts what.
+//! * [`visibility`]: who may see what (pure); `standing`: whom the platform hides from everybody.
 //! * [`account`]: registration, login and sessions. [`directory`]: immutable look-ups from an id to its owner key.
 
 pub mod account;
@@ -21,6 +22,7 @@ pub mod read;
 pub mod region;
 pub mod sabotage;
 pub mod snapshot;
+mod standing;
 pub mod supervisor;
 pub mod visibility;
 

@@ -105,6 +105,11 @@ impl NodeCollector {
         families.extend(gauge("cache_entries", "Warm entities.", entries as u64));
         families.extend(gauge("cache_bytes", "Bytes that warm entities and their pages take, estimated.", bytes));
         families.extend(gauge("slots_owned", "Slots that this node owns.", node.ownership.count() as u64));
+        families.extend(gauge(
+            "people_inactive",
+            "People who are not active, and so hidden from everybody.",
+            node.inactive.load().len() as u64,
+        ));
         families.extend(owners(&node));
         families.extend(m.conflicts.collect());
         families.extend(m.outbox_rows.collect());

@@ -1,6 +1,6 @@
 //! What all actors of one node share.
 
-use crate::{directory::Directory, metrics::Metrics, ownership::Ownership, region::Region, snapshot::Snapshots};
+use crate::{directory::Directory, metrics::Metrics, ownership::Ownership, region::Region, snapshot::Snapshots, standing::Standing};
 use arc_swap::ArcSwap;
 use protocol::UserId;
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -70,6 +70,8 @@ pub struct Node {
     pub limits: Limits,
     /// Authors whose posts readers pull. Grows only.
     pub(crate) pulled: ArcSwap<HashSet<UserId>>,
+    /// People who are not active: nothing of theirs is shown to anybody.
+    pub(crate) inactive: Standing,
     /// Outbox rows whose effects were carried out.
     pub(crate) confirmed: crate::outbox::Confirmed,
 }
@@ -85,20 +87,21 @@ impl Node {
             directory: Directory::default(),
             metrics: Metrics::new(),
             pulled: ArcSwap::default(),
+            inactive: Standing::default(),
             confirmed: crate::outbox::Confirmed::default(),
             stores,
             limits,
         })
     }
 
-    /// Takes every slot, and learns whose posts are pulled. For a process that has its stores to itself; to be called before the first request.
+    /// Takes every slot, and learns whose posts are pulled and who is not active. For a process that has its stores to itself; to be called before the first request.
     ///
     /// # Errors
     /// When a database is away; a repetition is safe.
     pub async fn claim_all(&self) -> Result<(), store::StoreError> {
         self.ownership.claim_all(&self.stores).await?;
         self.pulled.store(Arc::new(self.stores.users.pulled().await?.into_iter().collect()));
-        Ok(())
+        self.inactive.learn_all(&self.stores).await
     }
 
     /// Has readers on this node pull this author's posts from now on.

@@ -11,7 +11,7 @@ use crate::{
     supervisor::{Child, OnEnd, StartFn, When},
 };
 use futures_util::future::join_all;
-use protocol::{ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId, envelope::Change, follow};
+use protocol::{ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId, audit::Entry, envelope::Change, follow};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     collections::HashMap,
@@ -50,6 +50,8 @@ pub(crate) async fn deliver(node: &Arc<Node>, effects: Vec<Outboxed>, deadline: 
             Effect::Changed { key, .. } if key.kind == Kind::Feed => node.stores.users.clone() as Arc<dyn store::Domain>,
             Effect::Changed { key, .. } => node.stores.domain(key.kind),
             Effect::FanOut { .. } => node.stores.domain(Kind::Timeline),
+            Effect::Standing(_) => node.stores.users.clone() as Arc<dyn store::Domain>,
+            Effect::Audit { origin, .. } => node.stores.domain(*origin),
         };
         if let Err(refusal) = carry_out(node, &row.effect, deadline).await {
             tracing::warn!(%refusal, database = database.database(), row = row.id, "an effect was not delivered; the sweeper will try again");
@@ -80,7 +82,14 @@ async fn carry_out(node: &Arc<Node>, effect: &Effect, deadline: Instant) -> Resu
     match effect {
         Effect::Changed { key, version } => changed(node, key.kind, vec![key.id], &Change::Version(*version), deadline).await,
         Effect::FanOut { author, post } => fan_out(node, *author, *post, deadline).await,
+        Effect::Standing(person) => in_time(node.inactive.learn(&node.stores, *person), deadline).await,
+        Effect::Audit { entry, .. } => in_time(node.stores.users.note(Entry::clone(entry)), deadline).await,
     }
+}
+
+async fn in_time(work: impl Future<Output = Result<(), StoreError>>, deadline: Instant) -> Result<(), Refusal> {
+    let done = tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| ErrorCode::OutcomeUnknown)?;
+    done.map_err(|error| crate::owner::refusal_of(&error))
 }
 
 /// Puts a post into its author's feed and, below the follower threshold, into its followers' feeds. Followers are read after the commit: who

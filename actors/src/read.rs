@@ -7,11 +7,14 @@
 use crate::{
     client::{Call, Client},
     snapshot::Snapshot,
-    visibility::visible,
+    visibility::Onlooker,
 };
 use futures_util::future::try_join_all;
-use protocol::{Audience, ErrorCode, Fact, Key, Kind, Page, Position, Query, Refusal, UserId, follow::Relations};
-use std::{collections::HashMap, sync::Arc};
+use protocol::{ErrorCode, Fact, Key, Kind, Page, Position, Query, Refusal, UserId, follow::Relations};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// Rows read from the store at a time behind what memory holds.
@@ -147,14 +150,40 @@ pub struct Viewer {
     pub user: Option<UserId>,
 }
 
+/// A viewer with what decides what they see, held for the rest of a request.
+pub struct Beholder {
+    viewer: Option<UserId>,
+    relations: Option<Arc<Snapshot>>,
+    inactive: Arc<HashSet<UserId>>,
+}
+
+impl Beholder {
+    /// What the rules are applied to: see [`Onlooker::sees`], and [`Onlooker::knows_of`] for rows that are only parts of a view.
+    #[must_use]
+    pub fn onlooker(&self) -> Onlooker<'_> {
+        Onlooker { viewer: self.viewer, relations: self.relations.as_deref().and_then(known_relations), inactive: &self.inactive }
+    }
+}
+
+/// Who looks, as the rules of visibility need to know them: with their relations, if somebody is signed in.
+pub fn beholder(sight: &mut Sight<'_>, viewer: Viewer) -> Result<Beholder, Cold> {
+    let relations = viewer.user.map(|user| sight.relations(user)).transpose()?;
+    Ok(Beholder { viewer: viewer.user, relations, inactive: sight.client.node().inactive.load_full() })
+}
+
+/// An entity that everyone may see, if it is warm: for fast paths that know no viewer.
+#[must_use]
+pub fn open_now(client: &Client, key: &Key) -> Option<Arc<Snapshot>> {
+    let inactive = client.node().inactive.load();
+    client.peek(key).filter(|found| Onlooker { viewer: None, relations: None, inactive: &inactive }.sees(&found.view))
+}
+
 /// One thing that the viewer may see; `Ok(None)` if there is none or they may not know of it.
 pub fn one(sight: &mut Sight<'_>, viewer: Viewer, key: Key) -> Result<Option<Arc<Snapshot>>, Cold> {
-    let Some(found) = sight.entity(key)? else { return Ok(None) };
-    let relations = match (found.view.audience, viewer.user) {
-        (Audience::Friends(_), Some(user)) => Some(sight.relations(user)?),
-        _ => None,
-    };
-    Ok(visible(viewer.user, relations.as_deref().and_then(known_relations), found.view.audience).then_some(found))
+    // Both at once, where both are cold.
+    let (beholder, found) = (beholder(sight, viewer), sight.entity(key));
+    let (beholder, found) = (beholder?, found?);
+    Ok(found.filter(|found| beholder.onlooker().sees(&found.view)))
 }
 
 /// A page of a list whose rows are things of `kind`, without those that the viewer may not see.
@@ -162,21 +191,23 @@ pub fn list(sight: &mut Sight<'_>, viewer: Viewer, (key, query): (Key, Query), k
     let part = sight.part(key, query)?;
     let Fact::Ids { ids, next, total } = &part.view.fact else { return Ok(Rows::default()) };
     let mut page = Gather::new(ids.len(), ids.len());
-    let relations = viewer.user.map(|user| sight.relations(user)).transpose()?;
+    let beholder = beholder(sight, viewer);
     for id in ids {
         let row = sight.entity(Key::new(kind, *id));
-        page.take(row, |row| visible(viewer.user, relations.as_deref().and_then(known_relations), row.view.audience));
+        page.take(row, |row| beholder.as_ref().is_ok_and(|beholder| beholder.onlooker().sees(&row.view)));
     }
-    Ok(Rows { rows: page.finish()?, next: *next, total: *total })
+    let (rows, _) = (page.finish()?, beholder?);
+    Ok(Rows { rows, next: *next, total: *total })
 }
 
 /// A page of a home feed: posts of the viewer and of whom they follow, newest first. It merges the inbox with the timelines of authors whose posts
 /// are pulled, and goes on in the store where memory ends; visibility, deletion and unfollowing are applied here, on the newest snapshots.
 pub fn feed(sight: &mut Sight<'_>, viewer: UserId, page: Page) -> Result<Rows, Cold> {
     let own = Key::new(Kind::Feed, viewer);
-    let (relations, inbox) = (sight.relations(viewer), sight.entity(own));
-    let (relations, inbox) = (relations?, inbox?.ok_or(Cold)?);
-    let Some(related) = known_relations(&relations) else { return Err(Cold) };
+    let (beholder, inbox) = (beholder(sight, Viewer { user: Some(viewer) }), sight.entity(own));
+    let (beholder, inbox) = (beholder?, inbox?.ok_or(Cold)?);
+    let onlooker = beholder.onlooker();
+    let Some(related) = onlooker.relations else { return Err(Cold) };
     let timelines = pulled_timelines(sight, related)?;
 
     let mut merge = Merge::new(std::iter::once(&inbox).chain(&timelines), page.after.map(|p| p.id));
@@ -196,7 +227,7 @@ pub fn feed(sight: &mut Sight<'_>, viewer: UserId, page: Page) -> Result<Rows, C
         };
         examined += 1;
         let row = sight.entity(Key::new(Kind::Post, id));
-        rows.take(row, |row| in_feed(row, viewer, related));
+        rows.take(row, |row| in_feed(row, &onlooker, viewer, related));
     }
     let next = merge.rest().map(|id| Position { sort: 0, id });
     Ok(Rows { rows: rows.finish()?, next, total: None })
@@ -213,9 +244,9 @@ fn pulled_timelines(sight: &mut Sight<'_>, related: &Relations) -> Result<Vec<Ar
     found.into_iter().map(|timeline| timeline?.ok_or(Cold)).collect()
 }
 
-fn in_feed(row: &Snapshot, viewer: UserId, related: &Relations) -> bool {
+fn in_feed(row: &Snapshot, onlooker: &Onlooker<'_>, viewer: UserId, related: &Relations) -> bool {
     let Fact::By(author) = row.view.fact else { return false };
-    (author == viewer || related.follows(author)) && visible(Some(viewer), Some(related), row.view.audience)
+    (author == viewer || related.follows(author)) && onlooker.sees(&row.view)
 }
 
 fn known_relations(snapshot: &Snapshot) -> Option<&Relations> {

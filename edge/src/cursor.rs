@@ -26,6 +26,8 @@ pub enum List {
     ProductsPriceUp = 12,
     ProductsPriceDown = 13,
     Replies = 30,
+    Blocks = 14,
+    Audit = 15,
 }
 
 /// Writes a cursor.

@@ -123,6 +123,16 @@ fn cut_tag(part: &Snapshot, kept: &[Range<usize>]) -> Bytes {
     Bytes::from(format!("\"{}-{:016x}\"", part.view.version, hasher.finish()))
 }
 
+/// A page of rows that no cache may keep.
+#[must_use]
+pub fn unkept<T: serde::Serialize>(list: List, rows: &[T], next: Option<Position>) -> Response<Bytes> {
+    let mut body = BytesMut::with_capacity(128);
+    body.put_slice(b"{\"items\":");
+    body.put_slice(&serde_json::to_vec(rows).expect("rows of the platform's own types serialise"));
+    close(&mut body, next.map(|next| (list, next)), None);
+    json(StatusCode::OK, body.freeze())
+}
+
 /// What a write came to: 201 or 200 with the thing, 204 where there is nothing to show.
 #[must_use]
 pub fn reply(reply: Reply) -> Response<Bytes> {

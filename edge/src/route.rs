@@ -4,7 +4,7 @@ use crate::{dispatch::Edge, exchange::Exchange, handler, rate::Class};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Response};
-use protocol::{Principal, Refusal};
+use protocol::{Principal, Refusal, Role};
 use std::{future::Future, sync::Arc};
 use uuid::Uuid;
 
@@ -56,6 +56,8 @@ pub enum Auth {
     Token,
     /// Whoever has a valid session whose subject is the id in the path.
     Subject,
+    /// Whoever has a valid session and this rank or a higher one.
+    Rank(Role),
 }
 
 /// Whether a route takes a body.
@@ -174,6 +176,8 @@ fn segment(text: &'static str) -> Segment {
 #[must_use]
 pub fn table() -> Vec<Route> {
     let mut routes = handler::user::routes();
+    routes.extend(handler::people::routes());
+    routes.extend(handler::rank::routes());
     routes.extend(handler::content::routes());
     routes.extend(handler::shop::routes());
     routes
@@ -214,8 +218,10 @@ mod tests {
 
     #[test]
     fn what_changes_something_needs_a_session() {
-        let open: Vec<_> =
-            table().into_iter().filter(|r| r.method != Method::GET && !matches!(r.auth, Auth::Token | Auth::Subject)).collect();
+        let open: Vec<_> = table()
+            .into_iter()
+            .filter(|r| r.method != Method::GET && !matches!(r.auth, Auth::Token | Auth::Subject | Auth::Rank(_)))
+            .collect();
         let paths: Vec<_> = open.iter().map(|r| r.path).collect();
         assert_eq!(paths, ["/register", "/login"]);
     }

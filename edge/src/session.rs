@@ -43,8 +43,10 @@ pub(crate) async fn principal(
         (None, _) => return Err(ErrorCode::Unauthenticated.into()),
         (Some(token), _) => edge.accounts.authenticate(token).await?.ok_or(ErrorCode::Unauthenticated)?,
     };
-    if auth == Auth::Subject && principal.user().map(Uuid::from) != subject {
-        return Err(ErrorCode::Forbidden.into());
-    }
-    Ok((principal, token))
+    let allowed = match auth {
+        Auth::Subject => principal.user().map(Uuid::from) == subject,
+        Auth::Rank(least) => matches!(principal, Principal::User { role, .. } if role >= least),
+        Auth::Open | Auth::Optional | Auth::Token => true,
+    };
+    if allowed { Ok((principal, token)) } else { Err(ErrorCode::Forbidden.into()) }
 }

@@ -41,6 +41,8 @@ pub enum Query {
     Replies(CommentId, Page),
     /// How many reacted to a post and how, and how this person did.
     Reactions(Option<UserId>),
+    /// Whom a person blocks, newest first.
+    Blocked(Page),
 }
 
 /// What a write came to.

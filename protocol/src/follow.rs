@@ -1,10 +1,13 @@
-//! Who follows whom.
+//! Who follows whom, and who blocks whom.
 
 use crate::id::UserId;
 use serde::{Deserialize, Serialize};
 
 /// People whom one person may follow.
 pub const FOLLOWING_MAX: usize = 5000;
+
+/// People whom one person may block.
+pub const BLOCKS_MAX: u64 = 5000;
 
 /// A person's relations, as far as visibility and feeds need them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -19,6 +22,11 @@ pub struct Relations {
     pub pulled: bool,
     /// The version of the person's relations.
     pub version: u64,
+    /// From whom they are hidden, and who is hidden from them: whom they block and who blocks them, ascending. The former are at most
+    /// [`BLOCKS_MAX`]; the latter are as many as choose to.
+    pub hidden: Vec<UserId>,
+    /// How many they block.
+    pub blocks: u64,
 }
 
 impl Relations {
@@ -33,6 +41,12 @@ impl Relations {
     pub fn is_friend(&self, other: UserId) -> bool {
         self.friends.binary_search(&other).is_ok()
     }
+
+    /// Whether there is a block between them and `other`, whoever blocks whom.
+    #[must_use]
+    pub fn is_hidden(&self, other: UserId) -> bool {
+        self.hidden.binary_search(&other).is_ok()
+    }
 }
 
 /// Writes to a person's relations.
@@ -44,4 +58,8 @@ pub enum Command {
     Unfollow(UserId),
     /// Marks the person's posts as pulled. The platform only.
     MarkPulled,
+    /// Blocks somebody: neither sees the other any more, and neither follows the other. The person only; again is no error.
+    Block(UserId),
+    /// Ends that; follows do not come back. Not blocking is no error.
+    Unblock(UserId),
 }

@@ -66,4 +66,6 @@ ids! {
     OrderId;
     /// A file in the media library.
     MediaId;
+    /// An entry of the audit log.
+    AuditId;
 }

@@ -3,11 +3,13 @@
 //! * [`id`], [`key`], [`slot`]: what an entity is called, who owns it, and what moves between nodes.
 //! * [`command`], [`view`], [`page`]: what an owner is asked and what it answers.
 //! * [`account`], [`user`], [`follow`], [`post`], [`comment`], [`reaction`], [`product`], [`order`]: one file a domain, with its data, commands and limits.
+//! * [`audit`]: what was done by rank.
 //! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes.
 //!
 //! Nothing here does I/O, knows actors, HTTP or SQL, or depends on another crate of ours.
 
 pub mod account;
+pub mod audit;
 pub mod command;
 pub mod comment;
 pub mod envelope;

@@ -2,18 +2,20 @@
 
 use crate::{
     account::Session,
-    error::Refusal,
+    error::{ErrorCode, Refusal},
     id::{SkillId, UserId},
     patch::Patch,
-    principal::{Role, UnknownName},
+    principal::{Principal, Role, UnknownName},
     time::Timestamp,
     validate,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// Skills that one person may list.
 pub const SKILLS_MAX: usize = 100;
+/// Longest reason of a ban, in characters.
+pub const REASON_CHARS_MAX: usize = 500;
 /// Longest biography, in characters.
 pub const BIO_CHARS_MAX: usize = 2000;
 
@@ -177,6 +179,79 @@ pub enum Command {
     Endorse(SkillId),
     /// Takes that back. Taking back what is not there is no error.
     Unendorse(SkillId),
+    /// Sets the person's role. An admin or the platform only: see [`may_set_role`].
+    SetRole {
+        /// The new one.
+        role: Role,
+        /// Where the request came from.
+        from: Option<IpAddr>,
+    },
+    /// Bans the person, or ends a ban. A moderator above them or the platform only: see [`may_set_active`].
+    SetActive {
+        /// What, and why.
+        change: SetActive,
+        /// Where the request came from.
+        from: Option<IpAddr>,
+    },
+}
+
+/// The body of `PUT /users/:userId/role`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetRole {
+    /// The new role.
+    pub role: Role,
+}
+
+/// The body of `PUT /users/:userId/active`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetActive {
+    /// `false` bans, `true` ends a ban.
+    pub is_active: bool,
+    /// Why, for the audit log: at most [`REASON_CHARS_MAX`] characters.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+impl SetActive {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// `invalid_field`.
+    pub fn validate(&self) -> Result<(), Refusal> {
+        validate::optional("reason", self.reason.as_ref(), REASON_CHARS_MAX)
+    }
+}
+
+/// Whether `by` may give a person of rank `before` the rank `after`: an admin, to people below them, ranks below their own. So admins are made, and
+/// unmade, on the command line only, and nobody raises themselves.
+///
+/// # Errors
+/// `unauthenticated`, `forbidden`.
+pub fn may_set_role(by: &Principal, person: UserId, before: Role, after: Role) -> Result<(), Refusal> {
+    outranks(by, person, before.max(after), Role::Admin)
+}
+
+/// Whether `by` may ban a person of this rank or end their ban: a moderator or admin, if they outrank the person.
+///
+/// # Errors
+/// `unauthenticated`, `forbidden`.
+pub fn may_set_active(by: &Principal, person: UserId, rank: Role) -> Result<(), Refusal> {
+    outranks(by, person, rank, Role::Moderator)
+}
+
+fn outranks(by: &Principal, person: UserId, rank: Role, least: Role) -> Result<(), Refusal> {
+    match by {
+        Principal::Platform => Ok(()),
+        Principal::Anonymous => Err(ErrorCode::Unauthenticated.into()),
+        Principal::User { id, .. } if *id == person => Err(Refusal::new(ErrorCode::Forbidden, "nobody does this to themselves")),
+        Principal::User { role, .. } if *role < least => Err(ErrorCode::Forbidden.into()),
+        Principal::User { role, .. } if *role <= rank => {
+            Err(Refusal::new(ErrorCode::Forbidden, "this takes a rank above the person's, and above the one given"))
+        }
+        Principal::User { .. } => Ok(()),
+    }
 }
 
 /// A registration whose password is hashed.

@@ -63,7 +63,7 @@ pub enum Fact {
         /// How many rows the whole list has, where that is known cheaply.
         total: Option<u64>,
     },
-    /// Who wrote the thing (a post) or sells it (a product).
+    /// Who wrote the thing (a post), sells it (a product) or is shown by it (a person): whoever may not see them does not see it.
     By(UserId),
     /// A page whose rows are in the body, a JSON array, and by different people: so that it can be cut for each viewer.
     Authored {

@@ -5,7 +5,7 @@
 //! outbox; record the answer. A refusal leaves nothing behind.
 
 use crate::StoreError;
-use protocol::{Epoch, Idempotency, Key, Outcome, Slot, Timestamp, UserId};
+use protocol::{Epoch, Idempotency, Key, Kind, Outcome, Slot, Timestamp, UserId, audit::Entry};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -42,6 +42,10 @@ pub enum Touch {
         /// What they wrote.
         post: Uuid,
     },
+    /// Whether this person is active may have changed: every node must know before the writer is answered.
+    Standing(UserId),
+    /// What was done goes into the audit log: in this transaction where the log is in this database, else through the outbox.
+    Audit(Box<Entry>),
 }
 
 /// One write, whole.
@@ -118,6 +122,15 @@ pub enum Effect {
         author: UserId,
         /// Which.
         post: Uuid,
+    },
+    /// Whether a person is active is to be asked of the store.
+    Standing(UserId),
+    /// Something was done, and belongs into the audit log.
+    Audit {
+        /// A kind of the database that the effect comes from.
+        origin: Kind,
+        /// What.
+        entry: Box<Entry>,
     },
 }
 

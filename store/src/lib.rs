@@ -7,6 +7,7 @@
 //! No transaction and no join crosses databases. Every method is safe to cancel; a write that was handed over is carried out all the same.
 
 use async_trait::async_trait;
+use protocol::audit::{Entry, Filter};
 use protocol::{
     CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
     account::Session, comment::Comment, follow::Relations, order::Order, post::Post, product::Product, product::Selection,
@@ -111,6 +112,16 @@ pub trait Users: Domain {
     async fn endorsers(&self, id: SkillId, page: Page) -> Result<Ids, StoreError>;
     /// Whether this person endorsed this skill.
     async fn endorsed(&self, id: SkillId, by: UserId) -> Result<bool, StoreError>;
+    /// Whom a person blocks, newest first, and how many there are.
+    async fn blocked(&self, id: UserId, page: Page) -> Result<(Ids, u64), StoreError>;
+    /// Everyone who is not active.
+    async fn inactive(&self) -> Result<Vec<UserId>, StoreError>;
+    /// Whether a person is active; somebody unknown is not.
+    async fn is_active(&self, id: UserId) -> Result<bool, StoreError>;
+    /// The audit log's entries that fit, newest first.
+    async fn audit(&self, filter: Filter, page: Page) -> Result<(Vec<Entry>, Option<Position>), StoreError>;
+    /// Adds an entry to the audit log that another database's commit made. Safe to repeat.
+    async fn note(&self, entry: Entry) -> Result<(), StoreError>;
     /// Carries out a write; see [`commit`].
     async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError>;
 }
@@ -142,6 +153,8 @@ pub enum UsersWrite {
     },
     /// A person's next row; skills are not touched.
     Save(Box<User>),
+    /// A person's next row, in which they are not active; all their sessions end.
+    Suspend(Box<User>),
     /// A person's next row, and a skill added.
     AddSkill(Box<User>, protocol::user::Skill),
     /// A person's next row, and a skill removed with its endorsements.
@@ -175,7 +188,8 @@ pub enum UsersWrite {
         /// Which.
         token_hash: protocol::account::TokenHash,
     },
-    /// A follow begun or ended. Refused as [`CommitError::Unchanged`] if it already was so, as [`CommitError::Missing`] if `followee` does not exist.
+    /// A follow begun or ended. Refused as [`CommitError::Unchanged`] if it already was so, as [`CommitError::Missing`] if `followee` does not exist
+    /// or there is a block between the two.
     Follow {
         /// Who follows.
         follower: UserId,
@@ -188,6 +202,18 @@ pub enum UsersWrite {
     },
     /// A person's posts are pulled from now on.
     MarkPulled(UserId),
+    /// A block begun, which ends the follows between the two, or ended. Refused as [`CommitError::Unchanged`] if it already was so, as
+    /// [`CommitError::Missing`] if `blocked` does not exist.
+    Block {
+        /// Who blocks.
+        blocker: UserId,
+        /// Whom.
+        blocked: UserId,
+        /// Begun or ended.
+        add: bool,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// Posts, comments, timelines.

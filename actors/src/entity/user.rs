@@ -1,13 +1,14 @@
 //! People: profile and skills.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, json};
+use super::{Asked, Decision, Entity, Plan, QueryError, json, touch};
 use crate::node::Node;
 use protocol::{
     Audience, Command, ErrorCode, Fact, Kind, Outcome, Query, Refusal, Reply, Role, SkillId, UserId, View,
-    user::{self, NewSkill, NewUser, Profile, SKILLS_MAX, Skill},
+    audit::{Entry, action},
+    user::{self, NewSkill, NewUser, Profile, SKILLS_MAX, SetActive, Skill},
 };
-use std::sync::Arc;
-use store::{Expect, StoreError, UsersWrite, Write};
+use std::{net::IpAddr, sync::Arc};
+use store::{Expect, StoreError, Touch, UsersWrite, Write};
 use uuid::Uuid;
 
 /// The owner of people.
@@ -35,7 +36,7 @@ impl Entity for User {
 
     fn view(state: &user::User) -> View {
         let audience = if state.is_active { Audience::Everyone } else { Audience::Gone };
-        View { version: state.version, audience, body: json(&state.public()), fact: Fact::None }
+        View { version: state.version, audience, body: json(&state.public()), fact: Fact::By(state.id) }
     }
 
     /// The public view is most of a person.
@@ -52,6 +53,9 @@ impl Entity for User {
 
     async fn query(node: &Arc<Node>, _: Uuid, state: Arc<user::User>, query: Query) -> Result<View, QueryError> {
         let version = state.version;
+        if !state.is_active && query != Query::Me {
+            return Err(QueryError::Refused(ErrorCode::NotFound.into()));
+        }
         Ok(match query {
             Query::Me => View { version, audience: Audience::Only(state.id), body: json(&*state), fact: Fact::None },
             Query::Skills => {
@@ -70,12 +74,16 @@ impl Entity for User {
     }
 
     fn decide(state: Option<&user::User>, asked: &Asked, command: user::Command) -> Result<Decision<user::User>, Refusal> {
-        if let user::Command::Register(new) = command {
-            return register(state, asked, *new);
-        }
+        // What is asked of people who are not there yet, or who may be banned.
+        let command = match command {
+            user::Command::Register(new) => return register(state, asked, *new),
+            user::Command::SetRole { role, from } => return set_role(state.ok_or(ErrorCode::NotFound)?, asked, role, from),
+            user::Command::SetActive { change, from } => return set_active(state.ok_or(ErrorCode::NotFound)?, asked, change, from),
+            other => other,
+        };
         let state = state.filter(|s| s.is_active).ok_or(ErrorCode::NotFound)?;
         match command {
-            user::Command::Register(_) => Err(ErrorCode::BadFrame.into()),
+            user::Command::Register(_) | user::Command::SetRole { .. } | user::Command::SetActive { .. } => Err(ErrorCode::BadFrame.into()),
             user::Command::Update(update) => {
                 asked.only(state.id)?;
                 update.validate()?;
@@ -165,6 +173,37 @@ fn endorse(state: &user::User, asked: &Asked, id: SkillId, add: bool) -> Result<
     let plan =
         Plan { write: Write::Users(write), expect: Expect::Row, touches: Vec::new(), next: Some(next), reply, unchanged: Some(unchanged) };
     Ok(plan.into())
+}
+
+/// A deed of somebody else's: it is logged, and its doer sees of the person what everyone does. It is carried out also where nothing changes: an
+/// earlier one may not have reached everybody yet.
+fn deed(write: fn(Box<user::User>) -> UsersWrite, next: user::User, touches: Vec<Touch>) -> Decision<user::User> {
+    let reply = Reply { outcome: Outcome::Done, version: next.version, body: json(&next.public()) };
+    let write = Write::Users(write(Box::new(next.clone())));
+    Plan { write, expect: Expect::Row, touches, next: Some(next), reply, unchanged: None }.into()
+}
+
+fn set_role(state: &user::User, asked: &Asked, role: Role, from: Option<IpAddr>) -> Result<Decision<user::User>, Refusal> {
+    user::may_set_role(&asked.principal, state.id, state.role, role)?;
+    let entry = Entry::new(asked.principal.user(), action::SET_ROLE, ("user", state.id.0), asked.now)
+        .with("from", state.role.name())
+        .with("to", role.name())
+        .from(from);
+    // The account's owner tells edges the role of each session.
+    let touches = vec![touch(Kind::Account, state.id), Touch::Audit(Box::new(entry))];
+    Ok(deed(UsersWrite::Save, user::User { role, ..next(state, asked) }, touches))
+}
+
+fn set_active(state: &user::User, asked: &Asked, change: SetActive, from: Option<IpAddr>) -> Result<Decision<user::User>, Refusal> {
+    user::may_set_active(&asked.principal, state.id, state.role)?;
+    change.validate()?;
+    let SetActive { is_active, reason } = change;
+    let action = if is_active { action::UNBAN } else { action::BAN };
+    let entry = Entry::new(asked.principal.user(), action, ("user", state.id.0), asked.now).from(from);
+    let entry = reason.into_iter().fold(entry, |entry, reason| entry.with("reason", reason));
+    let touches = vec![touch(Kind::Account, state.id), Touch::Standing(state.id), Touch::Audit(Box::new(entry))];
+    let write = if is_active { UsersWrite::Save } else { UsersWrite::Suspend };
+    Ok(deed(write, user::User { is_active, ..next(state, asked) }, touches))
 }
 
 #[cfg(test)]
@@ -275,6 +314,38 @@ mod tests {
             with = committed(add(&with, &format!("skill {}", with.skills.len()))).0;
         }
         assert_eq!(refused(add(&with, "one more")), ErrorCode::LimitReached);
+    }
+
+    #[test]
+    fn ranks_are_given_and_taken_from_above_only() {
+        let target = person();
+        let roles = [Role::User, Role::Moderator, Role::Admin];
+        for (by, of, to) in roles.into_iter().flat_map(|by| roles.into_iter().flat_map(move |of| roles.map(move |to| (by, of, to)))) {
+            let state = user::User { role: of, ..target.clone() };
+            let asked = |id| Asked { principal: Principal::User { id, role: by }, ..asked(target.id.0, None) };
+            let set_role = |id| User::decide(Some(&state), &asked(id), user::Command::SetRole { role: to, from: None });
+            let ban = |id| {
+                let change = SetActive { is_active: false, reason: None };
+                User::decide(Some(&state), &asked(id), user::Command::SetActive { change, from: None })
+            };
+            let may_set_role = by == Role::Admin && of < Role::Admin && to < Role::Admin;
+            assert_eq!(set_role(UserId::new()).is_ok(), may_set_role, "{by:?} makes a {of:?} a {to:?}");
+            assert_eq!(ban(UserId::new()).is_ok(), by > of, "{by:?} bans a {of:?}");
+            assert_eq!(refused(set_role(target.id)), ErrorCode::Forbidden);
+            assert_eq!(refused(ban(target.id)), ErrorCode::Forbidden);
+        }
+        let platform = Asked { principal: Principal::Platform, ..asked(target.id.0, None) };
+        let (admin, reply) = committed(User::decide(Some(&target), &platform, user::Command::SetRole { role: Role::Admin, from: None }));
+        assert_eq!(admin.role, Role::Admin);
+        assert!(!String::from_utf8_lossy(&reply.body).contains("@example.org"), "whoever did it sees what everyone does");
+    }
+
+    #[test]
+    fn somebody_banned_is_nobody_to_ask_anything_of() {
+        let banned = user::User { is_active: false, ..person() };
+        let update = User::decide(Some(&banned), &asked(banned.id.0, Some(banned.id)), user::Command::Update(Box::default()));
+        assert_eq!(refused(update), ErrorCode::NotFound);
+        assert_eq!(User::view(&banned).audience, Audience::Gone);
     }
 
     #[test]

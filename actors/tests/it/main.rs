@@ -6,6 +6,7 @@ mod account;
 mod changed;
 mod feed;
 mod herd;
+mod hidden;
 mod list;
 mod outbox;
 mod overload;

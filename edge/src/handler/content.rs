@@ -3,7 +3,7 @@
 mod comment;
 mod reaction;
 
-use super::{Answered, PAGE, first};
+use super::{ANYONE, Answered, PAGE, first, person};
 use crate::{
     cursor::{List, Params},
     exchange::{Exchange, read_json},
@@ -75,8 +75,8 @@ fn read_post_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     if glance.headers.contains_key(http::header::AUTHORIZATION) || !glance.query.is_empty() {
         return None;
     }
-    let post = glance.edge.client.peek(&Key::new(Kind::Post, *glance.ids.first()?))?;
-    (post.view.audience == Audience::Everyone).then(|| respond::view(glance.headers, &post, Caching::Shared))
+    let post = read::open_now(&glance.edge.client, &Key::new(Kind::Post, *glance.ids.first()?))?;
+    Some(respond::view(glance.headers, &post, Caching::Shared))
 }
 
 async fn read_post(exchange: Arc<Exchange>, _: Bytes) -> Answered {
@@ -141,8 +141,6 @@ fn public_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     Some(respond::rows(glance.headers, List::PublicPosts, &rows, Caching::Shared))
 }
 
-const ANYONE: read::Viewer = read::Viewer { user: None };
-
 async fn public(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let query = Query::Posts(exchange.params()?.page(List::PublicPosts)?);
     let call = exchange.call();
@@ -154,8 +152,7 @@ async fn public(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 async fn by_user(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let query = Query::Posts(exchange.params()?.page(List::UserPosts)?);
     let (viewer, call) = (exchange.viewer(), exchange.call());
-    let author = UserId(first(&exchange));
-    exchange.client().view(&call, Key::new(Kind::User, author)).await?;
+    let author = person(&exchange, UserId(first(&exchange))).await?;
     let of = (Key::new(Kind::Timeline, author), query);
     let rows = read::complete(exchange.client(), &call, |sight| read::list(sight, viewer, of.clone(), Kind::Post)).await?;
     let caching = if viewer.user.is_some() { Caching::Private } else { Caching::Shared };

@@ -1,6 +1,6 @@
 //! The shop service: products and orders.
 
-use super::{Answered, PAGE, first};
+use super::{ANYONE, Answered, PAGE, first, person};
 use crate::{
     cursor::{List, Params, refused},
     exchange::{Exchange, read_json},
@@ -11,7 +11,7 @@ use actors::{entity::family, read};
 use bytes::Bytes;
 use http::{Method, Response};
 use protocol::{
-    Audience, Command, ErrorCode, Key, Kind, Money, ProductId, Query, Refusal,
+    Command, ErrorCode, Fact, Key, Kind, Money, ProductId, Query, Refusal,
     order::NewOrder,
     product::{self, Selection, Sort},
 };
@@ -86,8 +86,6 @@ fn list_key(selection: &Selection) -> Key {
     Key::new(Kind::ProductList, if selection.depends_on_price() { family::PRODUCTS_BY_PRICE } else { family::PRODUCTS })
 }
 
-const ANYONE: read::Viewer = read::Viewer { user: None };
-
 fn list_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     let (selection, list) = selection(&Params::parse(glance.query, SELECTION).ok()?).ok()?;
     let of = (list_key(&selection), Query::Products(selection));
@@ -103,16 +101,14 @@ async fn list(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 }
 
 fn product_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
-    let product = glance.edge.client.peek(&Key::new(Kind::Product, *glance.ids.first()?))?;
-    let seen = product.view.audience == Audience::Everyone && glance.query.is_empty();
-    seen.then(|| respond::view(glance.headers, &product, Caching::Shared))
+    let product = read::open_now(&glance.edge.client, &Key::new(Kind::Product, *glance.ids.first()?))?;
+    glance.query.is_empty().then(|| respond::view(glance.headers, &product, Caching::Shared))
 }
 
 async fn product(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    let product = exchange.client().view(&exchange.call(), Key::new(Kind::Product, first(&exchange))).await?;
-    if product.view.audience != Audience::Everyone {
-        return Err(ErrorCode::NotFound.into());
-    }
+    let key = Key::new(Kind::Product, first(&exchange));
+    let product = read::complete(exchange.client(), &exchange.call(), |sight| read::one(sight, ANYONE, key)).await?;
+    let product = product.ok_or(ErrorCode::NotFound)?;
     Ok(respond::view(&exchange.headers, &product, Caching::Shared))
 }
 
@@ -150,6 +146,11 @@ async fn of_seller(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 async fn order(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     let new: NewOrder = read_json(&body)?;
     let key = Key::new(Kind::Product, new.product_id);
+    // Whether it is for sale its owner says; from whom one may not know of, one buys nothing.
+    let product = exchange.client().view(&exchange.call(), key).await?;
+    if let Fact::By(seller) = product.view.fact {
+        person(&exchange, seller).await?;
+    }
     let reply = exchange.client().write(&exchange.create(&body)?, key, Command::Product(product::Command::Order(new))).await?;
     Ok(respond::reply(reply))
 }

@@ -1,6 +1,6 @@
 //! The user service: accounts, profiles, skills, follows.
 
-use super::{Answered, PAGE, first};
+use super::{Answered, PAGE, first, people, person};
 use crate::{
     cursor::List,
     exchange::{Exchange, read_json},
@@ -8,7 +8,7 @@ use crate::{
     respond::{self, Caching},
     route::{Auth, Glance, Route, Service::User},
 };
-use actors::{account::Opened, read};
+use actors::account::Opened;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{Method, Response, StatusCode};
 use protocol::{Audience, Command, ErrorCode, Key, Kind, Query, SkillId, UserId, follow, user};
@@ -127,6 +127,10 @@ async fn remove_skill(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 
 async fn endorse(exchange: Arc<Exchange>, add: bool) -> Answered {
     let (id, key) = skilled(&exchange).await?;
+    // Taking back is always open: also where there is a block by now.
+    if add {
+        person(&exchange, UserId(key.id)).await?;
+    }
     let command = if add { user::Command::Endorse(id) } else { user::Command::Unendorse(id) };
     Ok(respond::reply(exchange.client().write(&exchange.call(), key, Command::User(command)).await?))
 }
@@ -134,11 +138,15 @@ async fn endorse(exchange: Arc<Exchange>, add: bool) -> Answered {
 async fn endorsements(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let page = exchange.params()?.page(List::Endorsements)?;
     let (id, key) = skilled(&exchange).await?;
-    people(&exchange, List::Endorsements, key, Query::Endorsements(id, page)).await
+    person(&exchange, UserId(key.id)).await?;
+    people(&exchange, exchange.viewer(), List::Endorsements, key, Query::Endorsements(id, page)).await
 }
 
 async fn follow(exchange: Arc<Exchange>, add: bool) -> Answered {
     let followee = UserId(first(&exchange));
+    if add {
+        person(&exchange, followee).await?;
+    }
     let command = if add { follow::Command::Follow(followee) } else { follow::Command::Unfollow(followee) };
     let key = Key::new(Kind::Follows, exchange.user()?);
     Ok(respond::reply(exchange.client().write(&exchange.call(), key, Command::Follows(command)).await?))
@@ -149,14 +157,6 @@ async fn related(exchange: Arc<Exchange>, followers: bool) -> Answered {
     let page = exchange.params()?.page(list)?;
     let query = if followers { Query::Followers(page) } else { Query::Following(page) };
     // Somebody unknown has no relations, but is not told apart by an empty list.
-    exchange.client().view(&exchange.call(), Key::new(Kind::User, first(&exchange))).await?;
-    people(&exchange, list, Key::new(Kind::Follows, first(&exchange)), query).await
-}
-
-/// A page of people.
-async fn people(exchange: &Exchange, list: List, key: Key, query: Query) -> Answered {
-    let viewer = exchange.viewer();
-    let found =
-        read::complete(exchange.client(), &exchange.call(), |sight| read::list(sight, viewer, (key, query.clone()), Kind::User)).await?;
-    Ok(respond::rows(&exchange.headers, list, &found, Caching::Private))
+    let of = person(&exchange, UserId(first(&exchange))).await?;
+    people(&exchange, exchange.viewer(), list, Key::new(Kind::Follows, of), query).await
 }

@@ -72,16 +72,16 @@ fn every_route_asks_for_the_session_that_its_row_says() {
             match route.auth {
                 Auth::Open => assert_ne!(answer.status, 401, "{method} {path}"),
                 Auth::Optional => assert_eq!(answer.status == 401, is_sent, "{method} {path}: {answer}"),
-                Auth::Token | Auth::Subject => refused(&answer, 401, "unauthenticated"),
+                Auth::Token | Auth::Subject | Auth::Rank(_) => refused(&answer, 401, "unauthenticated"),
             }
         }
-        if route.auth == Auth::Subject {
+        if matches!(route.auth, Auth::Subject | Auth::Rank(_)) {
             refused(&client.call(&request().by(&eve)), 403, "forbidden");
         }
         let own = client.call(&request().by(&ada)).status;
-        // One id stands for everything: what it does not name is not found, what it names are people, and nobody follows themselves.
-        let follows_self = path.ends_with("/follow") && own == 403;
-        assert!(matches!(own, 200..=204 | 400 | 404) || follows_self, "{method} {path} of one's own: {own}");
+        // One id stands for everything: what it does not name is not found, what it names are people, and nobody follows or blocks themselves.
+        let to_oneself = own == 403 && (path.ends_with("/follow") || path.ends_with("/block") || matches!(route.auth, Auth::Rank(_)));
+        assert!(matches!(own, 200..=204 | 400 | 404) || to_oneself, "{method} {path} of one's own: {own}");
     }
     assert!(seen > 30, "the whole table");
 }

@@ -1,5 +1,6 @@
 //! The real binary, judged from outside: what the platform's users, and whoever runs it, would notice.
 
+mod acceptance;
 mod access;
 mod concurrent;
 mod conditional;
@@ -13,6 +14,7 @@ mod operate;
 mod paging;
 #[cfg(feature = "sabotage")]
 mod panic;
+mod rank;
 mod readme;
 mod refusal;
 mod server;

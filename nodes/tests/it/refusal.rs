@@ -236,7 +236,9 @@ fn paths_methods_and_queries_that_lead_nowhere() {
         let path = path_of(&route, &ada.id);
         let method = ["GET", "POST", "PUT", "DELETE"].into_iter().find(|method| *method == route.method.as_str()).expect("a known method");
         let request = Request::new(method, format!("{path}?unknown=1")).json(&json!({}));
-        refused(&client.call(&token(request)), 400, "invalid_query");
+        // Whoever may not ask at all is told that first.
+        let (status, code) = if matches!(route.auth, edge::route::Auth::Rank(_)) { (403, "forbidden") } else { (400, "invalid_query") };
+        refused(&client.call(&token(request)), status, code);
     }
     for query in ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=1&limit=1", "limit=99999999999", "Limit=1"] {
         refused(&client.call(&get(format!("/api/content/public/posts?{query}"))), 400, "invalid_query");

@@ -90,6 +90,14 @@ impl<'r, 's> Columns<'r, 's> {
         self.convert(Type::Text, |word: String| word.parse())
     }
 
+    /// A word or nothing.
+    pub(super) fn word_or_none<T: FromStr>(&mut self) -> Result<Option<T>>
+    where
+        T::Err: std::error::Error + Send + Sync + 'static,
+    {
+        self.convert(Type::Text, |word: Option<String>| word.map(|word| word.parse()).transpose())
+    }
+
     /// A list or object in a column.
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
         self.convert(Type::Text, |text: String| serde_json::from_str(&text))

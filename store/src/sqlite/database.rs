@@ -106,7 +106,7 @@ impl<W> Database<W> {
     }
 
     /// Writes what cannot be refused.
-    async fn maintain<T, F>(&self, operation: Operation, write: F) -> Result<T, StoreError>
+    pub(super) async fn maintain<T, F>(&self, operation: Operation, write: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,

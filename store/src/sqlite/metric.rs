@@ -52,6 +52,11 @@ operations! {
     Orders = "orders",
     OrderProduct = "order_product",
     Reaction = "reaction",
+    Blocked = "blocked",
+    Inactive = "inactive",
+    IsActive = "is_active",
+    Audit = "audit",
+    Note = "note",
 }
 
 /// The values of the label `outcome`.

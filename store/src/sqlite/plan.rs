@@ -6,10 +6,11 @@ use super::{content, database, shop, transaction, users};
 use rusqlite::Connection;
 
 /// Plans that read a whole table or index, and why they may.
-const WHOLE: [(&str, &str); 3] = [
+const WHOLE: [(&str, &str); 4] = [
     ("SCAN slot_epoch", "at most 4096 rows, all of them wanted"),
     ("SCAN outbox", "in the order of its key, up to a limit"),
     ("SCAN relation USING COVERING INDEX relation_pulled", "an index of only the rows that are wanted"),
+    ("SCAN person USING COVERING INDEX person_inactive", "an index of only the rows that are wanted"),
 ];
 
 fn database(number: usize) -> Connection {
@@ -47,7 +48,7 @@ fn every_statement_finds_its_rows_by_an_index() {
     for number in 0..SCHEMAS.len() {
         check(number, all(&protocol));
     }
-    check(0, all(&[users::read::STATEMENTS, users::write::STATEMENTS]));
+    check(0, all(&[users::read::STATEMENTS, users::write::STATEMENTS, users::block::STATEMENTS, users::audit::STATEMENTS]));
     check(1, all(&[content::STATEMENTS, content::write::STATEMENTS]));
     check(2, all(&[shop::STATEMENTS, shop::write::STATEMENTS]));
     let selections = shop::selection::statements();
@@ -66,6 +67,7 @@ fn lists_of_ids_read_only_an_index() {
     };
     let named = |list: &[(&'static str, &'static str)], names: &[&str]| list.iter().filter(|(n, _)| names.contains(n)).copied().collect();
     covered(0, named(users::read::STATEMENTS, &["FOLLOWING_PAGE", "FOLLOWERS_PAGE", "FOLLOWERS", "ENDORSERS_PAGE", "SESSIONS"]));
+    covered(0, named(users::block::STATEMENTS, &["BLOCKED_PAGE"]));
     covered(1, named(content::STATEMENTS, &["TIMELINE", "TIMELINE_BETWEEN", "PUBLIC_POSTS"]));
     covered(2, named(shop::STATEMENTS, &["SELLER_PRODUCTS"]));
     let selections = shop::selection::statements();

@@ -3,6 +3,7 @@
 
 use super::column::{Columns, execute, int, optional, statements};
 use super::fault::Fault;
+use super::users::{self, audit};
 use crate::commit::NewRecord;
 use crate::{Commit, CommitError, Committed, Effect, Expect, Guard, Outboxed, Record, Touch};
 use protocol::{Epoch, Key, Outcome, Timestamp, UserId};
@@ -48,7 +49,8 @@ pub(super) fn carry_out<W: Rows>(database: &'static str, db: &Connection, commit
     };
     commit.write.apply(db, commit.now)?;
     let write = Uuid::now_v7();
-    let effects = commit.touches.iter().map(|touch| touched(db, commit, write, touch)).collect::<Result<_>>()?;
+    let effects =
+        commit.touches.iter().filter_map(|touch| touched(database, db, commit, write, touch).transpose()).collect::<Result<_>>()?;
     if let Some(new) = &commit.record {
         insert_record(db, new, write, commit.now)?;
     }
@@ -84,15 +86,19 @@ pub(super) fn begin(db: &Connection, key: Key) -> Result<()> {
     execute(db, FIRST_VERSION, (u8::from(key.kind), key.id.as_bytes())).map(drop)
 }
 
-fn touched<W>(db: &Connection, commit: &Commit<W>, write: Uuid, touch: &Touch) -> Result<Outboxed> {
-    let effect = match *touch {
-        Touch::Key(key) => Effect::Changed { key, version: raise(db, key, 1)? },
-        Touch::FanOut { author, post } => Effect::FanOut { author, post },
+/// Carries out what is a matter of this database, and puts the rest into its outbox.
+fn touched<W>(database: &'static str, db: &Connection, commit: &Commit<W>, write: Uuid, touch: &Touch) -> Result<Option<Outboxed>> {
+    let effect = match touch {
+        Touch::Key(key) => Effect::Changed { key: *key, version: raise(db, *key, 1)? },
+        Touch::FanOut { author, post } => Effect::FanOut { author: *author, post: *post },
+        Touch::Standing(person) => Effect::Standing(*person),
+        Touch::Audit(entry) if database == users::DATABASE => return audit::note(db, entry).map(|()| None),
+        Touch::Audit(entry) => Effect::Audit { origin: commit.key.kind, entry: entry.clone() },
     };
-    let bytes = postcard::to_stdvec(&effect).expect("an effect is a few ids, which can always be encoded");
+    let bytes = postcard::to_stdvec(&effect).expect("an effect is ids and texts, which can always be encoded");
     let (slot, at) = (commit.guard.slot, commit.now);
     let id = db.prepare_cached(INSERT_OUTBOX)?.query_row((write.as_bytes(), slot.number(), at.0, bytes), |row| row.get(0))?;
-    Ok(Outboxed { id, slot, at, effect })
+    Ok(Some(Outboxed { id, slot, at, effect }))
 }
 
 /// Reads a row of the outbox.

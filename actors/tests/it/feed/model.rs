@@ -1,10 +1,14 @@
 //! Sequences of everything that can happen to feeds, against a model that is nothing but the rules.
 
 use super::page;
-use crate::harness::{Gate, Platform, Setup, json, make::*, within};
+use crate::harness::{Gate, Platform, Setup, json, make::*, refused, within};
+use actors::{
+    entity::family,
+    read::{self, Viewer},
+};
 use proptest::{prelude::*, test_runner::TestRunner};
 use protocol::{
-    Key, Kind, Page, PostId, Refusal, Reply, UserId,
+    ErrorCode, Key, Kind, Page, PostId, Principal, Query, Refusal, Reply, Role, UserId,
     post::{self, Visibility},
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -20,6 +24,10 @@ const CASES: u32 = 20;
 enum Step {
     Follow(usize, usize),
     Unfollow(usize, usize),
+    Block(usize, usize),
+    Unblock(usize, usize),
+    Ban(usize),
+    Unban(usize),
     Post {
         author: usize,
         visibility: Visibility,
@@ -67,6 +75,10 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (person.clone(), person.clone()).prop_map(|(a, b)| Step::Follow(a, b)),
         1 => (person.clone(), person.clone()).prop_map(|(a, b)| Step::Unfollow(a, b)),
+        1 => (person.clone(), person.clone()).prop_map(|(a, b)| Step::Block(a, b)),
+        2 => (person.clone(), person.clone()).prop_map(|(a, b)| Step::Unblock(a, b)),
+        1 => person.clone().prop_map(Step::Ban),
+        2 => person.clone().prop_map(Step::Unban),
         8 => (person.clone(), visibility(), prop::bool::weighted(0.85)).prop_map(|(author, visibility, published)| Step::Post { author, visibility, published }),
         1 => person.clone().prop_map(|author| Step::PostSlowly { author }),
         1 => Just(Step::Deliver),
@@ -101,12 +113,26 @@ struct Paging {
 #[derive(Default)]
 struct Model {
     follows: HashSet<(UserId, UserId)>,
+    blocks: HashSet<(UserId, UserId)>,
+    banned: HashSet<UserId>,
     posts: BTreeMap<Uuid, Known>,
     paging: BTreeMap<UserId, Paging>,
 }
 
 impl Model {
+    /// Whether the viewer may know of a person.
+    fn known(&self, viewer: UserId, person: UserId) -> bool {
+        let blocks = |a, b| self.blocks.contains(&(a, b));
+        !self.banned.contains(&person) && !blocks(viewer, person) && !blocks(person, viewer)
+    }
+
+    /// Whether the viewer's feed may show the post.
     fn visible(&self, viewer: UserId, post: &Known) -> bool {
+        (post.author == viewer || self.follows.contains(&(viewer, post.author))) && self.readable(viewer, post)
+    }
+
+    /// Whether the viewer may read the post at all.
+    fn readable(&self, viewer: UserId, post: &Known) -> bool {
         let follows = |a, b| self.follows.contains(&(a, b));
         let own = post.author == viewer;
         let allowed = match (post.published, post.visibility) {
@@ -114,7 +140,7 @@ impl Model {
             (_, Visibility::Friends) => own || (follows(viewer, post.author) && follows(post.author, viewer)),
             (_, Visibility::Public) => true,
         };
-        !post.deleted && (own || follows(viewer, post.author)) && allowed
+        !post.deleted && allowed && self.known(viewer, post.author)
     }
 
     fn visible_to(&self, viewer: UserId) -> BTreeSet<Uuid> {
@@ -131,7 +157,11 @@ impl Model {
 
     fn nth(&self, number: usize) -> Option<(Uuid, UserId)> {
         let index = number.checked_rem(self.posts.len())?;
-        self.posts.iter().nth(index).filter(|(_, post)| !post.deleted).map(|(id, post)| (*id, post.author))
+        self.posts
+            .iter()
+            .nth(index)
+            .filter(|(_, post)| !post.deleted && !self.banned.contains(&post.author))
+            .map(|(id, post)| (*id, post.author))
     }
 }
 
@@ -167,15 +197,14 @@ impl Trial {
     async fn take(&mut self, step: Step) {
         let platform = &self.platform;
         match step {
-            Step::Follow(a, b) if a != b => {
-                platform.follow(self.people[a], self.people[b]).await.expect("followed");
-                self.model.follows.insert((self.people[a], self.people[b]));
+            Step::Follow(a, b) | Step::Unfollow(a, b) | Step::Block(a, b) | Step::Unblock(a, b) if a != b => {
+                self.relate(step, self.people[a], self.people[b]).await;
             }
-            Step::Unfollow(a, b) if a != b => {
-                platform.unfollow(self.people[a], self.people[b]).await.expect("unfollowed");
-                self.model.follows.remove(&(self.people[a], self.people[b]));
-            }
-            Step::Follow(..) | Step::Unfollow(..) => {}
+            Step::Follow(..) | Step::Unfollow(..) | Step::Block(..) | Step::Unblock(..) => {}
+            Step::Ban(person) | Step::Unban(person) => self.ban(self.people[person], matches!(step, Step::Ban(_))).await,
+            // Whoever is banned has no session to do anything with.
+            Step::Post { author, .. } | Step::PostSlowly { author } if self.is_banned(author) => {}
+            Step::Touch { viewer } | Step::Read { viewer, .. } if self.is_banned(viewer) => {}
             Step::Post { author, visibility, published } => {
                 let author = self.people[author];
                 let new = post::NewPost { is_published: published, ..new_post("text", visibility) };
@@ -202,6 +231,50 @@ impl Trial {
             Step::Read { viewer, limit } => self.read(self.people[viewer], limit).await,
         }
         self.model.settle();
+    }
+
+    fn is_banned(&self, person: usize) -> bool {
+        self.model.banned.contains(&self.people[person])
+    }
+
+    async fn relate(&mut self, step: Step, a: UserId, b: UserId) {
+        let (platform, model) = (&self.platform, &mut self.model);
+        if model.banned.contains(&a) {
+            return;
+        }
+        match step {
+            Step::Follow(..) if model.blocks.contains(&(a, b)) || model.blocks.contains(&(b, a)) => {
+                assert_eq!(refused(platform.follow(a, b).await), ErrorCode::NotFound);
+            }
+            Step::Follow(..) => {
+                platform.follow(a, b).await.expect("followed");
+                model.follows.insert((a, b));
+            }
+            Step::Unfollow(..) => {
+                platform.unfollow(a, b).await.expect("unfollowed");
+                model.follows.remove(&(a, b));
+            }
+            Step::Block(..) => {
+                platform.block(a, b, true).await.expect("blocked");
+                model.blocks.insert((a, b));
+                model.follows.retain(|pair| *pair != (a, b) && *pair != (b, a));
+            }
+            _ => {
+                platform.block(a, b, false).await.expect("ended");
+                model.blocks.remove(&(a, b));
+            }
+        }
+    }
+
+    async fn ban(&mut self, person: UserId, banned: bool) {
+        let moderator = Principal::User { id: UserId::new(), role: Role::Moderator };
+        self.platform.set_active(moderator, person, !banned).await.expect("set");
+        if banned {
+            self.model.banned.insert(person);
+            self.model.paging.remove(&person);
+        } else {
+            self.model.banned.remove(&person);
+        }
     }
 
     async fn post_slowly(&mut self, author: UserId) {
@@ -245,6 +318,7 @@ impl Trial {
     }
 
     async fn read(&mut self, viewer: UserId, limit: u16) {
+        self.read_lists(viewer).await;
         let due = self.model.visible_to(viewer);
         let paging = self.model.paging.entry(viewer).or_insert_with(|| Paging { after: None, due, shown: Vec::new() });
         let (rows, next) = page(&self.platform.client, viewer, Page { after: paging.after, limit }).await;
@@ -254,7 +328,7 @@ impl Trial {
             let body = json(&row);
             // A post that is not acknowledged yet may be seen already; the slow ones are public.
             let known = self.model.posts.get(&row.key.id);
-            let slow = || self.slow.iter().any(|slow| body["userId"] == slow.author.0.to_string());
+            let slow = || self.slow.iter().any(|slow| body["userId"] == slow.author.0.to_string() && self.model.known(viewer, slow.author));
             match known {
                 Some(post) => {
                     assert!(self.model.visible(viewer, post), "{} is shown to somebody who may not see it", row.key);
@@ -272,10 +346,37 @@ impl Trial {
         }
     }
 
+    /// The list of public posts shows the viewer all that they may read, and people's lists all whom they may know of.
+    async fn read_lists(&self, viewer: UserId) {
+        let (call, viewing) = (self.platform.call(viewer), Viewer { user: Some(viewer) });
+        let list = |key, query: Query, kind| {
+            let (call, client) = (&call, &self.platform.client);
+            async move {
+                let rows =
+                    read::complete(client, call, |sight| read::list(sight, viewing, (key, query.clone()), kind)).await.expect("a list");
+                rows.rows.iter().map(|row| row.key.id).collect::<BTreeSet<_>>()
+            }
+        };
+        let posts = list(Key::new(Kind::PostList, family::POSTS), Query::Posts(Page::first(100)), Kind::Post).await;
+        for (id, post) in &self.model.posts {
+            let public = post.published && post.visibility == Visibility::Public;
+            // Slow posts may be in the list as well; a hundred of the newest are looked at.
+            assert!(!posts.contains(id) || (public && self.model.readable(viewer, post)), "{id} is listed for somebody who may not see it");
+            let expected = public && self.model.readable(viewer, post) && self.model.posts.len() + self.slow.len() < 100;
+            assert!(!expected || posts.contains(id), "{id} is missing in the list of public posts");
+        }
+        for person in &self.people {
+            let following = list(Key::new(Kind::Follows, *person), Query::Following(Page::first(100)), Kind::User).await;
+            let follows = self.model.follows.iter().filter(|(a, b)| a == person && self.model.known(viewer, *b));
+            assert_eq!(following, follows.map(|(_, b)| b.0).collect());
+        }
+    }
+
     /// Everybody reads to the end, and then once more from the beginning.
     async fn end(mut self) {
         self.deliver().await;
-        for viewer in self.people.clone() {
+        let reading: Vec<_> = self.people.iter().filter(|person| !self.model.banned.contains(person)).copied().collect();
+        for viewer in reading {
             for _ in 0..2 {
                 loop {
                     self.read(viewer, 3).await;

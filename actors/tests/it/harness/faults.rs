@@ -2,6 +2,7 @@
 
 use super::gate::Gate;
 use async_trait::async_trait;
+use protocol::audit::{Entry, Filter};
 use protocol::{
     CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
     comment::Comment, follow::Relations, order::Order, post::Post, product::Product, product::Selection, reaction::ReactionType,
@@ -249,6 +250,11 @@ faulty! { Users, UsersWrite, "users";
     fn skill_owner(id: SkillId) -> Option<UserId>;
     fn endorsers(id: SkillId, page: Page) -> Ids;
     fn endorsed(id: SkillId, by: UserId) -> bool;
+    fn blocked(id: UserId, page: Page) -> (Ids, u64);
+    fn inactive() -> Vec<UserId>;
+    fn is_active(id: UserId) -> bool;
+    fn audit(filter: Filter, page: Page) -> (Vec<Entry>, Option<Position>);
+    fn note(entry: Entry) -> ();
 }
 
 faulty! { Content, ContentWrite, "content";

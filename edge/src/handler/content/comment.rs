@@ -8,6 +8,7 @@ use crate::{
     respond,
     route::{Auth, Route, Service::Content},
 };
+use actors::read;
 use bytes::Bytes;
 use http::Method;
 use protocol::{Command, CommentId, ErrorCode, Key, Kind, PostId, Query, UserId, post};
@@ -55,8 +56,11 @@ async fn comments(exchange: Arc<Exchange>, _: Bytes) -> Answered {
         Some(parent) if place(&exchange, parent).await?.0.0 == post.key.id => Query::Replies(parent, page),
         Some(_) => return Err(ErrorCode::NotFound.into()),
     };
-    let part = exchange.client().query(&exchange.call(), post.key, query).await?;
-    Ok(respond::authored(&exchange.headers, list, &part, |_| true, caching(&post)))
+    let (client, call, viewer) = (exchange.client(), exchange.call(), exchange.viewer());
+    let part = client.query(&call, post.key, query).await?;
+    let beholder = read::complete(client, &call, |sight| read::beholder(sight, viewer)).await?;
+    let shown = |author| beholder.onlooker().knows_of(author);
+    Ok(respond::authored(&exchange.headers, list, &part, shown, caching(&post)))
 }
 
 async fn add(exchange: Arc<Exchange>, body: Bytes) -> Answered {

@@ -1,5 +1,7 @@
 //! The users database: people, accounts, relations.
 
+pub(super) mod audit;
+pub(super) mod block;
 pub(super) mod read;
 pub(super) mod write;
 
@@ -8,7 +10,11 @@ use super::database::Database;
 use super::metric::Operation;
 use crate::{AccountRow, Commit, CommitError, Committed, Ids, StoreError, Users, UsersWrite};
 use async_trait::async_trait;
-use protocol::{Page, SkillId, Timestamp, UserId, account::Credentials, follow::Relations, user::User};
+use protocol::audit::{Entry, Filter};
+use protocol::{Page, Position, SkillId, Timestamp, UserId, account::Credentials, follow::Relations, user::User};
+
+/// The database's name.
+pub(super) const DATABASE: &str = "users";
 
 #[async_trait]
 impl Users for Database<UsersWrite> {
@@ -51,6 +57,26 @@ impl Users for Database<UsersWrite> {
 
     async fn endorsed(&self, id: SkillId, by: UserId) -> Result<bool, StoreError> {
         self.read(Operation::Endorsed, move |db| read::endorsed(db, id, by)).await
+    }
+
+    async fn blocked(&self, id: UserId, page: Page) -> Result<(Ids, u64), StoreError> {
+        self.read(Operation::Blocked, move |db| snapshot(db, |db| block::blocked(db, id, page))).await
+    }
+
+    async fn inactive(&self) -> Result<Vec<UserId>, StoreError> {
+        self.read(Operation::Inactive, read::inactive).await
+    }
+
+    async fn is_active(&self, id: UserId) -> Result<bool, StoreError> {
+        self.read(Operation::IsActive, move |db| read::is_active(db, id)).await
+    }
+
+    async fn audit(&self, filter: Filter, page: Page) -> Result<(Vec<Entry>, Option<Position>), StoreError> {
+        self.read(Operation::Audit, move |db| audit::page(db, filter, page)).await
+    }
+
+    async fn note(&self, entry: Entry) -> Result<(), StoreError> {
+        self.maintain(Operation::Note, move |db| audit::note(db, &entry)).await
     }
 
     async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError> {

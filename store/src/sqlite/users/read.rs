@@ -32,6 +32,8 @@ statements! {
     SKILL_OWNER = "SELECT person_id FROM skill WHERE id = ?1";
     ENDORSERS_PAGE = "SELECT created_at, endorser_id FROM endorsement WHERE skill_id = ?1 AND (created_at, endorser_id) < (?2, ?3)
                       ORDER BY created_at DESC, endorser_id DESC LIMIT ?4";
+    INACTIVE = "SELECT id FROM person WHERE is_active = 0 ORDER BY id";
+    IS_ACTIVE = "SELECT 1 FROM person WHERE id = ?1 AND is_active = 1";
     ENDORSED = "SELECT 1 FROM endorsement WHERE skill_id = ?1 AND endorser_id = ?2";
 }
 
@@ -125,8 +127,9 @@ pub(super) fn relations(db: &Connection, id: UserId) -> Result<Relations> {
             friends.push(followee);
         }
     }
+    let (hidden, blocks) = super::block::hidden(db, id)?;
     let version = key_version(db, Key::new(Kind::Follows, id))?;
-    Ok(Relations { following, friends, followers, pulled, version })
+    Ok(Relations { following, friends, followers, pulled, version, hidden, blocks })
 }
 
 pub(super) fn follow_page(db: &Connection, id: UserId, followers: bool, page: Page) -> Result<(Ids, u64)> {
@@ -140,7 +143,7 @@ pub(super) fn endorsers(db: &Connection, id: SkillId, page: Page) -> Result<Ids>
 }
 
 /// A page of (instant, id) that descends.
-fn newest(db: &Connection, sql: &str, of: uuid::Uuid, page: Page) -> Result<Ids> {
+pub(super) fn newest(db: &Connection, sql: &str, of: uuid::Uuid, page: Page) -> Result<Ids> {
     let after = page.after.unwrap_or(TOP);
     let rows = list(db, sql, (of.as_bytes(), after.sort, after.id.as_bytes(), fetch(page)), |row| {
         let mut columns = Columns::of(row);
@@ -167,6 +170,14 @@ pub(super) fn endorsed(db: &Connection, id: SkillId, by: UserId) -> Result<bool>
     Ok(optional(db, ENDORSED, (id.0.as_bytes(), by.0.as_bytes()), |_| Ok(()))?.is_some())
 }
 
-fn user_id(row: &Row<'_>) -> Result<UserId> {
+pub(super) fn inactive(db: &Connection) -> Result<Vec<UserId>> {
+    list(db, INACTIVE, [], user_id)
+}
+
+pub(super) fn is_active(db: &Connection, id: UserId) -> Result<bool> {
+    Ok(optional(db, IS_ACTIVE, [id.0.as_bytes()], |_| Ok(()))?.is_some())
+}
+
+pub(super) fn user_id(row: &Row<'_>) -> Result<UserId> {
     Columns::of(row).id().map(UserId)
 }

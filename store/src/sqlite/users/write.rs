@@ -1,6 +1,6 @@
 //! Writes of the users database.
 
-use super::fold;
+use super::{block, fold};
 use crate::sqlite::column::{execute, int, json, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
 use crate::sqlite::transaction::{Rows, begin};
@@ -22,6 +22,7 @@ statements! {
     INSERT_RELATION = "INSERT INTO relation (person_id) VALUES (?1)";
     INSERT_SESSION = "INSERT INTO session (token_hash, person_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)";
     DELETE_SESSION = "DELETE FROM session WHERE token_hash = ?1 AND person_id = ?2";
+    DELETE_SESSIONS = "DELETE FROM session WHERE person_id = ?1";
     DELETE_EXPIRED = "DELETE FROM session WHERE person_id = ?1 AND expires_at <= ?2";
     INSERT_SKILL = "INSERT INTO skill (id, person_id, name, name_folded, level, endorsements, created_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
     DELETE_SKILL = "DELETE FROM skill WHERE id = ?1 AND person_id = ?2";
@@ -39,10 +40,11 @@ impl Rows for UsersWrite {
         match self {
             Self::Register { user, .. }
             | Self::Save(user)
+            | Self::Suspend(user)
             | Self::AddSkill(user, _)
             | Self::RemoveSkill(user, _)
             | Self::Endorse { user, .. } => Some((Key::new(Kind::User, user.id), user.version)),
-            Self::OpenSession { .. } | Self::CloseSession { .. } | Self::Follow { .. } | Self::MarkPulled(_) => None,
+            Self::OpenSession { .. } | Self::CloseSession { .. } | Self::Follow { .. } | Self::MarkPulled(_) | Self::Block { .. } => None,
         }
     }
 
@@ -53,6 +55,10 @@ impl Rows for UsersWrite {
                 insert_session(db, user.id, session)
             }
             Self::Save(user) => save(db, user),
+            Self::Suspend(user) => {
+                save(db, user)?;
+                Ok(execute(db, DELETE_SESSIONS, [user.id.0.as_bytes()]).map(drop)?)
+            }
             Self::AddSkill(user, skill) => {
                 save(db, user)?;
                 insert_skill(db, user.id, skill)
@@ -70,12 +76,14 @@ impl Rows for UsersWrite {
             Self::Follow { follower, followee, add: true, at } => follow(db, *follower, *followee, *at),
             Self::Follow { follower, followee, add: false, .. } => unfollow(db, *follower, *followee),
             Self::MarkPulled(user) => changed(execute(db, MARK_PULLED, [user.0.as_bytes()])?, "user"),
+            Self::Block { blocker, blocked, add: true, at } => block::begin(db, *blocker, *blocked, *at),
+            Self::Block { blocker, blocked, add: false, .. } => block::end(db, *blocker, *blocked),
         }
     }
 }
 
 /// A write to a row that has to be there.
-fn changed(rows: usize, what: &'static str) -> Result<(), Fault> {
+pub(super) fn changed(rows: usize, what: &'static str) -> Result<(), Fault> {
     if rows == 0 { Err(CommitError::Missing(what).into()) } else { Ok(()) }
 }
 
@@ -196,6 +204,10 @@ fn skill_missing(error: rusqlite::Error) -> Fault {
 }
 
 fn follow(db: &Connection, follower: UserId, followee: UserId, at: Timestamp) -> Result<(), Fault> {
+    // Whoever decided may not have heard of a block that was committed at the same time.
+    if block::between(db, follower, followee)? {
+        return Err(CommitError::Missing("user").into());
+    }
     if !insert_follow(db, follower, followee, at)? {
         return Err(CommitError::Unchanged.into());
     }
@@ -214,9 +226,15 @@ pub(in crate::sqlite) fn count_follows(db: &Connection, person: UserId, follower
 }
 
 fn unfollow(db: &Connection, follower: UserId, followee: UserId) -> Result<(), Fault> {
+    if end_follow(db, follower, followee)? { Ok(()) } else { Err(CommitError::Unchanged.into()) }
+}
+
+/// Ends a follow and counts it; `false` if there is none.
+pub(super) fn end_follow(db: &Connection, follower: UserId, followee: UserId) -> Result<bool, Fault> {
     if execute(db, DELETE_FOLLOW, (follower.0.as_bytes(), followee.0.as_bytes()))? == 0 {
-        return Err(CommitError::Unchanged.into());
+        return Ok(false);
     }
     count_follows(db, followee, -1, 0)?;
-    count_follows(db, follower, 0, -1)
+    count_follows(db, follower, 0, -1)?;
+    Ok(true)
 }

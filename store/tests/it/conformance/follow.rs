@@ -228,7 +228,8 @@ async fn check_history(stores: &Stores, history: Vec<(usize, Option<usize>, bool
         let friends = following.iter().filter(|b| followers.contains(&b.0)).copied().collect();
         let version = versions.get(&id).copied().unwrap_or(0);
         let total = followers.len() as u64;
-        let expected = Relations { following: following.clone(), friends, followers: total, pulled: false, version };
+        let expected =
+            Relations { following: following.clone(), friends, followers: total, pulled: false, version, ..Relations::default() };
         assert_eq!(relations(stores, id).await, expected);
         assert_eq!(all_followers(stores, id, 2).await.into_iter().collect::<BTreeSet<_>>(), followers);
         let (_, counted) = stores.users.follow_page(id, false, Page::first(1)).await.expect("a page");

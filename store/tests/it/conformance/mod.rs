@@ -1,6 +1,8 @@
 //! What every store must do, whatever is behind it. Each test gets fresh databases.
 
 pub mod account;
+pub mod audit;
+pub mod block;
 pub mod comment;
 pub mod content;
 pub mod follow;
@@ -32,6 +34,14 @@ macro_rules! conformance {
                 a_follow_changes_both, a_follow_that_is_so_already_changes_nothing, nobody_follows_who_is_not_there, friends_follow_each_other,
                 pages_of_equal_instants_have_no_gaps, a_page_while_others_follow_has_no_gaps, fan_out_runs_through_all_followers,
                 pulled_people_stay_pulled, counters_equal_rows,
+            }
+            block {
+                a_block_hides_both_and_ends_their_follows, a_block_that_is_so_already_changes_nothing, nobody_follows_across_a_block,
+                blocks_are_paged_newest_first, a_ban_is_known_and_ends_sessions,
+            }
+            audit {
+                a_deed_is_logged_with_the_commit_or_not_at_all, other_databases_log_through_the_outbox,
+                the_log_is_read_by_actor_and_target_newest_first,
             }
             content {
                 a_post_is_read_as_written, a_post_is_saved_version_by_version, deleted_posts_leave_every_list, timelines_are_paged_newest_first,

@@ -1,0 +1,3 @@
+//! The defects of the former system, by number: what each of them was must not be possible here.
+
+mod people;
