@@ -17,6 +17,10 @@ use std::{
 };
 use uuid::Uuid;
 
+mod post;
+
+pub use post::{Bookmarks, Shared, bookmarks, posts, search, shared_by, timeline};
+
 /// Rows read from the store at a time behind what memory holds.
 const DEEP_ROWS: u16 = 64;
 /// Rows that one page may look at. A page that is still not full then ends early, with a cursor: someone whose posts the viewer may not see can make
@@ -38,6 +42,8 @@ pub struct Rows {
     pub next: Option<Position>,
     /// How many rows the whole list has, where that is known.
     pub total: Option<u64>,
+    /// The posts that rows share, as far as the viewer may see them.
+    pub shared: Shared,
 }
 
 /// Something that the answer needs is not in memory; the view knows what.
@@ -197,7 +203,7 @@ pub fn list(sight: &mut Sight<'_>, viewer: Viewer, (key, query): (Key, Query), k
         page.take(row, |row| beholder.as_ref().is_ok_and(|beholder| beholder.onlooker().sees(&row.view)));
     }
     let (rows, _) = (page.finish()?, beholder?);
-    Ok(Rows { rows, next: *next, total: *total })
+    Ok(Rows { rows, next: *next, total: *total, shared: Shared::new() })
 }
 
 /// A page of a home feed: posts of the viewer and of whom they follow, newest first. It merges the inbox with the timelines of authors whose posts
@@ -217,7 +223,7 @@ pub fn feed(sight: &mut Sight<'_>, viewer: UserId, page: Page) -> Result<Rows, C
     while !rows.full() && examined < EXAMINED_MAX {
         let id = match merge.next() {
             Next::Id(id) => id,
-            Next::End => return Ok(Rows { rows: rows.finish()?, next: None, total: None }),
+            Next::End => return hydrated(sight, &onlooker, (rows, None)),
             Next::Deeper(after) => {
                 // What is cold so far is fetched in the same round.
                 let query = Query::Posts(Page { after: after.map(|id| Position { sort: 0, id }), limit: DEEP_ROWS });
@@ -230,7 +236,14 @@ pub fn feed(sight: &mut Sight<'_>, viewer: UserId, page: Page) -> Result<Rows, C
         rows.take(row, |row| in_feed(row, &onlooker, viewer, related));
     }
     let next = merge.rest().map(|id| Position { sort: 0, id });
-    Ok(Rows { rows: rows.finish()?, next, total: None })
+    hydrated(sight, &onlooker, (rows, next))
+}
+
+/// A feed's page with what its rows share.
+fn hydrated(sight: &mut Sight<'_>, onlooker: &Onlooker<'_>, (rows, next): (Gather, Option<Position>)) -> Result<Rows, Cold> {
+    let rows = rows.finish()?;
+    let shared = post::shared(sight, onlooker, rows.iter())?;
+    Ok(Rows { rows, shared, next, total: None })
 }
 
 /// Those of the followed whose posts are pulled, with their newest posts.
@@ -245,7 +258,7 @@ fn pulled_timelines(sight: &mut Sight<'_>, related: &Relations) -> Result<Vec<Ar
 }
 
 fn in_feed(row: &Snapshot, onlooker: &Onlooker<'_>, viewer: UserId, related: &Relations) -> bool {
-    let Fact::By(author) = row.view.fact else { return false };
+    let Some(author) = row.view.fact.by() else { return false };
     (author == viewer || related.follows(author)) && onlooker.sees(&row.view)
 }
 

@@ -1,6 +1,6 @@
 //! Who may see what: one pure function for every read.
 
-use protocol::{Audience, Fact, Principal, Role, UserId, View, follow::Relations};
+use protocol::{Audience, Principal, Role, UserId, View, follow::Relations};
 use std::collections::HashSet;
 
 /// What decides what somebody sees, beside the thing that is looked at.
@@ -18,11 +18,7 @@ impl Onlooker<'_> {
     /// Whether the onlooker may see a view: its audience admits them, and so does whoever is behind it.
     #[must_use]
     pub fn sees(&self, view: &View) -> bool {
-        let behind = match view.fact {
-            Fact::By(person) => self.knows_of(person),
-            _ => true,
-        };
-        behind && self.is_admitted(view.audience)
+        view.fact.by().is_none_or(|person| self.knows_of(person)) && self.is_admitted(view.audience)
     }
 
     /// Whether the onlooker may know of a person and of what is theirs: the person is active, and there is no block between the two.
@@ -58,6 +54,7 @@ pub fn moderates(principal: &Principal) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::Fact;
 
     fn view(audience: Audience, by: Option<UserId>) -> View {
         View { version: 1, audience, body: bytes::Bytes::new(), fact: by.map_or(Fact::None, Fact::By) }

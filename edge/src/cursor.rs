@@ -28,6 +28,9 @@ pub enum List {
     Replies = 30,
     Blocks = 14,
     Audit = 15,
+    Tagged = 31,
+    Bookmarks = 32,
+    PostSearch = 33,
 }
 
 /// Writes a cursor.

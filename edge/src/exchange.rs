@@ -1,6 +1,10 @@
 //! What a handler is given, and what it may ask of it.
 
-use crate::{cursor::Params, dispatch::Edge, route::Route};
+use crate::{
+    cursor::Params,
+    dispatch::Edge,
+    route::{Route, Segment},
+};
 use actors::{Call, Client, account::Token, read::Viewer};
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -8,6 +12,7 @@ use protocol::{ErrorCode, Idempotency, Principal, Refusal, UserId};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::{
+    borrow::Cow,
     net::IpAddr,
     sync::{Arc, OnceLock},
     time::Instant,
@@ -64,7 +69,9 @@ impl Exchange {
         let if_match = match self.headers.get(header::IF_MATCH).map(|value| value.as_bytes().trim_ascii()) {
             None | Some(b"*") => None,
             Some(tag) => {
-                let digits = tag.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).ok_or_else(refused)?;
+                let tag = tag.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).ok_or_else(refused)?;
+                // Behind the thing's own version may stand what the answer showed beside it.
+                let digits = tag.split(|b| *b == b'-').next().unwrap_or_default();
                 // Tags are compared as text: what parses as the same number ("+3", "03") is another tag.
                 let version =
                     std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok()).filter(|v: &u64| v.to_string().as_bytes() == digits);
@@ -100,6 +107,19 @@ impl Exchange {
     /// `invalid_query`.
     pub fn params(&self) -> Result<Params<'_>, Refusal> {
         Params::parse(&self.query, self.route_row().params)
+    }
+
+    /// The name in the path, decoded; empty for routes without one.
+    ///
+    /// # Errors
+    /// `invalid_field` when it is not text.
+    pub fn name(&self) -> Result<Cow<'_, str>, Refusal> {
+        let words = self.path.split('/').skip(1);
+        let named = self.route_row().segments.iter().zip(words).find(|(segment, _)| matches!(segment, Segment::Name(_)));
+        let word = named.map_or("", |(_, word)| word);
+        percent_encoding::percent_decode_str(word)
+            .decode_utf8()
+            .map_err(|_| Refusal::field("what the path names is not percent-encoded UTF-8"))
     }
 
     /// The person who is signed in.

@@ -77,7 +77,7 @@ fn matches(segments: &[Segment], words: &[&str]) -> bool {
     segments.iter().zip(words).all(|(segment, word)| match segment {
         Segment::Text(text) => text == word,
         // A word of another route at this place (`/files/id`) is no id of this one; a wrong id is refused as such later.
-        Segment::Id(_) => !word.is_empty(),
+        Segment::Id(_) | Segment::Name(_) => !word.is_empty(),
     })
 }
 

@@ -17,7 +17,7 @@ pub const fn status(code: ErrorCode) -> StatusCode {
         }
         E::BadToken | E::MalformedRequest => StatusCode::BAD_REQUEST,
         E::Unauthenticated | E::BadCredentials => StatusCode::UNAUTHORIZED,
-        E::Forbidden | E::CrossSite => StatusCode::FORBIDDEN,
+        E::Forbidden | E::ShareTooWide | E::CrossSite => StatusCode::FORBIDDEN,
         E::NotFound | E::UnknownRoute => StatusCode::NOT_FOUND,
         E::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         E::BodyTooSlow | E::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,

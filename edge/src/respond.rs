@@ -4,15 +4,17 @@ use crate::{
     cursor::{self, List},
     security,
 };
-use actors::{Snapshot, read::Rows};
+use actors::{
+    Snapshot,
+    read::{Bookmarks, Rows, Shared},
+};
 use bytes::{BufMut, Bytes, BytesMut};
 use foldhash::fast::FixedState;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use protocol::{Outcome, Position, Reply, UserId};
+use protocol::{Fact, Outcome, Position, Reply, UserId};
 use std::{
     hash::{BuildHasher, Hasher},
     ops::Range,
-    sync::Arc,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -63,6 +65,59 @@ pub fn tagged(request: &HeaderMap, etag: Bytes, caching: Caching, body: impl FnO
 #[must_use]
 pub fn view(request: &HeaderMap, snapshot: &Snapshot, caching: Caching) -> Response<Bytes> {
     tagged(request, snapshot.etag(), caching, || snapshot.view.body.clone())
+}
+
+/// A post as the viewer sees it: a share with what it shares.
+#[must_use]
+pub fn post(request: &HeaderMap, post: &Snapshot, shared: &Shared, caching: Caching) -> Response<Bytes> {
+    let Fact::Share { parent, .. } = post.view.fact else { return view(request, post, caching) };
+    let shown = shared.get(&parent.0);
+    // Another viewer, and the same one later, may see less or more below the same version.
+    let tag = Bytes::from(format!("\"{}-{}\"", post.view.version, shown.map_or(0, |shown| shown.view.version)));
+    tagged(request, tag, caching, || with_parent(&post.view.body, shown.map(|shown| &**shown)))
+}
+
+/// A share's body with what it shares, or `null` where the viewer may not see that.
+#[must_use]
+pub fn with_parent(share: &Bytes, parent: Option<&Snapshot>) -> Bytes {
+    let mut body = BytesMut::with_capacity(share.len() + parent.map_or(4, |parent| parent.view.body.len()) + 16);
+    put_share(&mut body, share, parent);
+    body.freeze()
+}
+
+fn put_share(body: &mut BytesMut, share: &[u8], parent: Option<&Snapshot>) {
+    let Some((_, open)) = share.split_last() else { return };
+    body.put_slice(open);
+    body.put_slice(b",\"parent\":");
+    body.put_slice(parent.map_or(b"null", |parent| &parent.view.body));
+    body.put_u8(b'}');
+}
+
+/// A page of bookmarks with their posts.
+#[must_use]
+pub fn bookmarks(request: &HeaderMap, list: List, found: &Bookmarks) -> Response<Bytes> {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    for (kept, post) in &found.rows {
+        hasher.write_u128(kept.id.0.as_u128());
+        hash_row(&mut hasher, post, &found.shared);
+    }
+    hasher.write_u128(found.next.map_or(0, |next| next.id.as_u128()));
+    tagged(request, Bytes::from(format!("\"{:016x}\"", hasher.finish())), Caching::Private, || {
+        let mut body = BytesMut::from(&b"{\"items\":["[..]);
+        for (index, (kept, post)) in found.rows.iter().enumerate() {
+            if index > 0 {
+                body.put_u8(b',');
+            }
+            let kept = serde_json::to_vec(kept).unwrap_or_default();
+            body.put_slice(kept.strip_suffix(b"}").unwrap_or_default());
+            body.put_slice(b",\"post\":");
+            put_row(&mut body, post, &found.shared);
+            body.put_u8(b'}');
+        }
+        body.put_u8(b']');
+        close(&mut body, found.next.map(|next| (list, next)), None);
+        body.freeze()
+    })
 }
 
 /// A page: `{"items":[…],"nextCursor":…,"total":…}`, tagged by the ids and versions of its rows.
@@ -175,10 +230,7 @@ fn rows_tag(rows: &Rows) -> Bytes {
     // The same on every node; nobody gains by a collision but a stale page in their own cache.
     let mut hasher = FixedState::with_seed(0).build_hasher();
     for row in &rows.rows {
-        let (high, low) = row.key.id.as_u64_pair();
-        hasher.write_u64(high);
-        hasher.write_u64(low);
-        hasher.write_u64(row.view.version);
+        hash_row(&mut hasher, row, &rows.shared);
     }
     if let Some(next) = rows.next {
         hasher.write_u64(next.id.as_u64_pair().1);
@@ -191,18 +243,33 @@ fn rows_body(list: List, rows: &Rows) -> Bytes {
     let length: usize = rows.rows.iter().map(|row| row.view.body.len() + 1).sum();
     let mut body = BytesMut::with_capacity(length + 128);
     body.put_slice(b"{\"items\":[");
-    join(&mut body, &rows.rows);
+    for (index, row) in rows.rows.iter().enumerate() {
+        if index > 0 {
+            body.put_u8(b',');
+        }
+        put_row(&mut body, row, &rows.shared);
+    }
     body.put_u8(b']');
     close(&mut body, rows.next.map(|next| (list, next)), rows.total);
     body.freeze()
 }
 
-fn join(body: &mut BytesMut, rows: &[Arc<Snapshot>]) {
-    for (index, row) in rows.iter().enumerate() {
-        if index > 0 {
-            body.put_u8(b',');
-        }
-        body.put_slice(&row.view.body);
+/// A row as the viewer sees it.
+fn put_row(body: &mut BytesMut, row: &Snapshot, shared: &Shared) {
+    match row.view.fact {
+        Fact::Share { parent, .. } => put_share(body, &row.view.body, shared.get(&parent.0).map(|parent| &**parent)),
+        _ => body.put_slice(&row.view.body),
+    }
+}
+
+/// What tells a row from others, and from itself at other times.
+fn hash_row(hasher: &mut impl Hasher, row: &Snapshot, shared: &Shared) {
+    let (high, low) = row.key.id.as_u64_pair();
+    hasher.write_u64(high);
+    hasher.write_u64(low);
+    hasher.write_u64(row.view.version);
+    if let Fact::Share { parent, .. } = row.view.fact {
+        hasher.write_u64(shared.get(&parent.0).map_or(0, |parent| parent.view.version));
     }
 }
 

@@ -94,8 +94,10 @@ pub type Handler = Arc<dyn Fn(Arc<Exchange>, Bytes) -> BoxFuture<'static, Result
 pub enum Segment {
     /// This text.
     Text(&'static str),
-    /// A UUID, by this name.
+    /// A UUID, by this name: `id`, or one that ends with `Id`.
     Id(&'static str),
+    /// Any text, by this name.
+    Name(&'static str),
 }
 
 /// A row of the route table.
@@ -169,7 +171,11 @@ impl Route {
 }
 
 fn segment(text: &'static str) -> Segment {
-    text.strip_prefix(':').map_or(Segment::Text(text), Segment::Id)
+    match text.strip_prefix(':') {
+        None => Segment::Text(text),
+        Some(name) if name == "id" || name.ends_with("Id") => Segment::Id(name),
+        Some(name) => Segment::Name(name),
+    }
 }
 
 /// Every route of the platform's services. Routes of all services (health, metrics) are the dispatcher's own.
@@ -201,7 +207,7 @@ mod tests {
                         .iter()
                         .map(|s| match s {
                             Segment::Text(text) => *text,
-                            Segment::Id(_) => ":",
+                            Segment::Id(_) | Segment::Name(_) => ":",
                         })
                         .collect::<Vec<_>>()
                 )),

@@ -31,6 +31,8 @@ pub fn spec(node: &Arc<Node>, owners: Intensity) -> Spec {
             region::owners::<entity::list::SellerProducts>(node, owners),
             region::owners::<entity::list::ProductList>(node, owners),
             region::owners::<entity::list::PostList>(node, owners),
+            region::owners::<entity::list::Hashtag>(node, owners),
+            region::owners::<entity::bookmarks::Bookmarks>(node, owners),
             // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.
             outbox::sweeper(node),
         ],

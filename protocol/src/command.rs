@@ -1,6 +1,8 @@
 //! What an owner is asked, and what it answers.
 
-use crate::{account, follow, id::CommentId, id::SkillId, id::UserId, page::Page, post, product, user};
+use crate::{
+    account, bookmark, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, page::Page, post, product, user,
+};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,7 @@ pub enum Command {
     Timeline(post::NewPost),
     Post(post::Command),
     Product(product::Command),
+    Bookmarks(bookmark::Command),
 }
 
 /// A read of part of an entity. It is also the cache key of that part, so it holds every parameter that the answer depends on.
@@ -43,6 +46,30 @@ pub enum Query {
     Reactions(Option<UserId>),
     /// Whom a person blocks, newest first.
     Blocked(Page),
+    /// Posts of a timeline that such viewers may see, newest first.
+    PostsFor(post::Scope, Page),
+    /// Public posts with a hashtag, newest first.
+    Tagged(Hashtag, Page),
+    /// The hashtags that are used most in the days up to this one.
+    Trending {
+        /// The last day that counts, as [`crate::hashtag::day_of`] counts them.
+        today: i64,
+        /// How many are wanted.
+        limit: u16,
+    },
+    /// Posts that hold all of some words, newest first.
+    PostSearch {
+        /// As [`post::search_words`] makes them.
+        words: String,
+        /// Who looks, and the version of their relations: whose friend they are decides what is found.
+        of: Option<(UserId, u64)>,
+        /// Which page.
+        page: Page,
+    },
+    /// A person's bookmarks, newest first.
+    Bookmarks(Page),
+    /// The bookmark that a person has of a post.
+    Bookmark(PostId),
 }
 
 /// What a write came to.

@@ -73,6 +73,7 @@ codes! {
     TargetTooLong, "target_too_long", "no", "The request's path and query are longer than any that is read. The connection is closed.";
     HeadTooLarge, "head_too_large", "no", "The request's line and headers together are over their limit. Send fewer or shorter headers; the connection is closed.";
     HeadTooSlow, "head_too_slow", "yes", "The request's line and headers did not come whole within their time. The connection is closed.";
+    ShareTooWide, "share_too_wide", "no", "The share would be for more people than may see the post that it shares. Share it for fewer.";
 }
 
 /// A refusal: a code for machines and a detail for people.

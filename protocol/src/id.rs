@@ -64,6 +64,8 @@ ids! {
     ProductId;
     /// An order of one product.
     OrderId;
+    /// A post that somebody keeps.
+    BookmarkId;
     /// A file in the media library.
     MediaId;
     /// An entry of the audit log.

@@ -57,11 +57,15 @@ kinds! {
     ProductList = 11, "product_list";
     /// A family of post lists; the id is the family's.
     PostList = 12, "post_list";
+    /// Public posts with a hashtag; the id is made of the word.
+    Hashtag = 17, "hashtag";
+    /// The posts that a person keeps; the id is the person's.
+    Bookmarks = 18, "bookmarks";
 }
 
 impl Kind {
     /// One more than the highest code: the length of a table indexed by [`Kind::index`].
-    pub const TABLE: usize = 13;
+    pub const TABLE: usize = 19;
 
     /// The kind as an index below [`Kind::TABLE`].
     #[must_use]

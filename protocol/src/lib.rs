@@ -2,7 +2,7 @@
 //!
 //! * [`id`], [`key`], [`slot`]: what an entity is called, who owns it, and what moves between nodes.
 //! * [`command`], [`view`], [`page`]: what an owner is asked and what it answers.
-//! * [`account`], [`user`], [`follow`], [`post`], [`comment`], [`reaction`], [`product`], [`order`]: one file a domain, with its data, commands and limits.
+//! * [`account`], [`user`], [`follow`], [`post`], [`comment`], [`reaction`], [`hashtag`], [`bookmark`], [`product`], [`order`]: one file a domain, with its data, commands and limits.
 //! * [`audit`]: what was done by rank.
 //! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes.
 //!
@@ -10,11 +10,13 @@
 
 pub mod account;
 pub mod audit;
+pub mod bookmark;
 pub mod command;
 pub mod comment;
 pub mod envelope;
 pub mod error;
 pub mod follow;
+pub mod hashtag;
 pub mod id;
 pub mod key;
 pub mod money;

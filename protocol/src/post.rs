@@ -3,6 +3,7 @@
 use crate::{
     comment::NewComment,
     error::Refusal,
+    hashtag::{Hashtag, hashtags},
     id::{CommentId, MediaId, PostId, UserId},
     principal::UnknownName,
     reaction::{ReactionType, Reactions},
@@ -11,11 +12,16 @@ use crate::{
     view::Audience,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Longest post, in characters.
 pub const CONTENT_CHARS_MAX: usize = 10_000;
 /// Media that one post may show.
 pub const MEDIA_MAX: usize = 20;
+/// Words that one search looks for, and characters of a query in which they are looked for. What is beyond is not looked at.
+pub const SEARCH_WORDS_MAX: usize = 16;
+/// See [`SEARCH_WORDS_MAX`].
+pub const SEARCH_CHARS_MAX: usize = 256;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
@@ -58,6 +64,7 @@ words! {
 pub struct Post {
     pub id: PostId,
     pub user_id: UserId,
+    /// The post that this one shares.
     pub parent_id: Option<PostId>,
     pub content: String,
     #[serde(rename = "type")]
@@ -68,6 +75,7 @@ pub struct Post {
     pub likes_count: u32,
     /// Comments that are not deleted, answers included.
     pub comments_count: u32,
+    /// Public posts that share this one.
     pub shares_count: u32,
     pub reactions: Reactions,
     pub is_published: bool,
@@ -90,6 +98,54 @@ impl Post {
             (_, _, Visibility::Public) => Audience::Everyone,
         }
     }
+
+    /// The hashtags by which it is found: none unless everyone may see it.
+    #[must_use]
+    pub fn found_by(&self) -> BTreeSet<Hashtag> {
+        if self.audience() == Audience::Everyone { hashtags(&self.content) } else { BTreeSet::new() }
+    }
+
+    /// The post whose shares it is counted among: none unless everyone may see it, so that the count tells nobody of what they may not see.
+    #[must_use]
+    pub fn counted_by(&self) -> Option<PostId> {
+        self.parent_id.filter(|_| self.audience() == Audience::Everyone)
+    }
+}
+
+/// Whether `sharer` may share a post for `original` with `visibility`: never with more people than may see the post itself.
+#[must_use]
+pub fn may_share(original: Audience, sharer: UserId, visibility: Visibility) -> bool {
+    match (original, visibility) {
+        (Audience::Everyone, _) | (_, Visibility::Private) => true,
+        // The sharer's friends are not the author's.
+        (Audience::Friends(author), Visibility::Friends) => author == sharer,
+        _ => false,
+    }
+}
+
+/// Which of an author's posts a viewer may see.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Scope {
+    /// What everyone may see.
+    Everyone,
+    /// What friends may see, too.
+    Friends,
+    /// All of them: the viewer is the author.
+    Author,
+}
+
+/// The words of a query, in lower case and without repetition, with a blank between: the first [`SEARCH_WORDS_MAX`] runs of letters and digits in
+/// its first [`SEARCH_CHARS_MAX`] characters. Any text is safe to give, and what is made of it means nothing but words to any store.
+#[must_use]
+pub fn search_words(query: &str) -> String {
+    let cut: String = query.chars().take(SEARCH_CHARS_MAX).collect::<String>().to_lowercase();
+    let mut words: Vec<&str> = Vec::new();
+    for word in cut.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        if words.len() < SEARCH_WORDS_MAX && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(" ")
 }
 
 /// The body of `POST /posts`.
@@ -100,9 +156,10 @@ pub struct NewPost {
     /// Where old clients send it, it must be the caller.
     #[serde(default)]
     pub user_id: Option<UserId>,
+    /// The post that this one shares. The caller must be able to see it; whether they may is checked before it is sent.
     #[serde(default)]
     pub parent_id: Option<PostId>,
-    /// 1 to [`CONTENT_CHARS_MAX`] characters.
+    /// 1 to [`CONTENT_CHARS_MAX`] characters; a share needs none.
     pub content: String,
     #[serde(default, rename = "type")]
     pub post_type: PostType,
@@ -126,8 +183,36 @@ impl NewPost {
     /// # Errors
     /// `invalid_field`.
     pub fn validate(&self) -> Result<(), Refusal> {
-        validate::text("content", &self.content, 1..=CONTENT_CHARS_MAX)?;
+        validate::text("content", &self.content, usize::from(self.parent_id.is_none())..=CONTENT_CHARS_MAX)?;
         validate::count("mediaIds", self.media_ids.len(), MEDIA_MAX)
+    }
+}
+
+/// The body of `POST /posts/:id/share`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct NewShare {
+    /// Where old clients send it, it must be the caller.
+    pub user_id: Option<UserId>,
+    /// What the sharer says to it: 0 to [`CONTENT_CHARS_MAX`] characters.
+    pub content: String,
+    /// Who may see the share: no more people than may see what it shares.
+    pub visibility: Visibility,
+}
+
+impl NewShare {
+    /// The post that shares `original`.
+    #[must_use]
+    pub fn of(self, original: PostId) -> NewPost {
+        NewPost {
+            user_id: self.user_id,
+            parent_id: Some(original),
+            content: self.content,
+            post_type: PostType::default(),
+            media_ids: Vec::new(),
+            visibility: self.visibility,
+            is_published: true,
+        }
     }
 }
 
@@ -179,4 +264,39 @@ pub enum Command {
     },
     /// Sets the caller's reaction, or takes it back. Anyone who may see the post, which is checked before it is sent.
     React(Option<ReactionType>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_share_is_for_no_more_people_than_the_post() {
+        let (author, sharer) = (UserId::new(), UserId::new());
+        let allowed = |original, who| {
+            [Visibility::Public, Visibility::Friends, Visibility::Private].map(|visibility| may_share(original, who, visibility))
+        };
+        assert_eq!(allowed(Audience::Everyone, sharer), [true, true, true]);
+        assert_eq!(allowed(Audience::Friends(author), sharer), [false, false, true]);
+        assert_eq!(allowed(Audience::Friends(author), author), [false, true, true]);
+        assert_eq!(allowed(Audience::Only(author), author), [false, false, true]);
+    }
+
+    #[test]
+    fn a_query_is_its_words() {
+        assert_eq!(search_words("  The QUICK-brown fox's \"fox\" OR (NEAR *"), "the quick brown fox s or near");
+        assert_eq!(search_words("\0!?*\"' -"), "");
+        let many: String = (0..100).map(|n| format!("{n} ")).collect();
+        assert_eq!(search_words(&many).split(' ').count(), SEARCH_WORDS_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_becomes_words(query in ".{0,400}") {
+            let words = search_words(&query);
+            prop_assert!(words.chars().all(|c| c.is_alphanumeric() || c == ' '), "{words:?}");
+            prop_assert_eq!(search_words(&words), words);
+        }
+    }
 }

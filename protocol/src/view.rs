@@ -1,6 +1,6 @@
 //! Views: what an owner publishes for everyone to read without asking it.
 
-use crate::{account::Session, follow::Relations, id::UserId, page::Position, principal::Role};
+use crate::{account::Session, bookmark::Bookmark, follow::Relations, id::PostId, id::UserId, page::Position, principal::Role};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -74,4 +74,37 @@ pub enum Fact {
         /// How many rows the whole list has, where that is known cheaply.
         total: Option<u64>,
     },
+    /// A post that shares another one.
+    Share {
+        /// Who shares.
+        author: UserId,
+        /// What.
+        parent: PostId,
+        /// Without words of their own: it is the other post that such a share stands for.
+        bare: bool,
+    },
+    /// A page of bookmarks, to be hydrated with their posts.
+    Bookmarks {
+        /// The rows.
+        rows: Vec<Bookmark>,
+        /// Where the next page begins.
+        next: Option<Position>,
+    },
+}
+
+impl Fact {
+    /// Whether it is a share.
+    #[must_use]
+    pub const fn shares(&self) -> bool {
+        matches!(self, Self::Share { .. })
+    }
+
+    /// Who wrote or sells the thing, if it is somebody's.
+    #[must_use]
+    pub const fn by(&self) -> Option<UserId> {
+        match self {
+            Self::By(person) | Self::Share { author: person, .. } => Some(*person),
+            _ => None,
+        }
+    }
 }

@@ -9,9 +9,9 @@
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
 use protocol::{
-    CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
-    account::Session, comment::Comment, follow::Relations, order::Order, post::Post, product::Product, product::Selection,
-    reaction::ReactionType, user::User,
+    BookmarkId, CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
+    account::Session, bookmark::Bookmark, comment::Comment, follow::Relations, hashtag::Hashtag, hashtag::Trend, order::Order, post::Post,
+    post::Scope, product::Product, product::Selection, reaction::ReactionType, user::User,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -216,6 +216,9 @@ pub enum UsersWrite {
     },
 }
 
+/// Posts that one search looks at, at most: all of them hold its words, and most of them the viewer may see.
+pub const SEARCH_EXAMINED_MAX: usize = 100_000;
+
 /// Posts, comments, timelines.
 #[async_trait]
 pub trait Content: Domain {
@@ -233,6 +236,22 @@ pub trait Content: Domain {
     async fn comment_place(&self, id: CommentId) -> Result<Option<(PostId, UserId)>, StoreError>;
     /// How a person reacted to a post.
     async fn reaction(&self, post: PostId, user: UserId) -> Result<Option<ReactionType>, StoreError>;
+    /// Those of an author's posts that viewers in this scope may see, newest first.
+    async fn timeline_for(&self, author: UserId, scope: Scope, page: Page) -> Result<Ids, StoreError>;
+    /// Public posts with a hashtag, newest first.
+    async fn tagged(&self, tag: Hashtag, page: Page) -> Result<Ids, StoreError>;
+    /// The hashtags of most public posts of the last [`TREND_DAYS`](protocol::hashtag::TREND_DAYS) days, each day counting half of the next one;
+    /// among equals by the word.
+    async fn trending(&self, today: i64, limit: u16) -> Result<Vec<Trend>, StoreError>;
+    /// Posts that hold all of these words (as [`search_words`](protocol::post::search_words) makes them) without regard to case and accents, and that
+    /// `viewer`, a friend of these `friends`, may see: newest first. Matches beyond the newest [`SEARCH_EXAMINED_MAX`] are not looked at.
+    async fn search(&self, words: String, viewer: Option<UserId>, friends: Arc<[UserId]>, page: Page) -> Result<Ids, StoreError>;
+    /// A person's bookmarks, newest first.
+    async fn bookmarks(&self, user: UserId, page: Page) -> Result<(Vec<Bookmark>, Option<Position>), StoreError>;
+    /// How many bookmarks a person has.
+    async fn bookmark_count(&self, user: UserId) -> Result<u64, StoreError>;
+    /// The bookmark that a person has of a post.
+    async fn bookmark(&self, user: UserId, post: PostId) -> Result<Option<Bookmark>, StoreError>;
     /// Carries out a write; see [`commit`].
     async fn commit(&self, commit: Commit<ContentWrite>) -> Result<Committed, CommitError>;
 }
@@ -240,9 +259,10 @@ pub trait Content: Domain {
 /// Writes to the content database.
 #[derive(Debug, Clone)]
 pub enum ContentWrite {
-    /// A new post, at version 1. The commit's key is the author's timeline.
+    /// A new post, at version 1. The commit's key is the author's timeline. [`CommitError::Missing`] if it shares a post that is not there.
+    /// What is found by it and the shares of what it shares are kept with it; the version of the post that it is counted by is raised.
     CreatePost(Box<Post>),
-    /// A post's next row.
+    /// A post's next row, with what is found by it and the shares of what it shares, as above.
     SavePost(Box<Post>),
     /// A post's next row, and a comment added. [`CommitError::Missing`] if it answers a comment that is not on this post or was deleted.
     AddComment(Box<Post>, Comment),
@@ -259,6 +279,10 @@ pub enum ContentWrite {
         /// `None` takes it back.
         reaction: Option<ReactionType>,
     },
+    /// A post kept by a person. [`CommitError::Unchanged`] if they keep it already, [`CommitError::Missing`] if there is no such post.
+    AddBookmark(UserId, Bookmark),
+    /// A person's bookmark given up. [`CommitError::Missing`] if they have no such one.
+    RemoveBookmark(UserId, BookmarkId),
 }
 
 /// Products and orders.
@@ -313,7 +337,7 @@ impl Stores {
         use protocol::Kind;
         match kind {
             Kind::User | Kind::Account | Kind::Follows => self.users.clone(),
-            Kind::Timeline | Kind::Feed | Kind::Post | Kind::PostList => self.content.clone(),
+            Kind::Timeline | Kind::Feed | Kind::Post | Kind::PostList | Kind::Hashtag | Kind::Bookmarks => self.content.clone(),
             Kind::Product | Kind::BuyerOrders | Kind::SellerOrders | Kind::SellerProducts | Kind::ProductList => self.shop.clone(),
         }
     }

@@ -71,6 +71,11 @@ list!(
     SellerOrders, Kind::SellerOrders, seller_orders
 );
 
+list!(
+    /// The posts of a hashtag.
+    Hashtag, Kind::Hashtag, tagged
+);
+
 type Fetched = Result<(Audience, bytes::Bytes, Fact), QueryError>;
 
 fn ids(found: Ids) -> Fetched {
@@ -83,8 +88,27 @@ async fn products(node: &Node, _: Uuid, query: Query) -> Fetched {
 }
 
 async fn posts(node: &Node, _: Uuid, query: Query) -> Fetched {
-    let Query::Posts(page) = query else { return Err(QueryError::unknown()) };
-    ids(node.stores.content.public_posts(page).await?)
+    let content = &node.stores.content;
+    match query {
+        Query::Posts(page) => ids(content.public_posts(page).await?),
+        Query::Trending { today, limit } => {
+            Ok((Audience::Everyone, json(&content.trending(today, limit).await?), Fact::Rows { next: None, total: None }))
+        }
+        Query::PostSearch { words, of, page } => {
+            // As they are now: at least as new as the version that was asked for.
+            let friends = match of {
+                Some((viewer, _)) => node.stores.users.relations(viewer).await?.friends,
+                None => Vec::new(),
+            };
+            ids(content.search(words, of.map(|(viewer, _)| viewer), friends.into(), page).await?)
+        }
+        _ => Err(QueryError::unknown()),
+    }
+}
+
+async fn tagged(node: &Node, _: Uuid, query: Query) -> Fetched {
+    let Query::Tagged(tag, page) = query else { return Err(QueryError::unknown()) };
+    ids(node.stores.content.tagged(tag, page).await?)
 }
 
 async fn seller_products(node: &Node, seller: Uuid, query: Query) -> Fetched {

@@ -8,8 +8,10 @@ use store::{Expect, StoreError, Touch, Write};
 use uuid::Uuid;
 
 pub mod account;
+pub mod bookmarks;
 pub mod feed;
 pub mod follows;
+pub mod hashtag;
 pub mod list;
 pub mod post;
 pub mod product;
@@ -190,6 +192,10 @@ pub mod family {
     pub const PRODUCTS_BY_PRICE: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0002);
     /// Public posts.
     pub const POSTS: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0003);
+    /// What search finds in posts.
+    pub const SEARCH: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0017);
+    /// Which hashtags are used much.
+    pub const TRENDING: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0018);
 }
 
 /// Names the key of `kind` for `id` as touched.

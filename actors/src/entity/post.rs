@@ -1,6 +1,6 @@
 //! Posts, with their comments and reactions.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, family, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, family, hashtag, json, touch};
 use crate::{node::Node, visibility::moderates};
 use protocol::{
     Audience, Command, CommentId, ErrorCode, Fact, Kind, Outcome, Page, PostId, Query, Refusal, Reply, UserId, View,
@@ -38,7 +38,7 @@ impl Entity for Post {
 
     fn view(state: &post::Post) -> View {
         let body = if state.deleted { bytes::Bytes::new() } else { json(state) };
-        View { version: state.version, audience: state.audience(), body, fact: Fact::By(state.user_id) }
+        View { version: state.version, audience: state.audience(), body, fact: fact(state) }
     }
 
     async fn query(node: &Arc<Node>, id: Uuid, state: Arc<post::Post>, query: Query) -> Result<View, QueryError> {
@@ -65,7 +65,7 @@ impl Entity for Post {
                 update.validate()?;
                 let mut next = edited(state, asked);
                 update.apply(&mut next);
-                let touches = list_touches(state, &next);
+                let touches = list_touches(Some(state), &next);
                 let reply = Reply { outcome: Outcome::Done, version: next.version, body: json(&next) };
                 Ok(plan(ContentWrite::SavePost(Box::new(next.clone())), touches, next, reply))
             }
@@ -74,8 +74,7 @@ impl Entity for Post {
                     asked.only(state.user_id)?;
                 }
                 let next = post::Post { deleted: true, content: String::new(), media_ids: Vec::new(), ..edited(state, asked) };
-                let mut touches = list_touches(state, &next);
-                touches.push(touch(Kind::Timeline, state.user_id));
+                let touches = list_touches(Some(state), &next);
                 let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
                 Ok(plan(ContentWrite::SavePost(Box::new(next.clone())), touches, next, reply))
             }
@@ -109,10 +108,39 @@ fn plan(write: ContentWrite, touches: Vec<Touch>, next: post::Post, reply: Reply
     Plan { write: Write::Content(write), expect: Expect::Row, touches, next: Some(next), reply, unchanged: None }.into()
 }
 
-/// A list of public posts changes when a post enters or leaves the public.
-fn list_touches(before: &post::Post, after: &post::Post) -> Vec<Touch> {
-    let public = |p: &post::Post| p.audience() == Audience::Everyone;
-    if public(before) == public(after) { Vec::new() } else { vec![touch(Kind::PostList, family::POSTS)] }
+/// What others need to know of a post: who wrote it and, of a share, what it shares.
+fn fact(post: &post::Post) -> Fact {
+    match post.parent_id {
+        Some(parent) => Fact::Share { author: post.user_id, parent, bare: post.content.trim().is_empty() && post.media_ids.is_empty() },
+        None => Fact::By(post.user_id),
+    }
+}
+
+/// Whose keys a post's write touches: of the lists that it enters or leaves, or where it is found by other words, and of the post that counts it.
+/// `before` is `None` for a new post, whose own key is its author's timeline.
+pub(super) fn list_touches(before: Option<&post::Post>, after: &post::Post) -> Vec<Touch> {
+    let audience_before = before.map(post::Post::audience);
+    let moved = audience_before != Some(after.audience());
+    let mut touches = Vec::new();
+    if before.is_some() && moved {
+        touches.push(touch(Kind::Timeline, after.user_id));
+    }
+    if (audience_before == Some(Audience::Everyone)) != (after.audience() == Audience::Everyone) {
+        touches.push(touch(Kind::PostList, family::POSTS));
+    }
+    if moved || before.is_some_and(|before| before.content != after.content) {
+        touches.push(touch(Kind::PostList, family::SEARCH));
+    }
+    let (tags, tags_before) = (after.found_by(), before.map(post::Post::found_by).unwrap_or_default());
+    let changed: Vec<_> = tags.symmetric_difference(&tags_before).map(|tag| touch(Kind::Hashtag, hashtag::id(tag))).collect();
+    if !changed.is_empty() {
+        touches.push(touch(Kind::PostList, family::TRENDING));
+        touches.extend(changed);
+    }
+    if let (Some(parent), None) | (None, Some(parent)) = (after.counted_by(), before.and_then(post::Post::counted_by)) {
+        touches.push(touch(Kind::Post, parent));
+    }
+    touches
 }
 
 fn comment(state: &post::Post, asked: &Asked, new: NewComment) -> Result<Decision<post::Post>, Refusal> {
@@ -228,14 +256,41 @@ mod tests {
     }
 
     #[test]
-    fn the_public_list_moves_only_when_a_post_enters_or_leaves_it() {
+    fn lists_move_only_when_a_post_enters_or_leaves_them() {
         let author = UserId::new();
         let me = Principal::User { id: author, role: Role::User };
-        let touches = |from, update| decide(&a_post(author, from), me, post::Command::Update(update)).expect("accepted").touches.len();
-        let to = |visibility| post::Update { visibility: Some(visibility), ..Default::default() };
-        assert_eq!(touches(Visibility::Public, to(Visibility::Private)), 1);
-        assert_eq!(touches(Visibility::Private, to(Visibility::Public)), 1);
-        assert_eq!(touches(Visibility::Friends, to(Visibility::Private)), 0);
-        assert_eq!(touches(Visibility::Public, post::Update { content: Some("new".into()), ..Default::default() }), 0);
+        let tag = |word: &str| touch(Kind::Hashtag, hashtag::id(&protocol::hashtag::Hashtag::parse(word).expect("a hashtag")));
+        let [posts, search, trending] = [family::POSTS, family::SEARCH, family::TRENDING].map(|family| touch(Kind::PostList, family));
+        let timeline = touch(Kind::Timeline, author);
+        let touches = |from, command| {
+            let post = post::Post { content: "#rust".into(), ..a_post(author, from) };
+            decide(&post, me, command).expect("accepted").touches
+        };
+        let update = post::Command::Update;
+        let to = |visibility| update(post::Update { visibility: Some(visibility), ..Default::default() });
+        let say = |content: &str| update(post::Update { content: Some(content.into()), ..Default::default() });
+        let all = [timeline.clone(), posts, search.clone(), trending.clone(), tag("rust")];
+        assert_eq!(touches(Visibility::Public, to(Visibility::Private)), all);
+        assert_eq!(touches(Visibility::Private, to(Visibility::Public)), all);
+        assert_eq!(touches(Visibility::Public, post::Command::Delete), all);
+        assert_eq!(touches(Visibility::Friends, to(Visibility::Private)), [timeline, search.clone()]);
+        assert_eq!(touches(Visibility::Public, say("#rust still")), std::slice::from_ref(&search));
+        assert_eq!(touches(Visibility::Public, say("#go")), [search.clone(), trending, tag("go"), tag("rust")]);
+        assert_eq!(touches(Visibility::Private, say("#go")), [search]);
+        assert_eq!(touches(Visibility::Public, to(Visibility::Public)), []);
+    }
+
+    #[test]
+    fn a_share_touches_what_it_shares_when_it_is_counted() {
+        let (author, parent) = (UserId::new(), PostId::new());
+        let share = |visibility| post::Post { parent_id: Some(parent), ..a_post(author, visibility) };
+        let touched = |before: Option<Visibility>, after| {
+            list_touches(before.map(share).as_ref(), &share(after)).contains(&touch(Kind::Post, parent))
+        };
+        assert!(touched(None, Visibility::Public) && !touched(None, Visibility::Friends));
+        assert!(touched(Some(Visibility::Public), Visibility::Private) && touched(Some(Visibility::Private), Visibility::Public));
+        assert!(!touched(Some(Visibility::Public), Visibility::Public) && !touched(Some(Visibility::Friends), Visibility::Private));
+        let gone = post::Post { deleted: true, ..share(Visibility::Public) };
+        assert!(list_touches(Some(&share(Visibility::Public)), &gone).contains(&touch(Kind::Post, parent)));
     }
 }

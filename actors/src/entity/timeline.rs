@@ -1,6 +1,6 @@
 //! A person's own posts. The timeline creates posts: posts of one author are serial, and the author's own feed has each before it is acknowledged.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, json};
 use crate::node::Node;
 use protocol::{
     Audience, Command, ErrorCode, Fact, Key, Kind, Outcome, Page, Position, PostId, Query, Refusal, Reply, UserId, View,
@@ -79,8 +79,11 @@ impl Entity for Timeline {
     }
 
     async fn query(node: &Arc<Node>, id: Uuid, state: Arc<Newest>, query: Query) -> Result<View, QueryError> {
-        let Query::Posts(page) = query else { return Err(QueryError::unknown()) };
-        let found = node.stores.content.timeline(UserId(id), page).await?;
+        let found = match query {
+            Query::Posts(page) => node.stores.content.timeline(UserId(id), page).await?,
+            Query::PostsFor(scope, page) => node.stores.content.timeline_for(UserId(id), scope, page).await?,
+            _ => return Err(QueryError::unknown()),
+        };
         let fact = Fact::Ids { ids: found.ids, next: found.next, total: None };
         Ok(View { version: state.version, audience: Audience::Platform, body: bytes::Bytes::new(), fact })
     }
@@ -109,9 +112,7 @@ impl Entity for Timeline {
             deleted: false,
         };
         let mut touches = vec![Touch::FanOut { author, post: post.id.0 }];
-        if post.audience() == Audience::Everyone {
-            touches.push(touch(Kind::PostList, super::family::POSTS));
-        }
+        touches.extend(super::post::list_touches(None, &post));
         let next = Newest { version: state.version + 1, ..state.with(post.id.0, IDS_MAX) };
         let reply = Reply { outcome: Outcome::Created, version: 1, body: json(&post) };
         let write = Write::Content(ContentWrite::CreatePost(Box::new(post)));

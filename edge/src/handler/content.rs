@@ -1,7 +1,11 @@
 //! The content service: posts and feeds; what belongs to a post has a file of its own.
 
+mod bookmark;
 mod comment;
+mod hashtag;
 mod reaction;
+mod search;
+mod share;
 
 use super::{ANYONE, Answered, PAGE, first, person};
 use crate::{
@@ -13,7 +17,10 @@ use crate::{
 use actors::{Snapshot, entity::family, read};
 use bytes::Bytes;
 use http::{Method, Response};
-use protocol::{Audience, Command, ErrorCode, Key, Kind, Page, Query, Refusal, UserId, post};
+use protocol::{
+    Audience, Command, ErrorCode, Fact, Key, Kind, Page, PostId, Query, Refusal, UserId,
+    post::{self, NewPost},
+};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -22,6 +29,10 @@ pub fn routes() -> Vec<Route> {
     let mut routes = posts();
     routes.extend(comment::routes());
     routes.extend(reaction::routes());
+    routes.extend(share::routes());
+    routes.extend(hashtag::routes());
+    routes.extend(search::routes());
+    routes.extend(bookmark::routes());
     routes
 }
 
@@ -54,8 +65,14 @@ const FEED_PARAMS: &[&str] = &["limit", "cursor", "page"];
 const OLD_PAGE_MAX: u16 = 50;
 
 async fn create(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    let mut new: NewPost = read_json(&body)?;
+    if let Some(parent) = new.parent_id {
+        let original = share::original(&exchange, parent).await?;
+        new.parent_id = Some(PostId(original.key.id));
+        return share::create(&exchange, new, &original, &body).await;
+    }
     let key = Key::new(Kind::Timeline, exchange.user()?);
-    let reply = exchange.client().write(&exchange.create(&body)?, key, Command::Timeline(read_json(&body)?)).await?;
+    let reply = exchange.client().write(&exchange.create(&body)?, key, Command::Timeline(new)).await?;
     Ok(respond::reply(reply))
 }
 
@@ -76,16 +93,38 @@ fn read_post_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
         return None;
     }
     let post = read::open_now(&glance.edge.client, &Key::new(Kind::Post, *glance.ids.first()?))?;
-    Some(respond::view(glance.headers, &post, Caching::Shared))
+    // What a share shows beside itself is looked up by the handler.
+    (!post.view.fact.shares()).then(|| respond::view(glance.headers, &post, Caching::Shared))
 }
 
 async fn read_post(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let post = seen(&exchange, first(&exchange)).await?;
-    Ok(respond::view(&exchange.headers, &post, caching(&post)))
+    let viewer = exchange.viewer();
+    let shared = read::complete(exchange.client(), &exchange.call(), |sight| read::shared_by(sight, viewer, &post)).await?;
+    // What a share shows beside itself is for this viewer.
+    let caching = if post.view.fact.shares() && viewer.user.is_some() { Caching::Private } else { caching(&post) };
+    Ok(respond::post(&exchange.headers, &post, &shared, caching))
 }
 
 async fn update(exchange: Arc<Exchange>, body: Bytes) -> Answered {
-    write(&exchange, post::Command::Update(read_json(&body)?)).await
+    let update: post::Update = read_json(&body)?;
+    if let Some(visibility) = update.visibility {
+        recheck(&exchange, visibility).await?;
+    }
+    write(&exchange, post::Command::Update(update)).await
+}
+
+/// Refuses to let more people see a share than may see what it shares. What the sharer cannot see any more holds nothing back: it is shown to
+/// nobody through the share.
+async fn recheck(exchange: &Exchange, visibility: post::Visibility) -> Result<(), Refusal> {
+    let share = seen(exchange, first(exchange)).await?;
+    let Fact::Share { author, parent, .. } = share.view.fact else { return Ok(()) };
+    match seen(exchange, parent.0).await {
+        Ok(original) if exchange.principal.is(author) => share::check(&original, author, visibility),
+        Ok(_) => Ok(()),
+        Err(refusal) if refusal.code == ErrorCode::NotFound => Ok(()),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 async fn delete(exchange: Arc<Exchange>, _: Bytes) -> Answered {
@@ -136,25 +175,22 @@ fn public_key() -> Key {
 
 fn public_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     let page = Params::parse(glance.query, PAGE).ok()?.page(List::PublicPosts).ok()?;
-    let query = Query::Posts(page);
-    let rows = read::now(&glance.edge.client, |sight| read::list(sight, ANYONE, (public_key(), query.clone()), Kind::Post))?;
+    let rows = read::now(&glance.edge.client, |sight| read::posts(sight, ANYONE, public_key(), &Query::Posts, page))?;
     Some(respond::rows(glance.headers, List::PublicPosts, &rows, Caching::Shared))
 }
 
 async fn public(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    let query = Query::Posts(exchange.params()?.page(List::PublicPosts)?);
-    let call = exchange.call();
-    let rows =
-        read::complete(exchange.client(), &call, |sight| read::list(sight, ANYONE, (public_key(), query.clone()), Kind::Post)).await?;
+    let page = exchange.params()?.page(List::PublicPosts)?;
+    let posts = |sight: &mut read::Sight<'_>| read::posts(sight, ANYONE, public_key(), &Query::Posts, page);
+    let rows = read::complete(exchange.client(), &exchange.call(), posts).await?;
     Ok(respond::rows(&exchange.headers, List::PublicPosts, &rows, Caching::Shared))
 }
 
 async fn by_user(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    let query = Query::Posts(exchange.params()?.page(List::UserPosts)?);
+    let page = exchange.params()?.page(List::UserPosts)?;
     let (viewer, call) = (exchange.viewer(), exchange.call());
     let author = person(&exchange, UserId(first(&exchange))).await?;
-    let of = (Key::new(Kind::Timeline, author), query);
-    let rows = read::complete(exchange.client(), &call, |sight| read::list(sight, viewer, of.clone(), Kind::Post)).await?;
+    let rows = read::complete(exchange.client(), &call, |sight| read::timeline(sight, viewer, author, page)).await?;
     let caching = if viewer.user.is_some() { Caching::Private } else { Caching::Shared };
     Ok(respond::rows(&exchange.headers, List::UserPosts, &rows, caching))
 }

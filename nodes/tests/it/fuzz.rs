@@ -124,6 +124,8 @@ impl Nonsense {
             }
             ("PUT", "/posts/:id") => json!({"content": "x", "visibility": "public", "isPublished": false, "mediaIds": []}),
             (_, "/posts/:id/comments") => json!({"content": "x", "parentId": null}),
+            (_, "/posts/:id/share") => json!({"content": "x", "visibility": "private"}),
+            (_, "/bookmarks") => json!({"postId": id}),
             ("PUT", "/posts/:id/reaction") => json!({"type": "wow"}),
             (_, "/orders") => json!({"productId": id, "quantity": 1, "shippingAddress": {"city": "x"}, "paymentMethod": "card"}),
             _ => {

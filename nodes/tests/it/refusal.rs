@@ -253,7 +253,11 @@ fn paths_methods_and_queries_that_lead_nowhere() {
 
 /// The path of a route at the gateway, with one id for all.
 pub fn path_of(route: &edge::route::Route, id: &str) -> String {
-    let words = route.path.split('/').map(|word| if word.starts_with(':') { id } else { word });
+    let words = route.path.split('/').map(|word| match word {
+        ":tag" => "tag",
+        _ if word.starts_with(':') => id,
+        _ => word,
+    });
     format!("/api/{}{}", route.service.name().trim_end_matches("-service"), words.collect::<Vec<_>>().join("/"))
 }
 

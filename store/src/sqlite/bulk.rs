@@ -84,13 +84,16 @@ impl Bulk {
         load("users", &mut self.users, |db| indexes_last(db, |db| insert_follows(db, &follows)))
     }
 
-    /// Loads posts. They begin without comments.
+    /// Loads posts. They begin without comments and reactions, and are counted at nothing that they share.
     ///
     /// # Errors
     /// See [`Bulk`].
     pub fn posts(&mut self, posts: &[Post]) -> Result<(), CommitError> {
         load("content", &mut self.content, |db| {
-            posts.iter().try_for_each(|post| content::write::insert_post(db, post))?;
+            posts.iter().try_for_each(|post| {
+                content::write::insert_post(db, post)?;
+                content::index::load(db, post)
+            })?;
             raise_each(db, Kind::Timeline, posts.iter().map(|post| post.user_id))
         })
     }

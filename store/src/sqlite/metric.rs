@@ -57,6 +57,11 @@ operations! {
     IsActive = "is_active",
     Audit = "audit",
     Note = "note",
+    Tagged = "tagged",
+    Trending = "trending",
+    PostSearch = "post_search",
+    Bookmarks = "bookmarks",
+    Bookmark = "bookmark",
 }
 
 /// The values of the label `outcome`.

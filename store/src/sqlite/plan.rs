@@ -13,6 +13,9 @@ const WHOLE: [(&str, &str); 4] = [
     ("SCAN person USING COVERING INDEX person_inactive", "an index of only the rows that are wanted"),
 ];
 
+/// Statements that sort what they found, and why they may.
+const SORTS: [(&str, &str); 1] = [("TRENDING", "a week's hashtags, summed up and ranked; kept until one of them moves")];
+
 fn database(number: usize) -> Connection {
     let mut db = Connection::open_in_memory().expect("memory");
     bring_up(&mut db, &SCHEMAS[number]).expect("migrations");
@@ -26,6 +29,8 @@ fn judge(db: &Connection, sql: &str) -> (Vec<String>, Vec<String>) {
     let steps = statement.query_map(rusqlite::params_from_iter(nothing), |row| row.get::<_, String>(3)).expect("a plan");
     let steps: Vec<String> = steps.collect::<Result<_, _>>().expect("steps");
     let allowed = |step: &str| WHOLE.iter().any(|(plan, _)| *plan == step) || step == "SCAN CONSTANT ROW";
+    // A full-text index is walked by its words.
+    let allowed = |step: &str| allowed(step) || step.contains(" VIRTUAL TABLE INDEX ");
     let bad = steps.iter().filter(|s| (s.starts_with("SCAN") && !allowed(s)) || s.contains("TEMP B-TREE")).cloned().collect();
     (steps, bad)
 }
@@ -34,6 +39,8 @@ fn check<'a>(number: usize, statements: impl IntoIterator<Item = (&'a str, &'a s
     let db = database(number);
     for (name, sql) in statements {
         let (steps, bad) = judge(&db, sql);
+        let sorts = SORTS.iter().any(|(known, _)| *known == name);
+        let bad: Vec<_> = bad.into_iter().filter(|step| !sorts || step.starts_with("SCAN")).collect();
         assert!(bad.is_empty(), "{name}: {steps:#?}");
     }
 }
@@ -49,7 +56,7 @@ fn every_statement_finds_its_rows_by_an_index() {
         check(number, all(&protocol));
     }
     check(0, all(&[users::read::STATEMENTS, users::write::STATEMENTS, users::block::STATEMENTS, users::audit::STATEMENTS]));
-    check(1, all(&[content::STATEMENTS, content::write::STATEMENTS]));
+    check(1, all(&[content::STATEMENTS, content::write::STATEMENTS, content::find::STATEMENTS, content::index::STATEMENTS]));
     check(2, all(&[shop::STATEMENTS, shop::write::STATEMENTS]));
     let selections = shop::selection::statements();
     check(2, selections.iter().map(|sql| (sql.as_str(), sql.as_str())));
@@ -69,6 +76,7 @@ fn lists_of_ids_read_only_an_index() {
     covered(0, named(users::read::STATEMENTS, &["FOLLOWING_PAGE", "FOLLOWERS_PAGE", "FOLLOWERS", "ENDORSERS_PAGE", "SESSIONS"]));
     covered(0, named(users::block::STATEMENTS, &["BLOCKED_PAGE"]));
     covered(1, named(content::STATEMENTS, &["TIMELINE", "TIMELINE_BETWEEN", "PUBLIC_POSTS"]));
+    covered(1, named(content::find::STATEMENTS, &["TIMELINE_OPEN", "TIMELINE_FRIENDS", "TIMELINE_OWN", "BOOKMARKS"]));
     covered(2, named(shop::STATEMENTS, &["SELLER_PRODUCTS"]));
     let selections = shop::selection::statements();
     covered(2, selections.iter().map(|sql| (sql.as_str(), sql.as_str())).collect());

@@ -31,6 +31,12 @@ pub(super) trait Rows: Send + 'static {
 
     /// Writes the rows. A row with a version is replaced only if it had the one before.
     fn apply(&self, db: &Connection, now: Timestamp) -> std::result::Result<(), Fault>;
+
+    /// The version that a touched key has after the rows were written. That of a key without a row of its own is raised here; a row that was
+    /// touched has its version from [`Rows::apply`].
+    fn touch(&self, db: &Connection, key: Key) -> Result<u64> {
+        raise(db, key, 1)
+    }
 }
 
 /// Carries a commit out, or refuses it.
@@ -87,9 +93,9 @@ pub(super) fn begin(db: &Connection, key: Key) -> Result<()> {
 }
 
 /// Carries out what is a matter of this database, and puts the rest into its outbox.
-fn touched<W>(database: &'static str, db: &Connection, commit: &Commit<W>, write: Uuid, touch: &Touch) -> Result<Option<Outboxed>> {
+fn touched<W: Rows>(database: &'static str, db: &Connection, commit: &Commit<W>, write: Uuid, touch: &Touch) -> Result<Option<Outboxed>> {
     let effect = match touch {
-        Touch::Key(key) => Effect::Changed { key: *key, version: raise(db, *key, 1)? },
+        Touch::Key(key) => Effect::Changed { key: *key, version: commit.write.touch(db, *key)? },
         Touch::FanOut { author, post } => Effect::FanOut { author: *author, post: *post },
         Touch::Standing(person) => Effect::Standing(*person),
         Touch::Audit(entry) if database == users::DATABASE => return audit::note(db, entry).map(|()| None),

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
 use protocol::{
     CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
-    comment::Comment, follow::Relations, order::Order, post::Post, product::Product, product::Selection, reaction::ReactionType,
-    user::User,
+    bookmark::Bookmark, comment::Comment, follow::Relations, hashtag::Hashtag, hashtag::Trend, order::Order, post::Post, post::Scope,
+    product::Product, product::Selection, reaction::ReactionType, user::User,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -265,6 +265,13 @@ faulty! { Content, ContentWrite, "content";
     fn comments(post: PostId, parent: Option<CommentId>, page: Page) -> (Vec<Comment>, Option<Position>);
     fn comment_place(id: CommentId) -> Option<(PostId, UserId)>;
     fn reaction(post: PostId, user: UserId) -> Option<ReactionType>;
+    fn timeline_for(author: UserId, scope: Scope, page: Page) -> Ids;
+    fn tagged(tag: Hashtag, page: Page) -> Ids;
+    fn trending(today: i64, limit: u16) -> Vec<Trend>;
+    fn search(words: String, viewer: Option<UserId>, friends: Arc<[UserId]>, page: Page) -> Ids;
+    fn bookmarks(user: UserId, page: Page) -> (Vec<Bookmark>, Option<Position>);
+    fn bookmark_count(user: UserId) -> u64;
+    fn bookmark(user: UserId, post: PostId) -> Option<Bookmark>;
 }
 
 faulty! { Shop, ShopWrite, "shop";

@@ -1,5 +1,7 @@
 //! The content database: posts and comments.
 
+pub(super) mod find;
+pub(super) mod index;
 pub(super) mod write;
 
 use super::column::{BOTTOM, Columns, TOP, by_id, cut, fetch, list, optional, snapshot, statements};
@@ -7,8 +9,10 @@ use super::database::Database;
 use super::metric::Operation;
 use crate::{Commit, CommitError, Committed, Content, ContentWrite, Ids, StoreError};
 use async_trait::async_trait;
+use protocol::bookmark::Bookmark;
 use protocol::comment::Comment;
-use protocol::post::Post;
+use protocol::hashtag::{Hashtag, Trend};
+use protocol::post::{Post, Scope};
 use protocol::reaction::ReactionType;
 use protocol::{CommentId, Page, Position, PostId, UserId};
 use rusqlite::{Connection, Row};
@@ -34,7 +38,7 @@ statements! {
 #[async_trait]
 impl Content for Database<ContentWrite> {
     async fn post(&self, id: PostId) -> Result<Option<Post>, StoreError> {
-        self.read(Operation::Post, move |db| optional(db, POST, [id.0.as_bytes()], post)).await
+        self.read(Operation::Post, move |db| read_post(db, id)).await
     }
 
     async fn timeline(&self, author: UserId, page: Page) -> Result<Ids, StoreError> {
@@ -83,6 +87,34 @@ impl Content for Database<ContentWrite> {
         self.read(Operation::Reaction, move |db| reaction(db, post, user)).await
     }
 
+    async fn timeline_for(&self, author: UserId, scope: Scope, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::Timeline, move |db| find::timeline_for(db, author, scope, page)).await
+    }
+
+    async fn tagged(&self, tag: Hashtag, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::Tagged, move |db| find::tagged(db, &tag, page)).await
+    }
+
+    async fn trending(&self, today: i64, limit: u16) -> Result<Vec<Trend>, StoreError> {
+        self.read(Operation::Trending, move |db| find::trending(db, today, limit)).await
+    }
+
+    async fn search(&self, words: String, viewer: Option<UserId>, friends: Arc<[UserId]>, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::PostSearch, move |db| snapshot(db, |db| find::search(db, &words, (viewer, &friends), page))).await
+    }
+
+    async fn bookmarks(&self, user: UserId, page: Page) -> Result<(Vec<Bookmark>, Option<Position>), StoreError> {
+        self.read(Operation::Bookmarks, move |db| find::bookmarks(db, user, page)).await
+    }
+
+    async fn bookmark_count(&self, user: UserId) -> Result<u64, StoreError> {
+        self.read(Operation::Bookmarks, move |db| find::bookmark_count(db, user)).await
+    }
+
+    async fn bookmark(&self, user: UserId, post: PostId) -> Result<Option<Bookmark>, StoreError> {
+        self.read(Operation::Bookmark, move |db| find::bookmark(db, user, post)).await
+    }
+
     async fn commit(&self, commit: Commit<ContentWrite>) -> Result<Committed, CommitError> {
         self.carry_out(commit).await
     }
@@ -115,6 +147,10 @@ fn posts_by(db: &Connection, authors: &[UserId], page: Page) -> rusqlite::Result
         }
     }
     Ok(ids(newest.into_iter().rev().collect(), page))
+}
+
+fn read_post(db: &Connection, id: PostId) -> rusqlite::Result<Option<Post>> {
+    optional(db, POST, [id.0.as_bytes()], post)
 }
 
 fn reaction(db: &Connection, post: PostId, user: UserId) -> rusqlite::Result<Option<ReactionType>> {

@@ -1,9 +1,11 @@
 //! Writes of the content database.
 
+use super::index;
 use crate::sqlite::column::{Columns, execute, int, json, optional, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
-use crate::sqlite::transaction::Rows;
+use crate::sqlite::transaction::{Rows, raise};
 use crate::{CommitError, ContentWrite};
+use protocol::bookmark::Bookmark;
 use protocol::comment::Comment;
 use protocol::post::Post;
 use protocol::reaction::ReactionType;
@@ -27,6 +29,9 @@ statements! {
     COUNT_COMMENTS = "UPDATE post SET comments_count = comments_count + ?2, version = version + ?2 WHERE id = ?1";
     SET_REACTION = "INSERT INTO reaction (post_id, user_id, reaction, at) VALUES (?1, ?2, ?3, ?4)
                     ON CONFLICT (post_id, user_id) DO UPDATE SET reaction = excluded.reaction, at = excluded.at";
+    INSERT_BOOKMARK = "INSERT INTO bookmark (id, user_id, post_id, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (user_id, post_id) DO NOTHING";
+    DELETE_BOOKMARK = "DELETE FROM bookmark WHERE id = ?1 AND user_id = ?2";
+    POST_VERSION = "SELECT version FROM post WHERE id = ?1";
     DELETE_REACTION = "DELETE FROM reaction WHERE post_id = ?1 AND user_id = ?2";
 }
 
@@ -35,6 +40,8 @@ impl Rows for ContentWrite {
         match self {
             // The commit's own key is the timeline, which has no row.
             Self::CreatePost(_) => None,
+            // Nor has a person's list of bookmarks.
+            Self::AddBookmark(..) | Self::RemoveBookmark(..) => None,
             Self::SavePost(post) | Self::AddComment(post, _) | Self::RemoveComment(post, _) | Self::React { post, .. } => {
                 Some((Key::new(Kind::Post, post.id), post.version))
             }
@@ -43,8 +50,15 @@ impl Rows for ContentWrite {
 
     fn apply(&self, db: &Connection, now: Timestamp) -> Result<(), Fault> {
         match self {
-            Self::CreatePost(post) => insert_post(db, post),
-            Self::SavePost(post) => save(db, post),
+            Self::CreatePost(post) => {
+                insert_post(db, post)?;
+                index::begin(db, post)
+            }
+            Self::SavePost(post) => {
+                let before = super::read_post(db, post.id)?.ok_or(CommitError::Conflict)?;
+                save(db, post)?;
+                index::follow(db, &before, post)
+            }
             Self::AddComment(post, comment) => {
                 save(db, post)?;
                 add_comment(db, post.id, comment)
@@ -54,8 +68,25 @@ impl Rows for ContentWrite {
                 remove_comment(db, post.id, *comment, now)
             }
             Self::React { post, user, reaction } => react(db, post, *user, *reaction, now),
+            Self::AddBookmark(user, bookmark) => add_bookmark(db, *user, bookmark),
+            Self::RemoveBookmark(user, id) => match execute(db, DELETE_BOOKMARK, (id.0.as_bytes(), user.0.as_bytes()))? {
+                0 => Err(CommitError::Missing("bookmark").into()),
+                _ => Ok(()),
+            },
         }
     }
+    fn touch(&self, db: &Connection, key: Key) -> rusqlite::Result<u64> {
+        match key.kind {
+            Kind::Post => db.prepare_cached(POST_VERSION)?.query_row([key.id.as_bytes()], |row| Columns::of(row).count()),
+            _ => raise(db, key, 1),
+        }
+    }
+}
+
+fn add_bookmark(db: &Connection, user: UserId, bookmark: &Bookmark) -> Result<(), Fault> {
+    let row = (bookmark.id.0.as_bytes(), user.0.as_bytes(), bookmark.post_id.0.as_bytes(), bookmark.created_at.0);
+    let refused = |error| if is_orphan(&error) { CommitError::Missing("post").into() } else { insert_refused(error, &[]) };
+    if execute(db, INSERT_BOOKMARK, row).map_err(refused)? == 0 { Err(CommitError::Unchanged.into()) } else { Ok(()) }
 }
 
 /// A new post; nobody has commented on it yet.

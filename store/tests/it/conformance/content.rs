@@ -31,8 +31,10 @@ async fn all_by(stores: &Stores, authors: &[UserId], limit: u16) -> Vec<Uuid> {
 }
 
 pub async fn a_post_is_read_as_written(stores: Stores) {
+    let shared = post(UserId::new());
+    stores.content.commit(creating(&shared)).await.expect("posted");
     let full = Post {
-        parent_id: Some(PostId::new()),
+        parent_id: Some(shared.id),
         content: "a\n\u{1F600} 'b'".to_owned(),
         post_type: PostType::Video,
         media_ids: vec![MediaId::new(), MediaId::new()],

@@ -6,6 +6,7 @@ pub mod block;
 pub mod comment;
 pub mod content;
 pub mod follow;
+pub mod found;
 pub mod person;
 pub mod product;
 pub mod reaction;
@@ -49,6 +50,10 @@ macro_rules! conformance {
             }
             comment {
                 comments_are_paged_oldest_first, comments_come_and_go, a_deleted_comment_stands_while_it_is_answered,
+            }
+            found {
+                shares_are_counted_where_everyone_may_see_them, hashtags_find_what_everyone_may_see, trends_count_days_by_halves,
+                search_finds_what_the_viewer_may_see, no_query_is_an_error, timelines_are_as_their_viewers_may_see_them, bookmarks_come_and_go,
             }
             reaction {
                 a_person_has_one_reaction, a_reaction_that_is_so_already_changes_nothing,
