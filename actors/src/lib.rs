@@ -6,12 +6,15 @@
 //! * [`owner`]: the generic shell of an owner actor. [`entity`]: one file a domain, with its pure decisions.
 //! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`supervisor`]: who restarts what.
 //! * [`visibility`]: who may see what (pure); `standing`: whom the platform hides from everybody.
-//! * [`account`]: registration, login and sessions. [`directory`]: immutable look-ups from an id to its owner key.
+//! * [`account`]: registration, login, sessions and passwords. [`errand`]: what follows an answer, such as a [`mail`].
+//! * [`directory`]: immutable look-ups from an id to its owner key.
 
 pub mod account;
 pub mod client;
 pub mod directory;
 pub mod entity;
+pub mod errand;
+pub mod mail;
 pub mod metrics;
 pub mod node;
 pub mod outbox;

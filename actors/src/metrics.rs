@@ -25,6 +25,7 @@ pub struct Metrics {
     conflicts: IntCounterVec,
     outbox_rows: IntGaugeVec,
     restarts: IntCounterVec,
+    errands: IntCounterVec,
 }
 
 impl Metrics {
@@ -42,6 +43,7 @@ impl Metrics {
             conflicts: counters("write_conflicts_total", "Writes decided again because their key's version moved.", "strategy"),
             outbox_rows: IntGaugeVec::new(Opts::new("outbox_rows", "Effects that are not confirmed."), &["database"])
                 .expect("a valid name"),
+            errands: errands(),
             restarts: counters("owner_restarts_total", "Owner actors started again after one died.", "strategy"),
         }
     }
@@ -67,6 +69,11 @@ impl Metrics {
     /// Counts an owner that was started again.
     pub fn restarted(&self, kind: Kind) {
         self.restarts.with_label_values(&[kind.name()]).inc();
+    }
+
+    /// Counts a try of an errand by what it came to: `done`, `failed`, `given_up`.
+    pub(crate) fn errand(&self, task: store::Task, outcome: &str) {
+        self.errands.with_label_values(&[task.name(), outcome]).inc();
     }
 
     /// How often `kind` was loaded or queried from the store.
@@ -114,6 +121,7 @@ impl NodeCollector {
         families.extend(m.conflicts.collect());
         families.extend(m.outbox_rows.collect());
         families.extend(m.restarts.collect());
+        families.extend(m.errands.collect());
         families
     }
 }
@@ -126,6 +134,16 @@ impl Collector for NodeCollector {
     fn collect(&self) -> Vec<MetricFamily> {
         self.families()
     }
+}
+
+/// Every series from the start, as above.
+fn errands() -> IntCounterVec {
+    let opts = Opts::new("errands_total", "Tries of what is done for people behind their answers, such as mail.");
+    let errands = IntCounterVec::new(opts, &["task", "outcome"]).expect("a valid name");
+    for task in store::Task::ALL {
+        ["done", "failed", "given_up"].iter().for_each(|outcome| errands.with_label_values(&[task.name(), outcome]).inc_by(0));
+    }
+    errands
 }
 
 fn describe(family: &MetricFamily) -> Desc {

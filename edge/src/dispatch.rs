@@ -6,6 +6,7 @@
 use crate::{
     address,
     admission::{Behind, admitted, behind},
+    attempt::{AttemptLimits, Attempts},
     cors::{self, Cors},
     handler,
     health::{Health, Stage},
@@ -98,6 +99,10 @@ pub struct Options {
     pub rate: rate::Limits,
     /// Origins of other web sites whose scripts may use the API, as browsers write them.
     pub cors_origins: Vec<String>,
+    /// The platform's own origin, as [`session::origin_of`] writes it: its pages may change things by a cookie session, as those of `cors_origins`.
+    pub origin: String,
+    /// How often somebody may guess.
+    pub attempts: AttemptLimits,
 }
 
 /// The edge of a node.
@@ -112,6 +117,8 @@ pub struct Edge {
     pub health: Health,
     /// The root of the supervision tree.
     pub root: ActorRef<supervisor::Message>,
+    /// Who guesses.
+    pub attempts: Attempts,
     /// Configuration.
     pub options: Options,
     pub(crate) routes: Vec<Route>,
@@ -157,6 +164,7 @@ impl Edge {
             admission,
             limiter: Limiter::new(&options.rate),
             limited,
+            attempts: Attempts::new(options.attempts),
             headers: security::Headers::new(&options.public_url),
             cors: Cors::new(&options.cors_origins),
             stage: AtomicU8::new(Stage::Starting as u8),

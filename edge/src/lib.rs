@@ -2,15 +2,16 @@
 //!
 //! * [`server`]: the transport — accept loop, deadlines, bounds, TLS. It knows HTTP, not the platform.
 //! * [`route`]: the one route table: method, path, who may call it, limits, handler. [`dispatch`]: from a request to its answer, and the fast
-//!   path; `lookup` finds the row, `admission` lets into work, `session` says who asks, `intake` reads the body.
+//!   path; `lookup` finds the row, `admission` lets into work, [`session`] says who asks, `intake` reads the body.
 //! * [`handler`]: one file a service; each handler with its fast path. [`exchange`]: what a handler is given.
 //! * [`rate`]: how much one caller may ask. `cors`, `security`: the headers that answers carry for browsers.
-//! * [`address`]: where a request comes from, behind trusted proxies or not.
+//! * [`address`]: where a request comes from, behind trusted proxies or not. [`attempt`]: who guesses passwords.
 //! * [`respond`], [`problem`]: answers and refusals as HTTP. [`cursor`]: opaque cursors and query strings.
 //! * [`metrics`], [`health`], [`system`]: what operators see.
 
 pub mod address;
 mod admission;
+pub mod attempt;
 mod cors;
 pub mod cursor;
 pub mod dispatch;
@@ -26,7 +27,7 @@ pub mod respond;
 pub mod route;
 mod security;
 pub mod server;
-mod session;
+pub mod session;
 pub mod system;
 
 pub use dispatch::{Edge, Options, Scope};

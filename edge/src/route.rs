@@ -181,7 +181,8 @@ fn segment(text: &'static str) -> Segment {
 /// Every route of the platform's services. Routes of all services (health, metrics) are the dispatcher's own.
 #[must_use]
 pub fn table() -> Vec<Route> {
-    let mut routes = handler::user::routes();
+    let mut routes = handler::account::routes();
+    routes.extend(handler::user::routes());
     routes.extend(handler::people::routes());
     routes.extend(handler::rank::routes());
     routes.extend(handler::content::routes());
@@ -229,6 +230,6 @@ mod tests {
             .filter(|r| r.method != Method::GET && !matches!(r.auth, Auth::Token | Auth::Subject | Auth::Rank(_)))
             .collect();
         let paths: Vec<_> = open.iter().map(|r| r.path).collect();
-        assert_eq!(paths, ["/register", "/login"]);
+        assert_eq!(paths, ["/register", "/login", "/password/forgot", "/password/reset"]);
     }
 }

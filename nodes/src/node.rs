@@ -3,17 +3,19 @@
 use crate::{
     config::Config,
     demo::{self, DemoOptions},
-    tree,
+    mail, tree,
 };
-use actors::{Client, Limits, Node, account::Accounts, metrics::NodeCollector, supervisor::Intensity};
+use actors::{Client, Limits, Node, account::Accounts, errand::Means, mail::Letters, metrics::NodeCollector, supervisor::Intensity};
 use anyhow::{Context, Result};
 use edge::{
     Edge, Options, Scope,
+    attempt::AttemptLimits,
     dispatch::{Counted, Dispatcher, Platform},
     health::Stage,
     rate,
     route::Service,
     server::{self, Bound, ListenerSpec},
+    session,
 };
 use prometheus::Registry;
 use std::{future::Future, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
@@ -31,11 +33,13 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     let node = Node::new(sqlite.stores(), limits(config));
     NodeCollector::register(&node, &registry)?;
     node.claim_all().await.context("the store does not answer")?;
-    let root = tree::start(tree::spec(&node, intensity(config))).await.context("the supervision tree does not start")?;
-
     let client = Client::new(node.clone());
     let accounts = Accounts::new(client.clone()).map_err(|error| anyhow::anyhow!("account.argon2_*: {error}"))?;
     let addresses: Vec<_> = bound.local_addrs().collect();
+    let letters = Letters { public_url: config.public_url(addresses[0]) };
+    let means = Arc::new(Means { node: node.clone(), accounts: accounts.clone(), mailer: mail::mailer(config)?, letters });
+    let root = tree::start(tree::spec(&node, intensity(config), means)).await.context("the supervision tree does not start")?;
+
     let platform = Platform { client, accounts, root: root.clone() };
     let edge = Edge::new(platform, options(config, addresses[0]), Counted { registry, connections: bound.stats() })?;
     announce(config, &addresses);
@@ -116,6 +120,12 @@ fn options(config: &Config, gateway: SocketAddr) -> Options {
         trusted_proxies: config.http.trusted_proxies.clone(),
         rate: rates(config),
         cors_origins: config.gateway.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+        origin: session::origin_of(&config.public_url(gateway)).unwrap_or_default(),
+        attempts: AttemptLimits {
+            account_failures_max: config.account.failures_per_account_max,
+            address_failures_max: config.account.failures_per_address_max,
+            window: Duration::from_secs(config.account.failures_window_s),
+        },
     }
 }
 

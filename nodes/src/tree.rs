@@ -4,17 +4,17 @@
 //! fails liveness, so that whoever runs the process replaces it. What is lost with a child stands beside it.
 
 use actors::{
-    Node, entity, outbox, region,
+    Node, entity, errand, outbox, region,
     supervisor::{Intensity, Spec, Supervisor},
 };
 use ractor::{Actor, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
 
 /// The tree of one node.
-pub fn spec(node: &Arc<Node>, owners: Intensity) -> Spec {
+pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> Spec {
     Spec {
         name: "node".to_owned(),
-        // For the outbox. Supervisors of owners end when their own intensity is exceeded, and that escalates at once.
+        // For the outbox and the errands. Supervisors of owners end when their own intensity is exceeded, and that escalates at once.
         intensity: Intensity { restarts_max: 3, within: Duration::from_secs(60) },
         children: vec![
             // Owners hold what is in flight: callers get 503 at once, snapshots of the dead incarnation are not served any more, a commit
@@ -35,6 +35,8 @@ pub fn spec(node: &Arc<Node>, owners: Intensity) -> Spec {
             region::owners::<entity::bookmarks::Bookmarks>(node, owners),
             // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.
             outbox::sweeper(node),
+            // Mail and what else follows an answer; what was under way is run again.
+            errand::runner(means),
         ],
     }
 }

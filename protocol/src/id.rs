@@ -70,4 +70,6 @@ ids! {
     MediaId;
     /// An entry of the audit log.
     AuditId;
+    /// An open session: made of its token's hash, by [`crate::account::Session::id`].
+    SessionId;
 }

@@ -1,7 +1,7 @@
 //! People: profile and skills.
 
 use crate::{
-    account::Session,
+    account::{Device, Session},
     error::{ErrorCode, Refusal},
     id::{SkillId, UserId},
     patch::Patch,
@@ -264,6 +264,7 @@ pub struct NewUser {
     pub last_name: Option<String>,
     pub password_hash: String,
     pub session: Session,
+    pub device: Device,
 }
 
 impl std::fmt::Debug for NewUser {

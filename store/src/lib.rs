@@ -1,6 +1,7 @@
 //! The truth: one trait per domain database, and its implementations.
 //!
 //! * [`Users`], [`Content`], [`Shop`]: what each domain can load, list and write; all of them are a [`Domain`].
+//! * [`errand`]: what is done for a person after they were answered.
 //! * [`commit`]: the write protocol's one transaction — epoch guard, compare-and-set, rows, idempotency record, outbox.
 //! * [`sqlite`]: the embedded implementation.
 //!
@@ -9,17 +10,30 @@
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
 use protocol::{
-    BookmarkId, CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
-    account::Session, bookmark::Bookmark, comment::Comment, follow::Relations, hashtag::Hashtag, hashtag::Trend, order::Order, post::Post,
-    post::Scope, product::Product, product::Selection, reaction::ReactionType, user::User,
+    BookmarkId, CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId,
+    account::{Credentials, Device, Reset, Session, TokenHash},
+    bookmark::Bookmark,
+    comment::Comment,
+    follow::Relations,
+    hashtag::Hashtag,
+    hashtag::Trend,
+    order::Order,
+    post::Post,
+    post::Scope,
+    product::Product,
+    product::Selection,
+    reaction::ReactionType,
+    user::User,
 };
 use std::sync::Arc;
 use uuid::Uuid;
 
 pub mod commit;
+pub mod errand;
 pub mod sqlite;
 
 pub use commit::{Commit, CommitError, Committed, Effect, Expect, Guard, Outboxed, Record, Touch, Write};
+pub use errand::{Errand, Task};
 
 /// Why a read failed. None of these is ever an answer to "does it exist?", and none is cached.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -124,6 +138,16 @@ pub trait Users: Domain {
     async fn note(&self, entry: Entry) -> Result<(), StoreError>;
     /// Carries out a write; see [`commit`].
     async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError>;
+    /// An account's sessions that expire after `now`, newest first, with where they were opened. Not cached by anyone.
+    async fn sessions(&self, id: UserId, now: Timestamp) -> Result<Vec<SessionRow>, StoreError>;
+    /// Notes that a session was in use. Nothing if it is not there any more.
+    async fn session_seen(&self, token_hash: TokenHash, at: Timestamp) -> Result<(), StoreError>;
+    /// Errands that are due by `now`, the longest due first.
+    async fn errands(&self, now: Timestamp, limit: u32) -> Result<Vec<Errand>, StoreError>;
+    /// Removes an errand that was run, unless it was asked for again meanwhile. Safe to repeat.
+    async fn errand_done(&self, errand: Errand) -> Result<(), StoreError>;
+    /// Puts an errand that failed off until `due_at`, unless it was asked for again meanwhile.
+    async fn errand_failed(&self, errand: Errand, due_at: Timestamp) -> Result<(), StoreError>;
 }
 
 /// What an account's owner holds.
@@ -135,8 +159,21 @@ pub struct AccountRow {
     pub password_hash: String,
     /// Open sessions, newest first.
     pub sessions: Vec<Session>,
+    /// What may be used to set a new password.
+    pub reset: Option<Reset>,
     /// The account key's version.
     pub version: u64,
+}
+
+/// A session as its owner is shown it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The session.
+    pub session: Session,
+    /// Where it was opened.
+    pub device: Device,
+    /// When it was last noted to be in use; `None` if never since it was opened.
+    pub seen_at: Option<Timestamp>,
 }
 
 /// Writes to the users database. Where a row has a version, the row given is the next one, and the row before it had `version - 1`.
@@ -150,6 +187,8 @@ pub enum UsersWrite {
         password_hash: String,
         /// The first session.
         session: Session,
+        /// Where it is opened.
+        device: Device,
     },
     /// A person's next row; skills are not touched.
     Save(Box<User>),
@@ -178,15 +217,17 @@ pub enum UsersWrite {
         user: UserId,
         /// The new one.
         session: Session,
+        /// Where.
+        device: Device,
         /// Token hashes to close.
-        ended: Vec<protocol::account::TokenHash>,
+        ended: Vec<TokenHash>,
     },
     /// A session closed.
     CloseSession {
         /// Whose.
         user: UserId,
         /// Which.
-        token_hash: protocol::account::TokenHash,
+        token_hash: TokenHash,
     },
     /// A follow begun or ended. Refused as [`CommitError::Unchanged`] if it already was so, as [`CommitError::Missing`] if `followee` does not exist
     /// or there is a block between the two.
@@ -213,6 +254,36 @@ pub enum UsersWrite {
         add: bool,
         /// When.
         at: Timestamp,
+    },
+    /// All sessions closed, but perhaps one.
+    EndSessions {
+        /// Whose.
+        user: UserId,
+        /// Which goes on.
+        keep: Option<TokenHash>,
+    },
+    /// A new password. All sessions are closed, but perhaps one; a reset under way is worth nothing any more; the person is told by mail.
+    SetPassword {
+        /// Whose.
+        user: UserId,
+        /// PHC form.
+        password_hash: String,
+        /// Which session goes on.
+        keep: Option<TokenHash>,
+    },
+    /// What may be used to set a new password, in place of what could before.
+    AllowReset {
+        /// Whose.
+        user: UserId,
+        /// What.
+        reset: Reset,
+    },
+    /// An errand, due at once. One of the same task that waits already is asked for anew.
+    Ask {
+        /// For whom.
+        user: UserId,
+        /// What.
+        task: Task,
     },
 }
 

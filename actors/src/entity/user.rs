@@ -121,7 +121,7 @@ fn register(state: Option<&user::User>, asked: &Asked, new: NewUser) -> Result<D
     if state.is_some() {
         return Err(ErrorCode::Conflict.into());
     }
-    let NewUser { username, email, first_name, last_name, password_hash, session } = new;
+    let NewUser { username, email, first_name, last_name, password_hash, session, device } = new;
     let user = user::User {
         id: UserId(asked.id),
         username,
@@ -139,7 +139,7 @@ fn register(state: Option<&user::User>, asked: &Asked, new: NewUser) -> Result<D
         version: 1,
     };
     let reply = Reply { outcome: Outcome::Created, version: 1, body: json(&user) };
-    Ok(plan(UsersWrite::Register { user: Box::new(user.clone()), password_hash, session }, user, reply))
+    Ok(plan(UsersWrite::Register { user: Box::new(user.clone()), password_hash, session, device }, user, reply))
 }
 
 fn add_skill(state: &user::User, asked: &Asked, new: NewSkill) -> Result<Decision<user::User>, Refusal> {
@@ -227,6 +227,7 @@ mod tests {
             last_name: None,
             password_hash: "hash".into(),
             session,
+            device: Default::default(),
         };
         committed(User::decide(None, &asked(id, None), user::Command::Register(Box::new(new)))).0
     }

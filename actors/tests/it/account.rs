@@ -4,7 +4,7 @@ use crate::harness::{Platform, Setup, as_user, refused, within};
 use actors::account::{Accounts, Opened, Token};
 use protocol::{
     ErrorCode, Principal, Refusal, UserId,
-    account::{Login, Registration, SESSIONS_MAX},
+    account::{Device, Login, Registration, SESSIONS_MAX},
 };
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,17 @@ fn registration(name: &str) -> Registration {
         password: PASSWORD.to_owned(),
         first_name: None,
         last_name: None,
+        cookie: false,
     }
 }
 
+/// A registration of somebody who does not repeat themselves.
+fn once() -> (Device, bool) {
+    (Device::default(), false)
+}
+
 fn login(name: &str, password: &str) -> Login {
-    Login { email: format!("{name}@example.org"), password: password.to_owned() }
+    Login { email: format!("{name}@example.org"), password: password.to_owned(), cookie: false }
 }
 
 fn token(opened: &Opened) -> Token {
@@ -34,7 +40,7 @@ fn user(opened: &Opened) -> UserId {
 }
 
 async fn log_in(platform: &Platform, name: &str, password: &str) -> Result<Opened, Refusal> {
-    within("a login", platform.accounts.login(&platform.anonymous(), login(name, password))).await
+    within("a login", platform.accounts.login(&platform.anonymous(), login(name, password), Device::default())).await
 }
 
 /// Who the token is, if its session is open.
@@ -45,7 +51,7 @@ async fn who(platform: &Platform, token: Token) -> Option<UserId> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_lasts_from_login_to_logout() {
     let platform = Platform::start().await;
-    let registered = platform.accounts.register(&platform.anonymous(), registration("ada"), false).await.expect("registered");
+    let registered = platform.accounts.register(&platform.anonymous(), registration("ada"), once()).await.expect("registered");
     let ada = user(&registered);
     assert_eq!(who(&platform, token(&registered)).await, Some(ada));
     let opened = log_in(&platform, "ADA", PASSWORD).await.expect("signed in, whatever the case of the address");
@@ -69,7 +75,7 @@ async fn what_is_no_open_session_is_nobody() {
     let mut setup = Setup::default();
     setup.limits.session_lifetime = Duration::ZERO;
     let platform = setup.start().await;
-    let expired = platform.accounts.register(&platform.anonymous(), registration("ada"), false).await.expect("registered");
+    let expired = platform.accounts.register(&platform.anonymous(), registration("ada"), once()).await.expect("registered");
     assert_eq!(who(&platform, token(&expired)).await, None, "it lasted for no time");
     let mut forged = expired.token.into_bytes();
     forged.reverse();
@@ -79,7 +85,7 @@ async fn what_is_no_open_session_is_nobody() {
     assert!(Token::parse(b"short").is_none());
     // An owner that is out of reach is not a "no".
     let other = Platform::start().await;
-    let opened = other.accounts.register(&other.anonymous(), registration("ada"), false).await.expect("registered");
+    let opened = other.accounts.register(&other.anonymous(), registration("ada"), once()).await.expect("registered");
     let other = other.restarted().await;
     other.faults.always("account", crate::harness::Act::Fail);
     assert_eq!(other.accounts.authenticate(&token(&opened)).await.err().map(|refusal| refusal.code), Some(ErrorCode::Unavailable));
@@ -88,7 +94,7 @@ async fn what_is_no_open_session_is_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_session_too_many_ends_the_oldest() {
     let platform = Platform::start().await;
-    let mut sessions = vec![platform.accounts.register(&platform.anonymous(), registration("ada"), false).await.expect("registered")];
+    let mut sessions = vec![platform.accounts.register(&platform.anonymous(), registration("ada"), once()).await.expect("registered")];
     let ada = user(&sessions[0]);
     while sessions.len() < SESSIONS_MAX + 3 {
         sessions.push(log_in(&platform, "ada", PASSWORD).await.expect("signed in"));
@@ -106,13 +112,16 @@ async fn one_session_too_many_ends_the_oldest() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sessions_do_not_disturb_each_other() {
     let platform = Platform::start().await;
-    let ada = user(&platform.accounts.register(&platform.anonymous(), registration("ada"), false).await.expect("registered"));
+    let ada = user(&platform.accounts.register(&platform.anonymous(), registration("ada"), once()).await.expect("registered"));
     let people: Vec<_> = (0..8)
         .map(|_| {
             let (accounts, client) = (platform.accounts.clone(), platform.client.clone());
             tokio::spawn(async move {
                 for _ in 0..5 {
-                    let opened = accounts.login(&client.call(Principal::Anonymous), login("ada", PASSWORD)).await.expect("signed in");
+                    let opened = accounts
+                        .login(&client.call(Principal::Anonymous), login("ada", PASSWORD), Device::default())
+                        .await
+                        .expect("signed in");
                     let token = token(&opened);
                     assert!(accounts.authenticate(&token).await.expect("an answer").is_some_and(|principal| principal.is(ada)));
                     accounts.logout(&client.call(as_user(ada)), &token).await.expect("signed out");
@@ -129,10 +138,10 @@ async fn sessions_do_not_disturb_each_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_and_addresses_are_taken_once() {
     let platform = Platform::start().await;
-    let register = |new, repeated| {
+    let register = |new, repeated: bool| {
         let call = platform.anonymous();
         let accounts = platform.accounts.clone();
-        async move { accounts.register(&call, new, repeated).await }
+        async move { accounts.register(&call, new, (Device::default(), repeated)).await }
     };
     let first = register(registration("ada"), false).await.expect("registered");
     let taken = |code| matches!(code, ErrorCode::UsernameTaken | ErrorCode::EmailTaken);
@@ -166,7 +175,7 @@ async fn slow_hashing(permits: usize, waiting: usize) -> Platform {
     (setup.limits.argon2_memory_kib, setup.limits.argon2_passes) = (32 << 10, 6);
     (setup.limits.hashing_permits, setup.limits.hashing_waiting_max) = (permits, waiting);
     let platform = setup.start().await;
-    platform.accounts.register(&platform.anonymous(), registration("ada"), false).await.expect("registered");
+    platform.accounts.register(&platform.anonymous(), registration("ada"), once()).await.expect("registered");
     platform
 }
 
@@ -191,7 +200,9 @@ async fn hashing_is_bounded_also_for_clients_that_hang_up() {
     let platform = slow_hashing(1, 0).await;
     let attempt = |accounts: Accounts| {
         let call = platform.anonymous();
-        tokio::spawn(async move { accounts.login(&call, login("nobody", PASSWORD)).await.err().map(|refusal| refusal.code) })
+        tokio::spawn(
+            async move { accounts.login(&call, login("nobody", PASSWORD), Device::default()).await.err().map(|refusal| refusal.code) },
+        )
     };
     let impatient = loop {
         let impatient = attempt(platform.accounts.clone());

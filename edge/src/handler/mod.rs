@@ -1,5 +1,6 @@
 //! Handlers: one file a service. A handler translates and asks; it decides nothing that an owner decides.
 
+pub mod account;
 pub mod content;
 pub mod operate;
 pub mod people;

@@ -1,27 +1,20 @@
-//! The user service: accounts, profiles, skills, follows.
+//! The user service: profiles, skills, follows.
 
 use super::{Answered, PAGE, first, people, person};
 use crate::{
     cursor::List,
     exchange::{Exchange, read_json},
-    rate::Class,
     respond::{self, Caching},
     route::{Auth, Glance, Route, Service::User},
 };
-use actors::account::Opened;
-use bytes::{BufMut, Bytes, BytesMut};
-use http::{Method, Response, StatusCode};
+use bytes::Bytes;
+use http::{Method, Response};
 use protocol::{Audience, Command, ErrorCode, Key, Kind, Query, SkillId, UserId, follow, user};
 use std::sync::Arc;
 
 /// The service's routes.
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::new((User, Method::POST, "/register"), Auth::Open, "Create an account and its first session.", register)
-            .class(Class::SignIn),
-        Route::new((User, Method::POST, "/login"), Auth::Open, "Open a session.", login).class(Class::SignIn),
-        Route::new((User, Method::POST, "/logout"), Auth::Token, "End this session.", logout).bodiless(),
-        Route::new((User, Method::GET, "/me"), Auth::Token, "One's own account.", me),
         Route::new((User, Method::GET, "/profile/:userId"), Auth::Open, "A person, as everyone sees them.", profile)
             .params(&["via"])
             .fast(profile_now),
@@ -39,40 +32,6 @@ pub fn routes() -> Vec<Route> {
         Route::new((User, Method::GET, "/users/:userId/following"), Auth::Token, "Whom a person follows.", |x, _| related(x, false))
             .params(PAGE),
     ]
-}
-
-fn opened(opened: &Opened, status: StatusCode) -> Answered {
-    let mut body = BytesMut::with_capacity(opened.user.len() + 128);
-    // A token is base64url: nothing in it needs escaping.
-    body.put_slice(b"{\"token\":\"");
-    body.put_slice(opened.token.as_bytes());
-    body.put_slice(b"\",\"user\":");
-    body.put_slice(&opened.user);
-    body.put_u8(b'}');
-    Ok(respond::json(status, body.freeze()))
-}
-
-async fn register(exchange: Arc<Exchange>, body: Bytes) -> Answered {
-    // The key is checked and says that the client may repeat itself; nothing is recorded under it, since the answer holds a token.
-    let repeated = exchange.create(&[])?.idempotency.is_some();
-    let account = exchange.edge.accounts.register(&exchange.call(), read_json(&body)?, repeated).await?;
-    opened(&account, StatusCode::CREATED)
-}
-
-async fn login(exchange: Arc<Exchange>, body: Bytes) -> Answered {
-    let account = exchange.edge.accounts.login(&exchange.call(), read_json(&body)?).await?;
-    opened(&account, StatusCode::OK)
-}
-
-async fn logout(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    let token = exchange.token.as_ref().ok_or(ErrorCode::Unauthenticated)?;
-    exchange.edge.accounts.logout(&exchange.call(), token).await?;
-    Ok(respond::json(StatusCode::NO_CONTENT, Bytes::new()))
-}
-
-async fn me(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    let me = exchange.client().query(&exchange.call(), Key::new(Kind::User, exchange.user()?), Query::Me).await?;
-    Ok(respond::view(&exchange.headers, &me, Caching::Private))
 }
 
 fn profile_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {

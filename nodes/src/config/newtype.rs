@@ -131,6 +131,84 @@ impl Value for Secret {
     }
 }
 
+/// The address of an SMTP server, which may hold a password: `smtps://`, or `smtp://` with `?tls=required`. Without TLS only on this machine, since
+/// mail carries tokens.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SmtpUrl(String);
+
+impl SmtpUrl {
+    /// Returns the address itself. Never log it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SmtpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SmtpUrl(redacted)")
+    }
+}
+
+impl Value for SmtpUrl {
+    type Limits = ();
+    const SECRET: bool = true;
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        let text = raw.text()?;
+        let refusal = Refusal("is not the address of an SMTP server");
+        let url: Uri = text.parse().map_err(|_| refusal)?;
+        lettre::AsyncSmtpTransport::<lettre::Tokio1Executor>::from_url(text).map_err(|_| refusal)?;
+        let host = url.host().ok_or(refusal)?;
+        let is_here = host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+        let is_secret =
+            url.scheme_str() == Some("smtps") || url.query().is_some_and(|query| query.split('&').any(|pair| pair == "tls=required"));
+        if is_here || is_secret { Ok(SmtpUrl(text.to_owned())) } else { Err(Refusal("would send tokens over the network without TLS")) }
+    }
+
+    fn accepted((): &()) -> String {
+        "\"smtps://user:password@mail.example.org\", or \"smtp://…?tls=required\" for STARTTLS; without TLS only to this machine".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::Redacted
+    }
+}
+
+/// A sender of mail, such as `Let's Connect <no-reply@example.org>`; known to parse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender(String);
+
+impl Sender {
+    /// Returns the sender as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Sender {
+    fn default() -> Self {
+        Self("Let's Connect <no-reply@localhost>".to_owned())
+    }
+}
+
+impl Value for Sender {
+    type Limits = ();
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        let text = raw.text()?;
+        let mailbox = text.parse::<lettre::message::Mailbox>();
+        if mailbox.is_ok() { Ok(Sender(text.to_owned())) } else { Err(Refusal("is not an address for mail")) }
+    }
+
+    fn accepted((): &()) -> String {
+        "an address such as \"Let's Connect <no-reply@example.org>\"".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::text(&self.0)
+    }
+}
+
 /// Which events are logged, in the syntax of `tracing_subscriber::EnvFilter`; known to parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter(String);

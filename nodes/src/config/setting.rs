@@ -10,7 +10,7 @@ use std::{
 use edge::address::Network;
 
 use super::{
-    newtype::{LogFilter, LogFormat, Origin, PublicUrl, Secret},
+    newtype::{LogFilter, LogFormat, Origin, PublicUrl, Secret, Sender, SmtpUrl},
     table::{Section, Setting, sections},
     value::{Unit, Value, range},
 };
@@ -144,6 +144,22 @@ sections! {
         hashing_permits: usize = 0, range(0, 1024, Unit::Count);
         /// Passwords that may wait to be hashed; a further one is answered 503.
         hashing_queue_max: usize = 64, range(0, 65_536, Unit::Count);
+        /// Wrong passwords or tokens for one account from one address; each further try has to wait, twice as long each
+        /// time, and is answered 429.
+        failures_per_account_max: u32 = 10, range(1, 1_000_000, Unit::Count);
+        /// The same from one address, whatever the account (loopback is exempt), and for one account from strangers
+        /// anywhere: addresses near which it has no open session.
+        failures_per_address_max: u32 = 100, range(1, 1_000_000, Unit::Count);
+        /// Time without a failure after which they are forgotten; the longest wait, too.
+        failures_window_s: u64 = 900, range(1, 86_400, Unit::Seconds);
+    }
+
+    /// Mail to people: tokens for forgotten passwords, and notices.
+    mail: Mail {
+        /// The SMTP server. `off` writes each mail into the folder `mail` of the data directory, for the operator to read.
+        smtp_url: Option<SmtpUrl> = None;
+        /// Who the mail is from.
+        from: Sender = Sender::default();
     }
 
     /// The embedded store.

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod access;
+mod account;
 mod concurrent;
 mod conditional;
 mod durability;

@@ -62,6 +62,11 @@ operations! {
     PostSearch = "post_search",
     Bookmarks = "bookmarks",
     Bookmark = "bookmark",
+    Sessions = "sessions",
+    SessionSeen = "session_seen",
+    Errands = "errands",
+    ErrandDone = "errand_done",
+    ErrandFailed = "errand_failed",
 }
 
 /// The values of the label `outcome`.

@@ -55,7 +55,9 @@ fn every_statement_finds_its_rows_by_an_index() {
     for number in 0..SCHEMAS.len() {
         check(number, all(&protocol));
     }
-    check(0, all(&[users::read::STATEMENTS, users::write::STATEMENTS, users::block::STATEMENTS, users::audit::STATEMENTS]));
+    let users =
+        [users::read::STATEMENTS, users::write::STATEMENTS, users::block::STATEMENTS, users::audit::STATEMENTS, users::account::STATEMENTS];
+    check(0, all(&users));
     check(1, all(&[content::STATEMENTS, content::write::STATEMENTS, content::find::STATEMENTS, content::index::STATEMENTS]));
     check(2, all(&[shop::STATEMENTS, shop::write::STATEMENTS]));
     let selections = shop::selection::statements();

@@ -1,6 +1,6 @@
 //! Things to write, and commits that write them.
 
-use protocol::account::Session;
+use protocol::account::{Device, Session};
 use protocol::comment::Comment;
 use protocol::order::{Order, Status};
 use protocol::post::{Post, PostType, Visibility};
@@ -46,6 +46,11 @@ pub fn session(number: u8) -> Session {
     let mut token_hash = [number; 32];
     token_hash[..16].copy_from_slice(Uuid::now_v7().as_bytes());
     Session { token_hash, created_at: at, expires_at: at.plus_ms(1_000_000) }
+}
+
+/// Where a session is opened, another one for each number.
+pub fn device(number: u8) -> Device {
+    Device { user_agent: Some(format!("client {number}")), network: Some(format!("203.0.{number}.0/24")) }
 }
 
 pub fn skill(name: &str) -> Skill {
@@ -140,7 +145,12 @@ pub fn record(subject: UserId, key: &str) -> NewRecord {
 }
 
 pub fn registering(user: &User) -> Commit<UsersWrite> {
-    let write = UsersWrite::Register { user: Box::new(user.clone()), password_hash: "$argon2id$x".to_owned(), session: session(0) };
+    let write = UsersWrite::Register {
+        user: Box::new(user.clone()),
+        password_hash: "$argon2id$x".to_owned(),
+        session: session(0),
+        device: device(0),
+    };
     commit(Key::new(Kind::User, user.id), Expect::Row, write)
 }
 

@@ -4,9 +4,20 @@ use super::gate::Gate;
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
 use protocol::{
-    CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId, account::Credentials,
-    bookmark::Bookmark, comment::Comment, follow::Relations, hashtag::Hashtag, hashtag::Trend, order::Order, post::Post, post::Scope,
-    product::Product, product::Selection, reaction::ReactionType, user::User,
+    CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId,
+    account::{Credentials, TokenHash},
+    bookmark::Bookmark,
+    comment::Comment,
+    follow::Relations,
+    hashtag::Hashtag,
+    hashtag::Trend,
+    order::Order,
+    post::Post,
+    post::Scope,
+    product::Product,
+    product::Selection,
+    reaction::ReactionType,
+    user::User,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,8 +25,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 use store::{
-    AccountRow, Commit, CommitError, Committed, Content, ContentWrite, Domain, Ids, Outboxed, Record, Shop, ShopWrite, StoreError, Stores,
-    Users, UsersWrite,
+    AccountRow, Commit, CommitError, Committed, Content, ContentWrite, Domain, Errand, Ids, Outboxed, Record, SessionRow, Shop, ShopWrite,
+    StoreError, Stores, Users, UsersWrite,
 };
 use uuid::Uuid;
 
@@ -255,6 +266,11 @@ faulty! { Users, UsersWrite, "users";
     fn is_active(id: UserId) -> bool;
     fn audit(filter: Filter, page: Page) -> (Vec<Entry>, Option<Position>);
     fn note(entry: Entry) -> ();
+    fn sessions(id: UserId, now: Timestamp) -> Vec<SessionRow>;
+    fn session_seen(token_hash: TokenHash, at: Timestamp) -> ();
+    fn errands(now: Timestamp, limit: u32) -> Vec<Errand>;
+    fn errand_done(errand: Errand) -> ();
+    fn errand_failed(errand: Errand, due_at: Timestamp) -> ();
 }
 
 faulty! { Content, ContentWrite, "content";

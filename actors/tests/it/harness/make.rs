@@ -80,6 +80,7 @@ impl Platform {
             last_name: None,
             password_hash: "none".to_owned(),
             session,
+            device: Default::default(),
         };
         self.write(id, Key::new(Kind::User, id), Command::User(user::Command::Register(Box::new(new)))).await.expect("registered");
         id

@@ -23,7 +23,7 @@ struct Town {
 fn town() -> Town {
     let server = Server::start();
     let mut client = server.gateway();
-    let [ada, bob, moderator, second, admin] = ["ada", "bob", "mod", "moderna", "root"].map(|name| client.register(name));
+    let [ada, bob, moderator, second, admin] = ["ada", "bob", "mona", "moderna", "rosa"].map(|name| client.register(name));
     let ranks = [(&moderator, Role::Moderator), (&second, Role::Moderator), (&admin, Role::Admin)];
     let server = promoted(server, &ranks, &[]);
     Town { client: server.gateway(), _server: server, ada, bob, moderator, second, admin }

@@ -1,5 +1,6 @@
 //! The users database: people, accounts, relations.
 
+pub(super) mod account;
 pub(super) mod audit;
 pub(super) mod block;
 pub(super) mod read;
@@ -8,10 +9,15 @@ pub(super) mod write;
 use super::column::snapshot;
 use super::database::Database;
 use super::metric::Operation;
-use crate::{AccountRow, Commit, CommitError, Committed, Ids, StoreError, Users, UsersWrite};
+use crate::{AccountRow, Commit, CommitError, Committed, Errand, Ids, SessionRow, StoreError, Users, UsersWrite};
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
-use protocol::{Page, Position, SkillId, Timestamp, UserId, account::Credentials, follow::Relations, user::User};
+use protocol::{
+    Page, Position, SkillId, Timestamp, UserId,
+    account::{Credentials, TokenHash},
+    follow::Relations,
+    user::User,
+};
 
 /// The database's name.
 pub(super) const DATABASE: &str = "users";
@@ -81,6 +87,26 @@ impl Users for Database<UsersWrite> {
 
     async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError> {
         self.carry_out(commit).await
+    }
+
+    async fn sessions(&self, id: UserId, now: Timestamp) -> Result<Vec<SessionRow>, StoreError> {
+        self.read(Operation::Sessions, move |db| account::sessions(db, id, now)).await
+    }
+
+    async fn session_seen(&self, token_hash: TokenHash, at: Timestamp) -> Result<(), StoreError> {
+        self.maintain(Operation::SessionSeen, move |db| account::session_seen(db, &token_hash, at)).await
+    }
+
+    async fn errands(&self, now: Timestamp, limit: u32) -> Result<Vec<Errand>, StoreError> {
+        self.read(Operation::Errands, move |db| account::errands(db, now, limit)).await
+    }
+
+    async fn errand_done(&self, errand: Errand) -> Result<(), StoreError> {
+        self.maintain(Operation::ErrandDone, move |db| account::errand_done(db, &errand)).await
+    }
+
+    async fn errand_failed(&self, errand: Errand, due_at: Timestamp) -> Result<(), StoreError> {
+        self.maintain(Operation::ErrandFailed, move |db| account::errand_failed(db, &errand, due_at)).await
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::sqlite::column::{BOTTOM, Columns, TOP, cut, fetch, list, optional, statements};
 use crate::sqlite::transaction::key_version;
 use crate::{AccountRow, Ids};
-use protocol::account::{Credentials, SESSIONS_MAX, Session};
+use protocol::account::{Credentials, Reset, SESSIONS_MAX, Session};
 use protocol::follow::Relations;
 use protocol::user::{Profile, Skill, User};
 use protocol::{Key, Kind, Page, Position, SkillId, Timestamp, UserId};
@@ -17,6 +17,7 @@ statements! {
     ACCOUNT = "SELECT p.role, c.password_hash FROM person AS p JOIN credential AS c ON c.person_id = p.id WHERE p.id = ?1 AND p.is_active = 1";
     SESSIONS = "SELECT token_hash, expires_at, created_at FROM session WHERE person_id = ?1 AND expires_at > ?2
                 ORDER BY created_at DESC, token_hash DESC LIMIT ?3";
+    RESET = "SELECT token_hash, expires_at FROM password_reset WHERE person_id = ?1";
     CREDENTIALS = "SELECT p.id, c.password_hash FROM person AS p JOIN credential AS c ON c.person_id = p.id WHERE p.email_folded = ?1";
     RELATION = "SELECT followers, following, pulled FROM relation WHERE person_id = ?1";
     /// Who follows back is looked up among one person's followers, which lie together, and not among the follows of up to thousands of people:
@@ -94,8 +95,12 @@ pub(super) fn account(db: &Connection, id: UserId, now: Timestamp) -> Result<Opt
         let mut columns = Columns::of(row);
         Ok(Session { token_hash: columns.take()?, expires_at: columns.time()?, created_at: columns.time()? })
     })?;
+    let reset = optional(db, RESET, [id.0.as_bytes()], |row| {
+        let mut columns = Columns::of(row);
+        Ok(Reset { token_hash: columns.take()?, expires_at: columns.time()? })
+    })?;
     let version = key_version(db, Key::new(Kind::Account, id))?;
-    Ok(Some(AccountRow { role, password_hash, sessions, version }))
+    Ok(Some(AccountRow { role, password_hash, sessions, reset, version }))
 }
 
 pub(super) fn credentials(db: &Connection, email_folded: &str) -> Result<Option<Credentials>> {

@@ -1,11 +1,10 @@
 //! Writes of the users database.
 
-use super::{block, fold};
+use super::{account, block, fold};
 use crate::sqlite::column::{execute, int, json, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
 use crate::sqlite::transaction::{Rows, begin};
 use crate::{CommitError, UsersWrite};
-use protocol::account::{Session, TokenHash};
 use protocol::user::{Skill, User};
 use protocol::{Key, Kind, SkillId, Timestamp, UserId};
 use rusqlite::{Connection, params};
@@ -20,10 +19,6 @@ statements! {
                      WHERE id = ?1 AND version = ?21 - 1";
     INSERT_CREDENTIAL = "INSERT INTO credential (person_id, password_hash, updated_at) VALUES (?1, ?2, ?3)";
     INSERT_RELATION = "INSERT INTO relation (person_id) VALUES (?1)";
-    INSERT_SESSION = "INSERT INTO session (token_hash, person_id, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)";
-    DELETE_SESSION = "DELETE FROM session WHERE token_hash = ?1 AND person_id = ?2";
-    DELETE_SESSIONS = "DELETE FROM session WHERE person_id = ?1";
-    DELETE_EXPIRED = "DELETE FROM session WHERE person_id = ?1 AND expires_at <= ?2";
     INSERT_SKILL = "INSERT INTO skill (id, person_id, name, name_folded, level, endorsements, created_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
     DELETE_SKILL = "DELETE FROM skill WHERE id = ?1 AND person_id = ?2";
     COUNT_ENDORSEMENT = "UPDATE skill SET endorsements = endorsements + ?3 WHERE id = ?1 AND person_id = ?2";
@@ -44,20 +39,28 @@ impl Rows for UsersWrite {
             | Self::AddSkill(user, _)
             | Self::RemoveSkill(user, _)
             | Self::Endorse { user, .. } => Some((Key::new(Kind::User, user.id), user.version)),
-            Self::OpenSession { .. } | Self::CloseSession { .. } | Self::Follow { .. } | Self::MarkPulled(_) | Self::Block { .. } => None,
+            Self::OpenSession { .. }
+            | Self::CloseSession { .. }
+            | Self::Follow { .. }
+            | Self::MarkPulled(_)
+            | Self::Block { .. }
+            | Self::EndSessions { .. }
+            | Self::SetPassword { .. }
+            | Self::AllowReset { .. }
+            | Self::Ask { .. } => None,
         }
     }
 
     fn apply(&self, db: &Connection, now: Timestamp) -> Result<(), Fault> {
         match self {
-            Self::Register { user, password_hash, session } => {
+            Self::Register { user, password_hash, session, device } => {
                 insert_person(db, user, password_hash)?;
-                insert_session(db, user.id, session)
+                account::insert_session(db, user.id, session, device)
             }
             Self::Save(user) => save(db, user),
             Self::Suspend(user) => {
                 save(db, user)?;
-                Ok(execute(db, DELETE_SESSIONS, [user.id.0.as_bytes()]).map(drop)?)
+                account::end_sessions(db, user.id, None)
             }
             Self::AddSkill(user, skill) => {
                 save(db, user)?;
@@ -71,13 +74,17 @@ impl Rows for UsersWrite {
                 save(db, user)?;
                 endorse(db, (user.id, *skill), *by, add.then_some(*at))
             }
-            Self::OpenSession { user, session, ended } => open_session(db, *user, session, ended, now),
-            Self::CloseSession { user, token_hash } => Ok(execute(db, DELETE_SESSION, (token_hash, user.0.as_bytes())).map(drop)?),
+            Self::OpenSession { user, session, device, ended } => account::open_session(db, *user, (session, device), ended, now),
+            Self::CloseSession { user, token_hash } => account::close_session(db, *user, token_hash),
             Self::Follow { follower, followee, add: true, at } => follow(db, *follower, *followee, *at),
             Self::Follow { follower, followee, add: false, .. } => unfollow(db, *follower, *followee),
             Self::MarkPulled(user) => changed(execute(db, MARK_PULLED, [user.0.as_bytes()])?, "user"),
             Self::Block { blocker, blocked, add: true, at } => block::begin(db, *blocker, *blocked, *at),
             Self::Block { blocker, blocked, add: false, .. } => block::end(db, *blocker, *blocked),
+            Self::EndSessions { user, keep } => account::end_sessions(db, *user, keep.as_ref()),
+            Self::SetPassword { user, password_hash, keep } => account::set_password(db, *user, password_hash, keep.as_ref(), now),
+            Self::AllowReset { user, reset } => account::allow_reset(db, *user, reset),
+            Self::Ask { user, task } => account::ask(db, *user, *task, now),
         }
     }
 }
@@ -155,22 +162,6 @@ fn save(db: &Connection, user: &User) -> Result<(), Fault> {
 
 fn person_refused(error: rusqlite::Error) -> Fault {
     insert_refused(error, &[("username_folded", "username"), ("email_folded", "email")])
-}
-
-fn insert_session(db: &Connection, user: UserId, session: &Session) -> Result<(), Fault> {
-    let row = (session.token_hash, user.0.as_bytes(), session.created_at.0, session.expires_at.0);
-    let refused = |error| if is_orphan(&error) { CommitError::Missing("user").into() } else { insert_refused(error, &[]) };
-    execute(db, INSERT_SESSION, row).map(drop).map_err(refused)
-}
-
-fn open_session(db: &Connection, user: UserId, session: &Session, ended: &[TokenHash], now: Timestamp) -> Result<(), Fault> {
-    let id = user.0.as_bytes();
-    for token_hash in ended {
-        execute(db, DELETE_SESSION, (token_hash, id))?;
-    }
-    // Nobody closes a session that expired: they go when their account opens the next one.
-    execute(db, DELETE_EXPIRED, (id, now.0))?;
-    insert_session(db, user, session)
 }
 
 fn insert_skill(db: &Connection, user: UserId, skill: &Skill) -> Result<(), Fault> {

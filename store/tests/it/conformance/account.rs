@@ -1,13 +1,13 @@
 //! Accounts and sessions.
 
 use crate::make::*;
-use protocol::account::{Session, TokenHash};
+use protocol::account::{Device, Reset, Session, TokenHash};
 use protocol::user::User;
-use protocol::{Key, Kind, Role, UserId};
-use store::{CommitError, Expect, Stores, UsersWrite};
+use protocol::{Key, Kind, Role, Timestamp, UserId};
+use store::{CommitError, Errand, Expect, Stores, Task, UsersWrite};
 
 fn opening(user: UserId, session: &Session, ended: Vec<TokenHash>) -> store::Commit<UsersWrite> {
-    commit(Key::new(Kind::Account, user), Expect::Any, UsersWrite::OpenSession { user, session: session.clone(), ended })
+    commit(Key::new(Kind::Account, user), Expect::Any, UsersWrite::OpenSession { user, session: session.clone(), device: device(1), ended })
 }
 
 pub async fn a_new_account_is_at_version_1(stores: Stores) {
@@ -90,4 +90,99 @@ pub async fn an_inactive_account_is_not_there(stores: Stores) {
     stores.users.commit(saving(&back, UsersWrite::Save)).await.expect("saved");
     let account = stores.users.account(user.id, NOW).await.expect("a read").expect("an account");
     assert_eq!((account.version, account.sessions.len()), (2, 1));
+}
+
+/// A write to an account that commutes.
+async fn write(stores: &Stores, user: UserId, write: UsersWrite, now: Timestamp) -> Result<u64, CommitError> {
+    let commit = store::Commit { now, ..commit(Key::new(Kind::Account, user), Expect::Any, write) };
+    stores.users.commit(commit).await.map(|committed| committed.version)
+}
+
+pub async fn sessions_say_where_they_were_opened(stores: Stores) {
+    let user = somebody(&stores).await.id;
+    let (known, unknown) = (session(2), session(3));
+    stores.users.commit(opening(user, &known, vec![])).await.expect("opened");
+    let anonymous = UsersWrite::OpenSession { user, session: unknown.clone(), device: Device::default(), ended: vec![] };
+    write(&stores, user, anonymous, NOW).await.expect("opened");
+    stores.users.session_seen(known.token_hash, NOW.plus_ms(5)).await.expect("noted");
+    stores.users.session_seen([9; 32], NOW).await.expect("a session that is gone is no error");
+    let rows = stores.users.sessions(user, NOW).await.expect("a read");
+    assert_eq!(rows.len(), 3);
+    assert_eq!((&rows[0].session, &rows[0].device, rows[0].seen_at), (&unknown, &Device::default(), None));
+    assert_eq!((&rows[1].session, &rows[1].device, rows[1].seen_at), (&known, &device(1), Some(NOW.plus_ms(5))));
+    assert_eq!(rows[2].device, device(0), "registering opens one, too");
+    let later = stores.users.sessions(user, unknown.expires_at).await.expect("a read");
+    assert_eq!(later, [], "none of them lasts so long");
+    assert_eq!(stores.users.sessions(UserId::new(), NOW).await.expect("a read"), []);
+}
+
+pub async fn all_sessions_end_but_one(stores: Stores) {
+    let (user, other) = (somebody(&stores).await.id, somebody(&stores).await.id);
+    let kept = session(2);
+    for session in [&kept, &session(3), &session(4)] {
+        stores.users.commit(opening(user, session, vec![])).await.expect("opened");
+    }
+    let sessions = async |user| stores.users.account(user, NOW).await.expect("a read").expect("an account").sessions;
+    write(&stores, user, UsersWrite::EndSessions { user, keep: Some(kept.token_hash) }, NOW).await.expect("ended");
+    assert_eq!(sessions(user).await, [kept]);
+    write(&stores, user, UsersWrite::EndSessions { user, keep: None }, NOW).await.expect("ended");
+    assert_eq!((sessions(user).await.len(), sessions(other).await.len()), (0, 1), "nobody else's");
+}
+
+pub async fn a_new_password_ends_what_the_old_one_opened(stores: Stores) {
+    let user = somebody(&stores).await.id;
+    let kept = session(2);
+    stores.users.commit(opening(user, &kept, vec![])).await.expect("opened");
+    let reset = Reset { token_hash: [5; 32], expires_at: NOW.plus_ms(9) };
+    write(&stores, user, UsersWrite::AllowReset { user, reset }, NOW).await.expect("allowed");
+    let set = |hash: &str, keep| UsersWrite::SetPassword { user, password_hash: hash.to_owned(), keep };
+    write(&stores, user, set("$new", Some(kept.token_hash)), NOW).await.expect("set");
+    let account = stores.users.account(user, NOW).await.expect("a read").expect("an account");
+    assert_eq!((account.password_hash.as_str(), &account.sessions[..], account.reset), ("$new", &[kept][..], None));
+    let errand = Errand { user, task: Task::MailPasswordChanged, asked_at: NOW, failures: 0 };
+    assert_eq!(stores.users.errands(NOW, 10).await.expect("a read"), [errand], "they are told by mail");
+    write(&stores, user, set("$newer", None), NOW).await.expect("set");
+    assert_eq!(stores.users.account(user, NOW).await.expect("a read").expect("an account").sessions, []);
+    let nobody = UserId::new();
+    let nobodys = UsersWrite::SetPassword { user: nobody, password_hash: String::new(), keep: None };
+    assert!(matches!(write(&stores, nobody, nobodys, NOW).await, Err(CommitError::Missing("user"))));
+}
+
+pub async fn the_newest_reset_counts(stores: Stores) {
+    let user = somebody(&stores).await.id;
+    let reset = |n: u8| Reset { token_hash: [n; 32], expires_at: NOW.plus_ms(n.into()) };
+    for n in [1, 2] {
+        write(&stores, user, UsersWrite::AllowReset { user, reset: reset(n) }, NOW).await.expect("allowed");
+        assert_eq!(stores.users.account(user, NOW).await.expect("a read").expect("an account").reset, Some(reset(n)));
+    }
+    let nobody = UserId::new();
+    let nobodys = UsersWrite::AllowReset { user: nobody, reset: reset(1) };
+    assert!(matches!(write(&stores, nobody, nobodys, NOW).await, Err(CommitError::Missing("user"))));
+}
+
+pub async fn errands_are_run_until_they_are_done(stores: Stores) {
+    let (ada, bob) = (somebody(&stores).await.id, somebody(&stores).await.id);
+    let at = |ms| NOW.plus_ms(ms);
+    let ask = async |user, ms| write(&stores, user, UsersWrite::Ask { user, task: Task::MailReset }, at(ms)).await.expect("asked");
+    let due = async |ms, limit| stores.users.errands(at(ms), limit).await.expect("a read");
+    let errand = |user, asked_ms, failures| Errand { user, task: Task::MailReset, asked_at: at(asked_ms), failures };
+    ask(ada, 1).await;
+    ask(bob, 2).await;
+    assert_eq!(due(0, 10).await, []);
+    assert_eq!(due(5, 10).await, [errand(ada, 1, 0), errand(bob, 2, 0)], "the longest due first");
+    assert_eq!(due(5, 1).await, [errand(ada, 1, 0)]);
+
+    stores.users.errand_failed(errand(ada, 1, 0), at(100)).await.expect("put off");
+    assert_eq!(due(99, 10).await, [errand(bob, 2, 0)]);
+    assert_eq!(due(100, 10).await, [errand(bob, 2, 0), errand(ada, 1, 1)]);
+    // Asked for again while it was run: what the run came to is no answer to that.
+    ask(ada, 3).await;
+    for stale in [1, 1] {
+        stores.users.errand_done(errand(ada, stale, 1)).await.expect("noted");
+        stores.users.errand_failed(errand(ada, stale, 1), at(1000)).await.expect("noted");
+    }
+    assert_eq!(due(5, 10).await, [errand(bob, 2, 0), errand(ada, 3, 0)]);
+    stores.users.errand_done(errand(bob, 2, 0)).await.expect("done");
+    stores.users.errand_done(errand(ada, 3, 0)).await.expect("done");
+    assert_eq!(due(10_000, 10).await, []);
 }

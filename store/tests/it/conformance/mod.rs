@@ -29,7 +29,8 @@ macro_rules! conformance {
             }
             account {
                 a_new_account_is_at_version_1, credentials_are_found_without_regard_to_case, sessions_open_and_close, expired_sessions_are_not_seen,
-                an_inactive_account_is_not_there,
+                an_inactive_account_is_not_there, sessions_say_where_they_were_opened, all_sessions_end_but_one, a_new_password_ends_what_the_old_one_opened,
+                the_newest_reset_counts, errands_are_run_until_they_are_done,
             }
             follow {
                 a_follow_changes_both, a_follow_that_is_so_already_changes_nothing, nobody_follows_who_is_not_there, friends_follow_each_other,
