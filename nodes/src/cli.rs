@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
+use protocol::Role;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -38,6 +39,10 @@ impl Cli {
             Some(Subcommands::Config { docs, flags }) => (Command::Config { docs }, flags),
             Some(Subcommands::CheckConfig(flags)) => (Command::CheckConfig, flags),
             Some(Subcommands::Demo { demo, flags }) => (Command::Demo(demo), flags),
+            Some(Subcommands::User { deed }) => {
+                let flags = deed.flags().clone();
+                (Command::User(deed), flags)
+            }
             Some(Subcommands::Version) => (Command::Version, Flags::default()),
         };
         (command, self.flags.then(own))
@@ -60,8 +65,81 @@ pub enum Command {
     CheckConfig,
     /// Make demo data.
     Demo(DemoOptions),
+    /// Change an account on the store itself, while no server uses it.
+    User(UserDeed),
     /// Print the name and version; reads no configuration.
     Version,
+}
+
+/// What an operator does to an account.
+// clap takes no documentation of what it flattens.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+#[allow(missing_docs)]
+pub enum UserDeed {
+    /// Makes an account that is an admin; its password is asked for, or is the first line of standard input
+    CreateAdmin {
+        /// Name of the account
+        #[arg(long, value_name = "NAME")]
+        username: String,
+
+        /// Address to sign in with
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
+
+    /// Sets a new password, asked for or read likewise, and ends all sessions
+    ResetPassword(Whose),
+
+    /// Bans a person: their sessions end, and nobody sees them or what they made
+    Ban {
+        #[command(flatten)]
+        whose: Whose,
+
+        /// Why, for the audit log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+
+    /// Ends a ban
+    Unban(Whose),
+
+    /// Makes a person a user, moderator or admin
+    Role {
+        #[command(flatten)]
+        whose: Whose,
+
+        /// The new role
+        #[arg(value_name = "user|moderator|admin", value_parser = role)]
+        role: Role,
+    },
+}
+
+/// Whose account it is.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[allow(missing_docs)]
+pub struct Whose {
+    /// Username, email address or id
+    #[arg(value_name = "WHO")]
+    pub who: String,
+
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+impl UserDeed {
+    fn flags(&self) -> &Flags {
+        match self {
+            Self::CreateAdmin { flags, .. } => flags,
+            Self::ResetPassword(whose) | Self::Unban(whose) | Self::Ban { whose, .. } | Self::Role { whose, .. } => &whose.flags,
+        }
+    }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    text.parse().map_err(|_| "a role is user, moderator or admin".to_owned())
 }
 
 /// What demo data to make.
@@ -108,6 +186,12 @@ enum Subcommands {
 
         #[command(flatten)]
         flags: Flags,
+    },
+
+    /// Makes the first admin, and rescues accounts: on the store itself, while no server uses it
+    User {
+        #[command(subcommand)]
+        deed: UserDeed,
     },
 
     /// Prints the version
@@ -160,6 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_named_and_never_a_password() {
+        let (command, flags) = parts(&["--set", "a.b=1", "user", "role", "ada", "moderator", "--data-dir", "x"]);
+        assert_eq!((flags.set, flags.data_dir.as_deref()), (vec!["a.b=1".to_owned()], Some("x")));
+        assert!(matches!(command, Command::User(UserDeed::Role { whose, role: Role::Moderator }) if whose.who == "ada"));
+        for line in [&["user"][..], &["user", "role", "ada", "king"], &["user", "reset-password", "ada", "a password"]] {
+            assert!(Cli::try_parse_from(["lets-connect"].iter().chain(line)).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for line in [&["sever"][..], &["--port", "1"], &["--listen-port-base", "65530"], &["demo", "--users", "0"]] {
             let line = ["lets-connect"].iter().chain(line);
@@ -170,7 +264,7 @@ mod tests {
     #[test]
     fn help_names_every_command_and_option() {
         let help = Cli::command().render_long_help().to_string();
-        for word in ["serve", "migrate", "config", "check-config", "demo", "version", "--set", "--data-dir", "--config"] {
+        for word in ["serve", "migrate", "config", "check-config", "demo", "user", "version", "--set", "--data-dir", "--config"] {
             assert!(help.contains(word), "{word} is missing in\n{help}");
         }
     }

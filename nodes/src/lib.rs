@@ -6,5 +6,7 @@ pub mod demo;
 pub mod mail;
 pub mod node;
 pub mod open_files;
+pub mod operator;
+mod prompt;
 pub mod telemetry;
 pub mod tree;

@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use nodes::{
     cli::{Cli, Command},
-    config::{self, Config, Flags, Loaded},
-    demo, node, open_files, telemetry,
+    config::{self, Config, Flags, Loaded, Log, LogFilter},
+    demo, node, open_files, operator, telemetry,
 };
 use std::{
     fmt::Display,
@@ -65,6 +65,12 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
             let gateway = format!("http://{}", config.listen.gateway);
             let summary = runtime(config)?.block_on(demo::through_api(&(&options).into(), &gateway, |step| eprintln!("{step}")))?;
             print(format_args!("{summary}\n"))?;
+        }
+        Command::User(deed) => {
+            // What goes wrong is told; what goes well is one sentence.
+            telemetry::start(&Log { filter: LogFilter::parse("warn").context("a level is a filter")?, ..config.log.clone() })?;
+            let done = runtime(config)?.block_on(operator::carry_out(config, &deed))?;
+            print(format_args!("{done}\n"))?;
         }
         Command::Version => {}
     }

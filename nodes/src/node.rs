@@ -168,7 +168,9 @@ fn server_limits(config: &Config) -> server::Limits {
     }
 }
 
-fn limits(config: &Config) -> Limits {
+/// The bounds of the actors.
+#[must_use]
+pub fn limits(config: &Config) -> Limits {
     Limits {
         cache_bytes_max: config.cache.bytes_max,
         owner_inflight_max: config.owner.mailbox_in_flight_max,
@@ -184,7 +186,9 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn intensity(config: &Config) -> Intensity {
+/// How often owners may be restarted.
+#[must_use]
+pub fn intensity(config: &Config) -> Intensity {
     Intensity {
         restarts_max: config.supervision.owner_restarts_max,
         within: Duration::from_secs(config.supervision.owner_restart_window_s),

@@ -16,6 +16,8 @@ pub mod action {
     pub const BAN: &str = "user.ban";
     /// A ban was ended.
     pub const UNBAN: &str = "user.unban";
+    /// A new password was set, for somebody else.
+    pub const RESET_PASSWORD: &str = "user.reset_password";
 }
 
 /// Something that somebody did. Entries are made in the transaction of the deed, or leave it through the outbox; they are never changed.

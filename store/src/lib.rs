@@ -138,6 +138,8 @@ pub trait Users: Domain {
     async fn note(&self, entry: Entry) -> Result<(), StoreError>;
     /// Carries out a write; see [`commit`].
     async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError>;
+    /// Who has this username or email address, without regard to case; also somebody who is not active.
+    async fn named(&self, name: &str) -> Result<Option<UserId>, StoreError>;
     /// An account's sessions that expire after `now`, newest first, with where they were opened. Not cached by anyone.
     async fn sessions(&self, id: UserId, now: Timestamp) -> Result<Vec<SessionRow>, StoreError>;
     /// Notes that a session was in use. Nothing if it is not there any more.

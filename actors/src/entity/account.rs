@@ -2,12 +2,13 @@
 
 use super::{Asked, Decision, Entity, Plan, QueryError};
 use crate::node::Node;
+use protocol::audit::{Entry, action};
 use protocol::{
     Audience, Command, ErrorCode, Fact, Kind, Outcome, Principal, Query, Refusal, Reply, Timestamp, UserId, View,
     account::{self, Device, RESET_EVERY_MS, RESET_MS, Reset, SESSIONS_MAX, Session, SignIn, TokenHash},
 };
 use std::sync::Arc;
-use store::{AccountRow, Expect, StoreError, Task, UsersWrite, Write};
+use store::{AccountRow, Expect, StoreError, Task, Touch, UsersWrite, Write};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -104,7 +105,9 @@ impl Entity for Account {
             }
             account::Command::Rescue { next } => {
                 platform(asked)?;
-                Ok(set_password(state, user, next, None))
+                let entry = Entry::new(None, action::RESET_PASSWORD, ("user", asked.id), asked.now);
+                let Decision::Commit(plan) = set_password(state, user, next, None) else { return Err(ErrorCode::Internal.into()) };
+                Ok(Plan { touches: vec![Touch::Audit(Box::new(entry))], ..*plan }.into())
             }
         }
     }

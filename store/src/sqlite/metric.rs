@@ -62,6 +62,7 @@ operations! {
     PostSearch = "post_search",
     Bookmarks = "bookmarks",
     Bookmark = "bookmark",
+    Named = "named",
     Sessions = "sessions",
     SessionSeen = "session_seen",
     Errands = "errands",

@@ -266,6 +266,7 @@ faulty! { Users, UsersWrite, "users";
     fn is_active(id: UserId) -> bool;
     fn audit(filter: Filter, page: Page) -> (Vec<Entry>, Option<Position>);
     fn note(entry: Entry) -> ();
+    fn named(name: &str) -> Option<UserId>;
     fn sessions(id: UserId, now: Timestamp) -> Vec<SessionRow>;
     fn session_seen(token_hash: TokenHash, at: Timestamp) -> ();
     fn errands(now: Timestamp, limit: u32) -> Vec<Errand>;

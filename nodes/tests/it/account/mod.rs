@@ -2,6 +2,7 @@
 
 mod guess;
 mod mail;
+mod operator;
 mod password;
 mod registration;
 mod session;

@@ -89,6 +89,11 @@ impl Users for Database<UsersWrite> {
         self.carry_out(commit).await
     }
 
+    async fn named(&self, name: &str) -> Result<Option<UserId>, StoreError> {
+        let folded = fold(name);
+        self.read(Operation::Named, move |db| read::named(db, &folded)).await
+    }
+
     async fn sessions(&self, id: UserId, now: Timestamp) -> Result<Vec<SessionRow>, StoreError> {
         self.read(Operation::Sessions, move |db| account::sessions(db, id, now)).await
     }

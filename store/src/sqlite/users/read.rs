@@ -19,6 +19,7 @@ statements! {
                 ORDER BY created_at DESC, token_hash DESC LIMIT ?3";
     RESET = "SELECT token_hash, expires_at FROM password_reset WHERE person_id = ?1";
     CREDENTIALS = "SELECT p.id, c.password_hash FROM person AS p JOIN credential AS c ON c.person_id = p.id WHERE p.email_folded = ?1";
+    NAMED = "SELECT id FROM person WHERE username_folded = ?1 OR email_folded = ?1";
     RELATION = "SELECT followers, following, pulled FROM relation WHERE person_id = ?1";
     /// Who follows back is looked up among one person's followers, which lie together, and not among the follows of up to thousands of people:
     /// by its own choice SQLite would take the primary key and be two to three times as slow.
@@ -108,6 +109,10 @@ pub(super) fn credentials(db: &Connection, email_folded: &str) -> Result<Option<
         let mut columns = Columns::of(row);
         Ok(Credentials { user: UserId(columns.id()?), password_hash: columns.take()? })
     })
+}
+
+pub(super) fn named(db: &Connection, folded: &str) -> Result<Option<UserId>> {
+    optional(db, NAMED, [folded], user_id)
 }
 
 /// The counters of a person: followers, following, and whether their posts are pulled.

@@ -32,6 +32,12 @@ pub async fn credentials_are_found_without_regard_to_case(stores: Stores) {
     for email in ["ada@example", "%@example.org", ""] {
         assert!(stores.users.credentials(email).await.expect("a read").is_none());
     }
+    for name in ["Ada", "aDA", "ADA@example.org"] {
+        assert_eq!(stores.users.named(name).await.expect("a read"), Some(user.id));
+    }
+    for nobody in ["ad", "%", "", "bob"] {
+        assert_eq!(stores.users.named(nobody).await.expect("a read"), None);
+    }
 }
 
 pub async fn sessions_open_and_close(stores: Stores) {
