@@ -31,6 +31,7 @@ pub enum List {
     Tagged = 31,
     Bookmarks = 32,
     PostSearch = 33,
+    People = 16,
 }
 
 /// Writes a cursor.

@@ -40,6 +40,11 @@ pub(crate) fn shown(headers: &HeaderMap, options: &Options) -> Result<Option<Sho
     Ok(Some(Shown { token, by_cookie: false }))
 }
 
+/// Whether a request says who asks, rightly or not. What shows only what everyone may see needs to know no more.
+pub(crate) fn is_shown(headers: &HeaderMap, options: &Options) -> bool {
+    !matches!(shown(headers, options), Ok(None))
+}
+
 /// The value of a cookie. Of two with one name the first counts, as everywhere.
 fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     // HTTP/2 may split the header (RFC 9113, 8.2.3).

@@ -1,7 +1,8 @@
 //! What an owner is asked, and what it answers.
 
 use crate::{
-    account, bookmark, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, page::Page, post, product, user,
+    account, bookmark, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, page::Page, people, post, product,
+    user,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,8 @@ pub enum Query {
     Bookmarks(Page),
     /// The bookmark that a person has of a post.
     Bookmark(PostId),
+    /// People who are searched for, best first.
+    People(people::Search),
 }
 
 /// What a write came to.

@@ -158,7 +158,7 @@ mod tests {
         id::{PostId, ProductId, SkillId, UserId},
         key::Kind,
         page::{Page, Position},
-        post, product,
+        people, post, product,
         time::Timestamp,
         user,
     };
@@ -198,6 +198,7 @@ mod tests {
             if_match: None,
             idempotency: Some(Idempotency { route: "POST /posts".into(), key: "k".into(), fingerprint: [1; 32] }),
         };
+        let search = people::Search::new(Some("Ada"), Some("Rust"), None, page).expect("a question");
         let mut update = user::Update { bio: crate::Patch::Clear, ..Default::default() };
         update.profile.location = crate::Patch::Set("Paris".into());
         let bodies = vec![
@@ -215,6 +216,7 @@ mod tests {
             ("push", Kind::Feed, Body::Changed(Change::Push { post: PostId(id(4)).0 })),
             ("block", Kind::Follows, write(Command::Follows(follow::Command::Block(UserId(id(3)))))),
             ("query blocked", Kind::Follows, Body::Query(Query::Blocked(page))),
+            ("query people", Kind::PeopleList, Body::Query(Query::People(search))),
         ];
         let envelope = |kind, body| {
             let key = Key::new(kind, ProductId(id(1)));

@@ -61,6 +61,8 @@ kinds! {
     Hashtag = 17, "hashtag";
     /// The posts that a person keeps; the id is the person's.
     Bookmarks = 18, "bookmarks";
+    /// A family of lists of people; the id is the family's.
+    PeopleList = 13, "people_list";
 }
 
 impl Kind {

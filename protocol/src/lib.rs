@@ -3,7 +3,7 @@
 //! * [`id`], [`key`], [`slot`]: what an entity is called, who owns it, and what moves between nodes.
 //! * [`command`], [`view`], [`page`]: what an owner is asked and what it answers.
 //! * [`account`], [`user`], [`follow`], [`post`], [`comment`], [`reaction`], [`hashtag`], [`bookmark`], [`product`], [`order`]: one file a domain, with its data, commands and limits.
-//! * [`audit`]: what was done by rank.
+//! * [`people`]: finding people, and who comes first; [`fold`]: words as searches compare them. [`audit`]: what was done by rank.
 //! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes.
 //!
 //! Nothing here does I/O, knows actors, HTTP or SQL, or depends on another crate of ours.
@@ -15,6 +15,7 @@ pub mod command;
 pub mod comment;
 pub mod envelope;
 pub mod error;
+pub mod fold;
 pub mod follow;
 pub mod hashtag;
 pub mod id;
@@ -23,6 +24,7 @@ pub mod money;
 pub mod order;
 pub mod page;
 pub mod patch;
+pub mod people;
 pub mod post;
 pub mod principal;
 pub mod product;

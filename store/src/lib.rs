@@ -9,6 +9,7 @@
 
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
+use protocol::people::Search;
 use protocol::{
     BookmarkId, CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId,
     account::{Credentials, Device, Reset, Session, TokenHash},
@@ -132,6 +133,8 @@ pub trait Users: Domain {
     async fn inactive(&self) -> Result<Vec<UserId>, StoreError>;
     /// Whether a person is active; somebody unknown is not.
     async fn is_active(&self, id: UserId) -> Result<bool, StoreError>;
+    /// Active people who fit, best first; see [`protocol::people`].
+    async fn search(&self, search: Search) -> Result<Ids, StoreError>;
     /// The audit log's entries that fit, newest first.
     async fn audit(&self, filter: Filter, page: Page) -> Result<(Vec<Entry>, Option<Position>), StoreError>;
     /// Adds an entry to the audit log that another database's commit made. Safe to repeat.
@@ -409,7 +412,7 @@ impl Stores {
     pub fn domain(&self, kind: protocol::Kind) -> Arc<dyn Domain> {
         use protocol::Kind;
         match kind {
-            Kind::User | Kind::Account | Kind::Follows => self.users.clone(),
+            Kind::User | Kind::Account | Kind::Follows | Kind::PeopleList => self.users.clone(),
             Kind::Timeline | Kind::Feed | Kind::Post | Kind::PostList | Kind::Hashtag | Kind::Bookmarks => self.content.clone(),
             Kind::Product | Kind::BuyerOrders | Kind::SellerOrders | Kind::SellerProducts | Kind::ProductList => self.shop.clone(),
         }

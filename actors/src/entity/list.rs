@@ -59,6 +59,10 @@ list!(
     PostList, Kind::PostList, posts
 );
 list!(
+    /// Lists of people who are searched for.
+    PeopleList, Kind::PeopleList, people
+);
+list!(
     /// The products of a seller.
     SellerProducts, Kind::SellerProducts, seller_products
 );
@@ -109,6 +113,11 @@ async fn posts(node: &Node, _: Uuid, query: Query) -> Fetched {
 async fn tagged(node: &Node, _: Uuid, query: Query) -> Fetched {
     let Query::Tagged(tag, page) = query else { return Err(QueryError::unknown()) };
     ids(node.stores.content.tagged(tag, page).await?)
+}
+
+async fn people(node: &Node, _: Uuid, query: Query) -> Fetched {
+    let Query::People(search) = query else { return Err(QueryError::unknown()) };
+    ids(node.stores.users.search(search).await?)
 }
 
 async fn seller_products(node: &Node, seller: Uuid, query: Query) -> Fetched {

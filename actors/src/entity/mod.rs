@@ -182,7 +182,7 @@ pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> bytes::Bytes {
     serde_json::to_vec(value).expect("views serialise").into_boxed_slice().into()
 }
 
-/// The families of product lists. Price-dependent ones move when a price does.
+/// The families of lists. Price-dependent ones move when a price does.
 pub mod family {
     use uuid::Uuid;
 
@@ -196,6 +196,8 @@ pub mod family {
     pub const SEARCH: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0017);
     /// Which hashtags are used much.
     pub const TRENDING: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0018);
+    /// People who are searched for.
+    pub const PEOPLE: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0013);
 }
 
 /// Names the key of `kind` for `id` as touched.

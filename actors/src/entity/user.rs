@@ -1,10 +1,11 @@
 //! People: profile and skills.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, family, json, touch};
 use crate::node::Node;
 use protocol::{
     Audience, Command, ErrorCode, Fact, Kind, Outcome, Query, Refusal, Reply, Role, SkillId, UserId, View,
     audit::{Entry, action},
+    people,
     user::{self, NewSkill, NewUser, Profile, SKILLS_MAX, SetActive, Skill},
 };
 use std::{net::IpAddr, sync::Arc};
@@ -90,7 +91,7 @@ impl Entity for User {
                 let mut next = next(state, asked);
                 update.apply(&mut next);
                 let reply = Reply { outcome: Outcome::Done, version: next.version, body: json(&next) };
-                Ok(plan(UsersWrite::Save(Box::new(next.clone())), next, reply))
+                Ok(plan(UsersWrite::Save(Box::new(next.clone())), listed(state, &next), next, reply))
             }
             user::Command::AddSkill(new) => add_skill(state, asked, new),
             user::Command::RemoveSkill(id) => {
@@ -101,7 +102,7 @@ impl Entity for User {
                     return Err(ErrorCode::NotFound.into());
                 }
                 let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
-                Ok(plan(UsersWrite::RemoveSkill(Box::new(next.clone()), id), next, reply))
+                Ok(plan(UsersWrite::RemoveSkill(Box::new(next.clone()), id), listed(state, &next), next, reply))
             }
             user::Command::Endorse(id) => endorse(state, asked, id, true),
             user::Command::Unendorse(id) => endorse(state, asked, id, false),
@@ -113,8 +114,13 @@ fn next(state: &user::User, asked: &Asked) -> user::User {
     user::User { version: state.version + 1, updated_at: asked.now, ..state.clone() }
 }
 
-fn plan(write: UsersWrite, next: user::User, reply: Reply) -> Decision<user::User> {
-    Plan { write: Write::Users(write), expect: Expect::Row, touches: Vec::new(), next: Some(next), reply, unchanged: None }.into()
+fn plan(write: UsersWrite, touches: Vec<Touch>, next: user::User, reply: Reply) -> Decision<user::User> {
+    Plan { write: Write::Users(write), expect: Expect::Row, touches, next: Some(next), reply, unchanged: None }.into()
+}
+
+/// Lists of people move when somebody is found by other words, or at another place.
+fn listed(before: &user::User, after: &user::User) -> Vec<Touch> {
+    if people::moves_lists(before, after) { vec![touch(Kind::PeopleList, family::PEOPLE)] } else { Vec::new() }
 }
 
 fn register(state: Option<&user::User>, asked: &Asked, new: NewUser) -> Result<Decision<user::User>, Refusal> {
@@ -139,7 +145,8 @@ fn register(state: Option<&user::User>, asked: &Asked, new: NewUser) -> Result<D
         version: 1,
     };
     let reply = Reply { outcome: Outcome::Created, version: 1, body: json(&user) };
-    Ok(plan(UsersWrite::Register { user: Box::new(user.clone()), password_hash, session, device }, user, reply))
+    let touches = vec![touch(Kind::PeopleList, family::PEOPLE)];
+    Ok(plan(UsersWrite::Register { user: Box::new(user.clone()), password_hash, session, device }, touches, user, reply))
 }
 
 fn add_skill(state: &user::User, asked: &Asked, new: NewSkill) -> Result<Decision<user::User>, Refusal> {
@@ -155,7 +162,7 @@ fn add_skill(state: &user::User, asked: &Asked, new: NewSkill) -> Result<Decisio
     let mut next = next(state, asked);
     next.skills.push(skill.clone());
     let reply = Reply { outcome: Outcome::Created, version: next.version, body: json(&skill) };
-    Ok(plan(UsersWrite::AddSkill(Box::new(next.clone()), skill), next, reply))
+    Ok(plan(UsersWrite::AddSkill(Box::new(next.clone()), skill), listed(state, &next), next, reply))
 }
 
 /// Whether the endorsement is there already only the store knows: it refuses what changes nothing.
@@ -170,9 +177,8 @@ fn endorse(state: &user::User, asked: &Asked, id: SkillId, add: bool) -> Result<
     skill.endorsements = if add { skill.endorsements + 1 } else { skill.endorsements.saturating_sub(1) };
     let reply = Reply { outcome: if add { Outcome::Created } else { Outcome::Done }, version: next.version, body: json(skill) };
     let write = UsersWrite::Endorse { user: Box::new(next.clone()), skill: id, by, add, at: asked.now };
-    let plan =
-        Plan { write: Write::Users(write), expect: Expect::Row, touches: Vec::new(), next: Some(next), reply, unchanged: Some(unchanged) };
-    Ok(plan.into())
+    let touches = listed(state, &next);
+    Ok(Plan { write: Write::Users(write), expect: Expect::Row, touches, next: Some(next), reply, unchanged: Some(unchanged) }.into())
 }
 
 /// A deed of somebody else's: it is logged, and its doer sees of the person what everyone does. It is carried out also where nothing changes: an
@@ -201,7 +207,8 @@ fn set_active(state: &user::User, asked: &Asked, change: SetActive, from: Option
     let action = if is_active { action::UNBAN } else { action::BAN };
     let entry = Entry::new(asked.principal.user(), action, ("user", state.id.0), asked.now).from(from);
     let entry = reason.into_iter().fold(entry, |entry, reason| entry.with("reason", reason));
-    let touches = vec![touch(Kind::Account, state.id), Touch::Standing(state.id), Touch::Audit(Box::new(entry))];
+    let list = touch(Kind::PeopleList, family::PEOPLE);
+    let touches = vec![touch(Kind::Account, state.id), list, Touch::Standing(state.id), Touch::Audit(Box::new(entry))];
     let write = if is_active { UsersWrite::Save } else { UsersWrite::Suspend };
     Ok(deed(write, user::User { is_active, ..next(state, asked) }, touches))
 }

@@ -12,6 +12,7 @@ mod outbox;
 mod overload;
 mod panic;
 mod passivation;
+mod people;
 mod staleness;
 mod stock;
 mod write_protocol;

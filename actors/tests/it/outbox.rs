@@ -115,7 +115,7 @@ async fn a_database_that_is_away_keeps_no_other_from_being_swept() {
     let (_sweeper, _) = Actor::spawn(None, Sweeper, platform.node.clone()).await.expect("a sweeper");
     let rows = async |domain: &dyn store::Domain| domain.outbox(None, 10).await.expect("the store answers").len();
     eventually("the post's effects to leave", || async { rows(&*platform.truth.content).await == 0 }).await;
-    assert_eq!(rows(&*platform.truth.users).await, 2, "the follow's effects wait for their database");
+    assert_eq!(rows(&*platform.truth.users).await, 4, "the effects of registrations and the follow wait for their database");
 }
 
 /// One effect of many that cannot be delivered, and is tried first each time.

@@ -13,6 +13,7 @@ use crate::{
     exchange::{Exchange, read_json},
     respond::{self, Caching},
     route::{Auth, Glance, Route, Service::Content},
+    session,
 };
 use actors::{Snapshot, entity::family, read};
 use bytes::Bytes;
@@ -89,7 +90,7 @@ fn caching(post: &Snapshot) -> Caching {
 
 fn read_post_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     // Public posts are one body for all viewers; a token that was sent is the handler's to check.
-    if glance.headers.contains_key(http::header::AUTHORIZATION) || !glance.query.is_empty() {
+    if session::is_shown(glance.headers, &glance.edge.options) || !glance.query.is_empty() {
         return None;
     }
     let post = read::open_now(&glance.edge.client, &Key::new(Kind::Post, *glance.ids.first()?))?;

@@ -68,6 +68,7 @@ operations! {
     Errands = "errands",
     ErrandDone = "errand_done",
     ErrandFailed = "errand_failed",
+    Search = "search",
 }
 
 /// The values of the label `outcome`.

@@ -1,6 +1,6 @@
 //! Migrations: embedded in the binary, applied in order, each in a transaction of its own, and never changed once released.
 
-use super::{OpenError, connection, directory};
+use super::{OpenError, connection, directory, users};
 use protocol::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use sha2::{Digest, Sha256};
@@ -82,6 +82,9 @@ pub(super) fn bring_up(db: &mut Connection, schema: &'static Schema) -> Result<V
     for (migration, step) in schema.migrations[schema.migrations.len() - pending.len()..].iter().zip(&pending) {
         apply(db, step, migration.sql).map_err(&fault)?;
         tracing::info!(database = schema.database, version = step.version, name = step.name, "migrated");
+    }
+    if schema.database == users::DATABASE {
+        users::search::complete(db).map_err(&fault)?;
     }
     Ok(pending)
 }

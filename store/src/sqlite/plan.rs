@@ -6,10 +6,11 @@ use super::{content, database, shop, transaction, users};
 use rusqlite::Connection;
 
 /// Plans that read a whole table or index, and why they may.
-const WHOLE: [(&str, &str); 4] = [
+const WHOLE: [(&str, &str); 5] = [
     ("SCAN slot_epoch", "at most 4096 rows, all of them wanted"),
     ("SCAN outbox", "in the order of its key, up to a limit"),
     ("SCAN relation USING COVERING INDEX relation_pulled", "an index of only the rows that are wanted"),
+    ("SCAN person_text VIRTUAL TABLE INDEX 192:M7<", "the words that are asked for (M), below a row (<), in the order of its rows"),
     ("SCAN person USING COVERING INDEX person_inactive", "an index of only the rows that are wanted"),
 ];
 
@@ -55,8 +56,14 @@ fn every_statement_finds_its_rows_by_an_index() {
     for number in 0..SCHEMAS.len() {
         check(number, all(&protocol));
     }
-    let users =
-        [users::read::STATEMENTS, users::write::STATEMENTS, users::block::STATEMENTS, users::audit::STATEMENTS, users::account::STATEMENTS];
+    let users = [
+        users::read::STATEMENTS,
+        users::write::STATEMENTS,
+        users::block::STATEMENTS,
+        users::audit::STATEMENTS,
+        users::search::STATEMENTS,
+        users::account::STATEMENTS,
+    ];
     check(0, all(&users));
     check(1, all(&[content::STATEMENTS, content::write::STATEMENTS, content::find::STATEMENTS, content::index::STATEMENTS]));
     check(2, all(&[shop::STATEMENTS, shop::write::STATEMENTS]));

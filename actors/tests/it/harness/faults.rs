@@ -3,6 +3,7 @@
 use super::gate::Gate;
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
+use protocol::people::Search;
 use protocol::{
     CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId,
     account::{Credentials, TokenHash},
@@ -272,6 +273,7 @@ faulty! { Users, UsersWrite, "users";
     fn errands(now: Timestamp, limit: u32) -> Vec<Errand>;
     fn errand_done(errand: Errand) -> ();
     fn errand_failed(errand: Errand, due_at: Timestamp) -> ();
+    fn search(search: Search) -> Ids;
 }
 
 faulty! { Content, ContentWrite, "content";

@@ -76,7 +76,7 @@ impl Default for Setup {
 
 impl Setup {
     fn children(&self, node: &Arc<Node>) -> Vec<Child> {
-        let rows: [(Kind, Row); 14] = [
+        let rows: [(Kind, Row); 15] = [
             (Kind::User, region::owners::<entity::user::User>),
             (Kind::Account, region::owners::<entity::account::Account>),
             (Kind::Follows, region::owners::<entity::follows::Follows>),
@@ -91,6 +91,7 @@ impl Setup {
             (Kind::PostList, region::owners::<entity::list::PostList>),
             (Kind::Hashtag, region::owners::<entity::list::Hashtag>),
             (Kind::Bookmarks, region::owners::<entity::bookmarks::Bookmarks>),
+            (Kind::PeopleList, region::owners::<entity::list::PeopleList>),
         ];
         let replaced = |kind| self.owners.iter().find(|(k, _)| *k == kind).map(|(_, row)| *row);
         let mut children: Vec<_> = rows.into_iter().map(|(kind, row)| replaced(kind).unwrap_or(row)(node, self.intensity)).collect();

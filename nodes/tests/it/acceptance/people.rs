@@ -63,6 +63,8 @@ fn defect_05_a_ban_shows_in_the_very_next_answer_of_everything() {
             ("/api/shop/public/products?limit=10".to_owned(), &lamp),
             (format!("/api/user/users/{}/followers?limit=10", bob.id), &ada.id),
             (format!("{comments}?limit=10"), &comment),
+            ("/api/user/search?q=ada&limit=10".to_owned(), &ada.id),
+            ("/api/user/search?skill=rust&limit=10".to_owned(), &ada.id),
         ]
         .map(|(path, id)| (path, id.clone()))
     };
@@ -162,12 +164,18 @@ fn defect_06_nobody_reads_anothers_address_or_secrets() {
         set_role(&ada, "user").by(&admin),
         set_active(&ada, true).by(&moderator),
         get("/api/user/audit").by(&admin),
+        get("/api/user/search?q=ada"),
+        get("/api/user/search?location=london").by(&bob),
     ];
     for request in answers {
         let (path, answer) = (request.path.clone(), client.call(&request).ok(200).to_string());
         for secret in ["ada@example.org", "7946", "1815", "email", "phoneNumber", "dateOfBirth", "argon2", "password", "token"] {
             assert!(!answer.contains(secret), "{path} tells {secret}: {answer}");
         }
+    }
+    // Nor is anybody found by them.
+    for secret in ["ada%40example.org", "example.org", "7946", "1815-12-10", "argon2"] {
+        assert_eq!(shown(&mut client, &format!("/api/user/search?q={secret}"), None), Vec::<String>::new());
     }
     let own = client.call(&get("/api/user/me").by(&ada)).ok(200);
     assert_eq!((&own["email"], &own["profile"]["phoneNumber"]), (&json!("ada@example.org"), &json!("+44 20 7946")));
@@ -237,12 +245,18 @@ fn a_block_hides_each_from_the_other_wherever_the_viewer_is_known() {
         refused(&client.call(&Request::new("PUT", format!("/api/user/users/{}/follow", other.id)).by(viewer)), 404, "not_found");
         let feed = shown(&mut client, &format!("/api/content/feed/{}?limit=10", viewer.id), Some(viewer));
         assert!(!feed.contains(post) && feed.len() == 2, "{feed:?}");
+        let people = shown(&mut client, "/api/user/search?limit=10", Some(viewer));
+        assert!(people.contains(&viewer.id) && !people.contains(&other.id) && people.len() == 4, "{people:?}");
         let comments = shown(&mut client, &format!("/api/content/posts/{of_second}/comments?limit=10"), Some(viewer));
         assert_eq!(comments.len(), 1, "of both comments one's own");
         let fans = shown(&mut client, &format!("/api/user/users/{}/followers?limit=10", second.id), Some(viewer));
         assert_eq!(fans, std::slice::from_ref(&viewer.id));
     }
     refused(&client.call(&Request::new("POST", format!("/api/user/skills/{skill}/endorse")).by(&ada)), 404, "not_found");
+    // A session that came as a cookie says as well who looks, also where everybody's answer is at hand.
+    let by_cookie = get(format!("/api/content/posts/{by_bob}")).header("cookie", &format!("session={}", ada.token));
+    client.call(&get(format!("/api/content/posts/{by_bob}"))).ok(200);
+    refused(&client.call(&by_cookie), 404, "not_found");
     // Others, and whoever does not say who they are, see what they saw.
     client.call(&get(format!("/api/content/posts/{by_bob}"))).ok(200);
     client.call(&get(format!("/api/content/posts/{by_bob}")).by(&second)).ok(200);
@@ -253,4 +267,40 @@ fn a_block_hides_each_from_the_other_wherever_the_viewer_is_known() {
     assert_eq!(feed, [of_second, by_ada], "follows do not come back by themselves");
     refused(&client.call(&Request::new("PUT", format!("/api/user/users/{}/block", ada.id)).by(&ada)), 403, "forbidden");
     refused(&client.call(&Request::new("PUT", format!("/api/user/users/{}/block", protocol::UserId::new())).by(&ada)), 404, "not_found");
+}
+
+#[test]
+fn people_are_found_best_first_and_page_by_page() {
+    let Town { _server, mut client, ada, bob, second, .. } = town();
+    let profile = |person: &Person, body: Value| put(format!("/api/user/profile/{}", person.id), body).by(person);
+    client.call(&profile(&bob, json!({"bio": "Knows Ada.", "profile": {"location": "Köln"}}))).ok(200);
+    client.call(&profile(&second, json!({"firstName": "Adà", "lastName": "García", "profile": {"location": "Málaga, España"}}))).ok(200);
+    let (whole, _) = client.walk(None, "/api/user/search?q=ada&limit=100");
+    assert_eq!(whole, [ada.id.clone(), second.id.clone(), bob.id.clone()], "username, name, biography");
+    for limit in [1, 2] {
+        let (paged, pages) = client.walk(Some(&bob), &format!("/api/user/search?q=ADA&limit={limit}"));
+        assert_eq!((&paged, pages), (&whole, 3usize.div_ceil(limit)));
+    }
+    assert_eq!(shown(&mut client, "/api/user/search?q=garcia&location=malaga", None), std::slice::from_ref(&second.id));
+    assert_eq!(shown(&mut client, "/api/user/search?q=garcia&location=paris", None), Vec::<String>::new());
+
+    // The next answer is of now, and a client that has the newest is told so.
+    let tag = client.call(&get("/api/user/search?q=koln&location=koln")).header("etag").expect("a tag").to_owned();
+    let again = || get("/api/user/search?q=koln&location=koln").header("if-none-match", &tag);
+    assert_eq!(client.call(&again()).status, 304);
+    client.call(&profile(&bob, json!({"bio": "Lives in Köln."}))).ok(200);
+    let found = client.call(&again()).ok(200);
+    assert_eq!(items(&found)[0]["bio"], "Lives in Köln.");
+
+    for hostile in
+        ["%22", "ada%22%20OR%20name:%22x", "ada*)", "NEAR(a%20b)", "%F0%9F%A6%80", "%00", "-", "%25%25", "';--", &"a".repeat(4000)]
+    {
+        for parameter in ["q", "skill", "location"] {
+            client.call(&get(format!("/api/user/search?{parameter}={hostile}"))).ok(200);
+        }
+    }
+    refused(&client.call(&get(format!("/api/user/search?q={}", "a".repeat(10_000)))), 400, "invalid_query");
+    refused(&client.call(&get("/api/user/search?q=a&limit=0")), 400, "invalid_query");
+    refused(&client.call(&get("/api/user/search?name=a")), 400, "invalid_query");
+    refused(&client.call(&get("/api/user/search?q=ada").token("nonsense")), 401, "unauthenticated");
 }

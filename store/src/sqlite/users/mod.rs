@@ -4,6 +4,7 @@ pub(super) mod account;
 pub(super) mod audit;
 pub(super) mod block;
 pub(super) mod read;
+pub(super) mod search;
 pub(super) mod write;
 
 use super::column::snapshot;
@@ -12,6 +13,7 @@ use super::metric::Operation;
 use crate::{AccountRow, Commit, CommitError, Committed, Errand, Ids, SessionRow, StoreError, Users, UsersWrite};
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
+use protocol::people::Search;
 use protocol::{
     Page, Position, SkillId, Timestamp, UserId,
     account::{Credentials, TokenHash},
@@ -75,6 +77,10 @@ impl Users for Database<UsersWrite> {
 
     async fn is_active(&self, id: UserId) -> Result<bool, StoreError> {
         self.read(Operation::IsActive, move |db| read::is_active(db, id)).await
+    }
+
+    async fn search(&self, search: Search) -> Result<Ids, StoreError> {
+        self.read(Operation::Search, move |db| snapshot(db, |db| search::search(db, &search))).await
     }
 
     async fn audit(&self, filter: Filter, page: Page) -> Result<(Vec<Entry>, Option<Position>), StoreError> {

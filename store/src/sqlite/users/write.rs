@@ -1,6 +1,6 @@
 //! Writes of the users database.
 
-use super::{account, block, fold};
+use super::{account, block, fold, search};
 use crate::sqlite::column::{execute, int, json, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
 use crate::sqlite::transaction::{Rows, begin};
@@ -57,22 +57,29 @@ impl Rows for UsersWrite {
                 insert_person(db, user, password_hash)?;
                 account::insert_session(db, user.id, session, device)
             }
-            Self::Save(user) => save(db, user),
+            Self::Save(user) => {
+                save(db, user)?;
+                search::index(db, user)
+            }
             Self::Suspend(user) => {
                 save(db, user)?;
+                search::index(db, user)?;
                 account::end_sessions(db, user.id, None)
             }
             Self::AddSkill(user, skill) => {
                 save(db, user)?;
-                insert_skill(db, user.id, skill)
+                insert_skill(db, user.id, skill)?;
+                search::index(db, user)
             }
             Self::RemoveSkill(user, skill) => {
                 save(db, user)?;
-                remove_skill(db, user.id, *skill)
+                remove_skill(db, user.id, *skill)?;
+                search::index(db, user)
             }
             Self::Endorse { user, skill, by, add, at } => {
                 save(db, user)?;
-                endorse(db, (user.id, *skill), *by, add.then_some(*at))
+                endorse(db, (user.id, *skill), *by, add.then_some(*at))?;
+                search::index(db, user)
             }
             Self::OpenSession { user, session, device, ended } => account::open_session(db, *user, (session, device), ended, now),
             Self::CloseSession { user, token_hash } => account::close_session(db, *user, token_hash),
@@ -127,6 +134,7 @@ pub(in crate::sqlite) fn insert_person(db: &Connection, user: &User, password_ha
     for skill in &user.skills {
         insert_skill(db, user.id, skill)?;
     }
+    search::index(db, user)?;
     Ok(begin(db, Key::new(Kind::Account, user.id))?)
 }
 

@@ -10,6 +10,7 @@ pub mod found;
 pub mod person;
 pub mod product;
 pub mod reaction;
+pub mod search;
 pub mod write_protocol;
 
 /// Runs every test of the suite on the stores that `$open` makes: an async function that answers something with `stores()`, which lives as long
@@ -44,6 +45,9 @@ macro_rules! conformance {
             audit {
                 a_deed_is_logged_with_the_commit_or_not_at_all, other_databases_log_through_the_outbox,
                 the_log_is_read_by_actor_and_target_newest_first,
+            }
+            search {
+                people_are_found_as_they_are_meant, any_question_has_an_answer, what_people_change_is_found_as_it_is_now,
             }
             content {
                 a_post_is_read_as_written, a_post_is_saved_version_by_version, deleted_posts_leave_every_list, timelines_are_paged_newest_first,

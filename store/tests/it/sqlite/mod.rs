@@ -5,6 +5,7 @@ mod crash;
 mod directory;
 mod limit;
 mod migration;
+mod search;
 
 use crate::conformance::conformance;
 use prometheus::Registry;
