@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -33,7 +34,7 @@ pub enum Stage {
 }
 
 /// What a health body says in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// All is well.
@@ -59,7 +60,7 @@ impl Status {
 }
 
 /// What a check of one dependency found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Check {
     /// Whether it answered, and well.
     pub healthy: bool,
@@ -83,7 +84,7 @@ pub async fn check(probe: impl Future<Output = Result<String, String>>) -> Check
 }
 
 /// The body of `/health`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Liveness {
     /// Healthy, or unhealthy if the process should be restarted.
     pub status: Status,
@@ -96,7 +97,7 @@ pub struct Liveness {
 }
 
 /// The body of `/health/ready`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Readiness {
     /// Whether requests should be sent here.
     pub status: Status,
@@ -113,7 +114,7 @@ pub struct Readiness {
 }
 
 /// The machine, as far as a health body tells.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Machine {
     /// The operating system.
     pub platform: &'static str,
@@ -126,7 +127,7 @@ pub struct Machine {
 }
 
 /// Memory, as far as a health body tells.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Memory {
     /// Memory in use, 0 to 100, of the machine's or of the container's limit if that is lower.

@@ -7,6 +7,7 @@
 //! * [`rate`]: how much one caller may ask. `cors`, `security`: the headers that answers carry for browsers.
 //! * [`address`]: where a request comes from, behind trusted proxies or not. [`attempt`]: who guesses passwords.
 //! * [`respond`], [`problem`]: answers and refusals as HTTP. [`cursor`]: opaque cursors and query strings.
+//! * [`openapi`]: the API's description, made from the route table, and the page that shows it.
 //! * [`metrics`], [`health`], [`system`]: what operators see.
 
 pub mod address;
@@ -21,6 +22,7 @@ pub mod health;
 mod intake;
 mod lookup;
 pub mod metrics;
+pub mod openapi;
 pub mod problem;
 pub mod rate;
 pub mod respond;

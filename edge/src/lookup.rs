@@ -43,29 +43,36 @@ impl Edge {
             count += 1;
         }
         let words = &words[..count];
-        let (mut others, mut bad_id) = (Vec::new(), false);
+        let (mut others, mut without_id, mut bad_id) = (Vec::new(), Vec::new(), false);
         for (index, route) in self.routes.iter().enumerate() {
             if route.service != service || route.segments.len() != count || !matches(&route.segments, words) {
                 continue;
             }
-            if route.method != *wanted {
-                others.push(index);
-                continue;
-            }
+            // A word of another route's (`/posts/search`) is no id of this one, whose methods are none of that path's.
             match ids(&route.segments, words) {
-                Some((ids, ids_len)) => return Ok(Found { index, ids, ids_len, path }),
-                None => bad_id = true,
+                Some((ids, ids_len)) if route.method == *wanted => return Ok(Found { index, ids, ids_len, path }),
+                Some(_) => others.push(index),
+                None => {
+                    without_id.push(index);
+                    bad_id |= route.method == *wanted;
+                }
             }
         }
-        match (bad_id, others.is_empty()) {
-            (true, _) => Err(Lost::BadId),
-            (_, true) => Err(Lost::Unknown),
-            _ => Err(Lost::Method(self.allow(&others))),
+        match (others.is_empty(), without_id.is_empty(), bad_id) {
+            (false, ..) => Err(Lost::Method(self.allow(&others))),
+            (_, _, true) => Err(Lost::BadId),
+            (_, false, _) => Err(Lost::Method(self.allow(&without_id))),
+            _ => Err(Lost::Unknown),
         }
     }
 
     fn allow(&self, routes: &[usize]) -> HeaderValue {
-        let mut methods: Vec<_> = routes.iter().map(|index| self.routes[*index].method.as_str()).collect();
+        let mut methods = Vec::new();
+        for method in routes.iter().map(|index| self.routes[*index].method.as_str()) {
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
+        }
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }

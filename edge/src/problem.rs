@@ -4,6 +4,7 @@ use crate::server::ResponseBody;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use protocol::{ErrorCode, Refusal};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -37,14 +38,21 @@ pub const fn status(code: ErrorCode) -> StatusCode {
 }
 
 /// The body of a refusal.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Problem<'a> {
+#[schemars(rename = "Problem")]
+pub(crate) struct Problem<'a> {
+    /// Always `about:blank`: `code` tells problems apart.
     r#type: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The status.
     status: u16,
+    /// What programs match on; docs/errors.md lists them.
     code: &'static str,
+    /// One sentence for people.
     detail: &'a str,
+    /// Finds the request in the logs.
     trace_id: &'a str,
 }
 

@@ -1,10 +1,11 @@
 //! The route table: from it come the dispatcher, the metrics' labels, and the checks that every route has a policy and a limit.
 
-use crate::{dispatch::Edge, exchange::Exchange, handler, rate::Class};
+use crate::{dispatch::Edge, exchange::Exchange, handler, openapi, rate::Class};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, Response};
-use protocol::{Principal, Refusal, Role};
+use http::{HeaderMap, Method, Response, StatusCode};
+use protocol::{ErrorCode, Principal, Refusal, Role};
+use schemars::{Schema, SchemaGenerator};
 use std::{future::Future, sync::Arc};
 use uuid::Uuid;
 
@@ -33,6 +34,17 @@ impl Service {
         }
     }
 
+    /// Where the gateway has it.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Gateway => "",
+            Self::User => "/api/user",
+            Self::Content => "/api/content",
+            Self::Shop => "/api/shop",
+        }
+    }
+
     /// The service behind `/api/<prefix>` at the gateway.
     #[must_use]
     pub fn of_prefix(prefix: &str) -> Option<Self> {
@@ -58,6 +70,74 @@ pub enum Auth {
     Subject,
     /// Whoever has a valid session and this rank or a higher one.
     Rank(Role),
+}
+
+/// For whom a route is, as its owner actor decides it: what the authorisation matrix is tested against and the description says. It follows from
+/// [`Auth`] where the owner decides nothing more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Open to all.
+    Anyone,
+    /// Open to all; who asks decides what is seen.
+    Viewer,
+    /// Whoever is signed in.
+    Person,
+    /// The person whom the path names.
+    Subject,
+    /// Whose the thing is.
+    Owner,
+    /// Anyone signed in but whose the thing is: nobody vouches for themselves.
+    NotOwner,
+    /// Whose the thing is, and moderators.
+    OwnerOrModerator,
+    /// Moderators and admins.
+    Moderator,
+    /// Admins.
+    Admin,
+}
+
+impl Access {
+    const fn of(auth: Auth) -> Self {
+        match auth {
+            Auth::Open => Self::Anyone,
+            Auth::Optional => Self::Viewer,
+            Auth::Token => Self::Person,
+            Auth::Subject => Self::Subject,
+            Auth::Rank(Role::User) => Self::Person,
+            Auth::Rank(Role::Moderator) => Self::Moderator,
+            Auth::Rank(Role::Admin) => Self::Admin,
+        }
+    }
+
+    /// The name in the description.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Viewer => "viewer",
+            Self::Person => "person",
+            Self::Subject => "subject",
+            Self::Owner => "owner",
+            Self::NotOwner => "not-owner",
+            Self::OwnerOrModerator => "owner-or-moderator",
+            Self::Moderator => "moderator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Describes a type.
+pub type Described = fn(&mut SchemaGenerator) -> Schema;
+
+/// The form of an answer's body.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// None.
+    Nothing,
+    /// One thing.
+    One(Described),
+    /// A page of a list of such things.
+    Page(Described),
 }
 
 /// Whether a route takes a body.
@@ -124,6 +204,14 @@ pub struct Route {
     pub handler: Handler,
     /// What it does, in one line.
     pub summary: &'static str,
+    /// For whom it is.
+    pub access: Access,
+    /// What its body is.
+    pub takes: Option<Described>,
+    /// What it answers when it does what it was asked, by status.
+    pub answers: Vec<(StatusCode, Shape)>,
+    /// Codes with which it refuses, beyond those that follow from its form.
+    pub refuses: &'static [ErrorCode],
 }
 
 impl Route {
@@ -142,7 +230,29 @@ impl Route {
             if method == Method::POST || method == Method::PUT || method == Method::PATCH { Input::Json(None) } else { Input::None };
         let handler: Handler = Arc::new(move |exchange, body| Box::pin(handler(exchange, body)));
         let class = if method == Method::GET { Class::Read } else { Class::Write };
-        Self { service, method, path, segments, auth, input, class, params: &[], fast: None, handler, summary }
+        Self {
+            service,
+            method,
+            path,
+            segments,
+            auth,
+            input,
+            class,
+            params: &[],
+            fast: None,
+            handler,
+            summary,
+            access: Access::of(auth),
+            takes: None,
+            answers: Vec::new(),
+            refuses: &[],
+        }
+    }
+
+    /// Whether it creates something, repeatably under an `Idempotency-Key`.
+    #[must_use]
+    pub fn is_idempotent_create(&self) -> bool {
+        self.method == Method::POST && self.answers.iter().any(|(status, _)| *status == StatusCode::CREATED) && self.input != Input::None
     }
 
     /// With these query parameters.
@@ -187,6 +297,7 @@ pub fn table() -> Vec<Route> {
     routes.extend(handler::rank::routes());
     routes.extend(handler::content::routes());
     routes.extend(handler::shop::routes());
+    openapi::describe(&mut routes);
     routes
 }
 

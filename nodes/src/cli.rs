@@ -233,11 +233,13 @@ mod tests {
 
     #[test]
     fn options_hold_before_and_after_the_command_and_the_later_wins() {
-        let (_, flags) = parts(&["--set", "a.b=1", "--data-dir", "x", "--config", "f", "serve", "--set", "a.b=2", "--data-dir", "y"]);
+        let (_, flags) =
+            parts(&["--set", "a.b=1", "--data-dir", "x", "--config", "f", "--dev", "serve", "--set", "a.b=2", "--data-dir", "y"]);
         let expected = Flags {
             config: Some("f".into()),
             set: vec!["a.b=1".into(), "a.b=2".into()],
             data_dir: Some("y".into()),
+            dev: true,
             listen_port_base: None,
         };
         assert_eq!(flags, expected);

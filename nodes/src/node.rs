@@ -84,6 +84,9 @@ fn announce(config: &Config, addresses: &[SocketAddr]) {
     for ((name, _), address) in config.listen.addresses().into_iter().zip(addresses) {
         tracing::info!(listener = name, %address, "listening");
     }
+    if config.node.dev {
+        tracing::warn!("development mode: what only a developer's own machine may do is allowed");
+    }
     tracing::info!(data_dir = %config.node.data_dir.display(), "serving {}", config.public_url(addresses[0]));
 }
 

@@ -67,13 +67,17 @@ pub struct Reset {
 
 /// The body of `POST /register`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Registration {
     /// 3 to 32 letters, digits, `_`, `.`, `-`; unique without regard to case.
+    #[cfg_attr(feature = "schema", schemars(length(min = 3, max = 32), regex(pattern = "^[A-Za-z0-9_.-]+$")))]
     pub username: String,
     /// An address; unique without regard to case.
+    #[cfg_attr(feature = "schema", schemars(email, length(max = 254)))]
     pub email: String,
     /// [`PASSWORD_CHARS_MIN`] to [`PASSWORD_CHARS_MAX`] characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = PASSWORD_CHARS_MIN, max = PASSWORD_CHARS_MAX)))]
     pub password: String,
     /// Given name, at most 64 characters.
     pub first_name: Option<String>,
@@ -86,6 +90,7 @@ pub struct Registration {
 
 /// The body of `POST /login`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Login {
     /// The account's address.
@@ -99,6 +104,7 @@ pub struct Login {
 
 /// The body of `PUT /password`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PasswordChange {
     /// The password so far.
@@ -109,6 +115,7 @@ pub struct PasswordChange {
 
 /// The body of `POST /password/forgot`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Forgotten {
     /// The account's address.
@@ -117,6 +124,7 @@ pub struct Forgotten {
 
 /// The body of `POST /password/reset`.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PasswordReset {
     /// The token that was mailed.
@@ -131,6 +139,19 @@ pub struct PasswordReset {
 pub struct Confirmation {
     /// The account's password.
     pub password: String,
+}
+
+/// What registering and signing in answer.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct SignedIn {
+    /// The session's secret: send it as `Authorization: Bearer …`. It is not stored and cannot be asked for again. Whoever asked for a cookie is
+    /// given that instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The person, as they see themselves.
+    pub user: crate::user::User,
 }
 
 impl Registration {

@@ -22,6 +22,7 @@ pub mod action {
 
 /// Something that somebody did. Entries are made in the transaction of the deed, or leave it through the outbox; they are never changed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "AuditEntry"))]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// Ordered by time; an entry that is delivered twice is one.

@@ -11,6 +11,7 @@ pub const BOOKMARKS_MAX: u64 = 10_000;
 
 /// A post that a person keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Bookmark {
@@ -21,6 +22,7 @@ pub struct Bookmark {
 
 /// The body of `POST /bookmarks`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewBookmark {
     /// Where old clients send it, it must be the caller.

@@ -49,6 +49,7 @@ impl Serialize for Comment {
 
 /// The body of `POST /posts/:id/comments`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct NewComment {
@@ -56,6 +57,7 @@ pub struct NewComment {
     #[serde(default)]
     pub user_id: Option<UserId>,
     /// 1 to [`COMMENT_CHARS_MAX`] characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = COMMENT_CHARS_MAX)))]
     pub content: String,
     /// The comment that this one answers; of the same post.
     #[serde(default)]

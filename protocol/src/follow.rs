@@ -49,6 +49,28 @@ impl Relations {
     }
 }
 
+/// Whether the caller follows somebody: what following and unfollowing answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    /// The other person.
+    pub user_id: UserId,
+    /// Whether the caller follows them now.
+    pub following: bool,
+}
+
+/// Whether the caller blocks somebody: what blocking and its end answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Block {
+    /// The other person.
+    pub user_id: UserId,
+    /// Whether the caller blocks them now.
+    pub blocked: bool,
+}
+
 /// Writes to a person's relations.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Command {

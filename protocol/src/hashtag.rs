@@ -13,6 +13,7 @@ pub const TREND_DAYS: i64 = 7;
 
 /// A word by which posts are found: 1 to [`HASHTAG_CHARS_MAX`] letters, digits and `_` of any script, in lower case.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Hashtag(String);
 
@@ -85,6 +86,7 @@ pub const fn day_of(at: Timestamp) -> i64 {
 
 /// A hashtag that is used much these days.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Trend {
     /// Which.

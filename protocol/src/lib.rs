@@ -29,6 +29,8 @@ pub mod post;
 pub mod principal;
 pub mod product;
 pub mod reaction;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod slot;
 pub mod time;
 pub mod user;

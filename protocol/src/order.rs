@@ -16,6 +16,7 @@ pub const QUANTITY_MAX: u32 = 10_000;
 
 /// An order of one product.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Order {
@@ -37,6 +38,7 @@ pub struct Order {
 
 /// Where an order is on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "OrderStatus"))]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Status {
@@ -74,6 +76,7 @@ impl std::str::FromStr for Status {
 
 /// The body of `POST /orders`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct NewOrder {
@@ -83,6 +86,7 @@ pub struct NewOrder {
     pub product_id: ProductId,
     /// 1 to [`QUANTITY_MAX`].
     #[serde(default = "one")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = QUANTITY_MAX)))]
     pub quantity: u32,
     /// At most 20 entries; no key is required.
     #[serde(default)]

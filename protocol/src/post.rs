@@ -27,6 +27,7 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "lowercase")]
         #[allow(missing_docs)]
         pub enum $name { $($(#[$vdoc])* $variant),* }
@@ -59,6 +60,7 @@ words! {
 
 /// A post.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Post {
@@ -150,6 +152,7 @@ pub fn search_words(query: &str) -> String {
 
 /// The body of `POST /posts`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct NewPost {
@@ -160,6 +163,7 @@ pub struct NewPost {
     #[serde(default)]
     pub parent_id: Option<PostId>,
     /// 1 to [`CONTENT_CHARS_MAX`] characters; a share needs none.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = CONTENT_CHARS_MAX)))]
     pub content: String,
     #[serde(default, rename = "type")]
     pub post_type: PostType,
@@ -190,6 +194,7 @@ impl NewPost {
 
 /// The body of `POST /posts/:id/share`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct NewShare {
     /// Where old clients send it, it must be the caller.
@@ -218,6 +223,7 @@ impl NewShare {
 
 /// The body of `PUT /posts/:id`: the fields present are changed.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PostUpdate"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[allow(missing_docs)]
 pub struct Update {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a person may do beyond their own things. Ordered: a later role outranks an earlier one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// An ordinary member.

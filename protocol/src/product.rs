@@ -18,6 +18,7 @@ pub const STOCK_MAX: u32 = 1_000_000_000;
 
 /// A product.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Product {
@@ -54,6 +55,7 @@ impl Product {
 
 /// The body of `POST /products`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct NewProduct {
@@ -61,6 +63,7 @@ pub struct NewProduct {
     #[serde(default)]
     pub seller_id: Option<UserId>,
     /// 1 to 200 characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 200)))]
     pub name: String,
     /// At most 10,000 characters.
     #[serde(default)]
@@ -68,6 +71,7 @@ pub struct NewProduct {
     pub price: Money,
     /// Three capital letters (ISO 4217).
     #[serde(default = "usd")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Z]{3}$")))]
     pub currency: String,
     /// At most 20 addresses.
     #[serde(default)]
@@ -77,6 +81,7 @@ pub struct NewProduct {
     pub category: Option<String>,
     /// At most [`STOCK_MAX`].
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(max = STOCK_MAX)))]
     pub stock: u32,
     #[serde(default = "yes")]
     pub is_public: bool,
@@ -130,6 +135,7 @@ impl NewProduct {
 
 /// The body of `PUT /products/:id`: the fields present are changed.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ProductUpdate"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[allow(missing_docs)]
 pub struct Update {

@@ -8,6 +8,7 @@ macro_rules! reactions {
     ($($variant:ident = $text:literal),*) => {
         /// What a person feels about a post. The order is that of rows: new ones go to the end.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "lowercase")]
         #[allow(missing_docs)]
         pub enum ReactionType { $($variant),* }
@@ -36,6 +37,7 @@ reactions! { Like = "like", Love = "love", Haha = "haha", Wow = "wow", Sad = "sa
 
 /// How many people reacted to a post, and how. As JSON an object of the reactions that somebody has: `{"like":3,"wow":1}`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "BTreeMap<ReactionType, u32>", into = "BTreeMap<ReactionType, u32>")]
 pub struct Reactions([u32; ReactionType::ALL.len()]);
 
@@ -83,6 +85,7 @@ impl From<Reactions> for BTreeMap<ReactionType, u32> {
 
 /// The body of `PUT /posts/:id/reaction`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewReaction {
     /// Where old clients send it, it must be the caller.
@@ -95,6 +98,7 @@ pub struct NewReaction {
 
 /// The body of `GET /posts/:id/reactions`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ReactionSummary"))]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// How many reacted how.

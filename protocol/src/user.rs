@@ -21,6 +21,7 @@ pub const BIO_CHARS_MAX: usize = 2000;
 
 /// A person, as their owner holds them. What others may see is [`PublicUser`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct User {
@@ -44,6 +45,7 @@ pub struct User {
 
 /// The longer part of a person's profile.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Profile {
@@ -59,6 +61,7 @@ pub struct Profile {
 
 /// What everyone may see of a person: one body for all viewers, without email, phone number, date of birth or secrets.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PublicUser"))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct PublicUser<'a> {
@@ -79,6 +82,7 @@ pub struct PublicUser<'a> {
 
 /// What everyone may see of a profile.
 #[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PublicProfile"))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct PublicProfile<'a> {
@@ -122,6 +126,7 @@ impl User {
 
 /// How well somebody has a skill.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Level {
@@ -154,6 +159,7 @@ impl std::str::FromStr for Level {
 
 /// A skill that somebody claims, and how many vouch for it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Skill {
@@ -197,6 +203,7 @@ pub enum Command {
 
 /// The body of `PUT /users/:userId/role`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetRole {
     /// The new role.
@@ -205,6 +212,7 @@ pub struct SetRole {
 
 /// The body of `PUT /users/:userId/active`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetActive {
     /// `false` bans, `true` ends a ban.
@@ -275,9 +283,11 @@ impl std::fmt::Debug for NewUser {
 
 /// The body of `POST /users/:userId/skills`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewSkill {
     /// 1 to 64 characters; unique for the person, without regard to case.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 64)))]
     pub name: String,
     /// How well.
     #[serde(default)]
@@ -296,6 +306,7 @@ impl NewSkill {
 
 /// The body of `PUT /profile/:userId`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "UserUpdate"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[allow(missing_docs)]
 pub struct Update {
@@ -308,6 +319,7 @@ pub struct Update {
 
 /// The `profile` of an [`Update`].
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[allow(missing_docs)]
 pub struct ProfileUpdate {

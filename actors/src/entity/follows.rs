@@ -4,7 +4,7 @@ use super::{Asked, Decision, Entity, Plan, QueryError, json, touch};
 use crate::node::Node;
 use protocol::{
     Audience, Command, ErrorCode, Fact, Kind, Outcome, Principal, Query, Refusal, Reply, UserId, View,
-    follow::{self, BLOCKS_MAX, FOLLOWING_MAX, Relations},
+    follow::{self, BLOCKS_MAX, Block, FOLLOWING_MAX, Relations, Standing},
 };
 use std::sync::Arc;
 use store::{Expect, StoreError, Touch, UsersWrite, Write};
@@ -79,7 +79,7 @@ fn follow(state: &Relations, asked: &Asked, followee: UserId, add: bool) -> Resu
     if add && state.following.len() >= FOLLOWING_MAX && !state.follows(followee) {
         return Err(Refusal::new(ErrorCode::LimitReached, format!("a person follows at most {FOLLOWING_MAX} people")));
     }
-    let reply = Reply { outcome: Outcome::Done, version: 0, body: json(&serde_json::json!({ "userId": followee, "following": add })) };
+    let reply = Reply { outcome: Outcome::Done, version: 0, body: json(&Standing { user_id: followee, following: add }) };
     let write = UsersWrite::Follow { follower: me, followee, add, at: asked.now };
     // Both people's relations change, and the follower's feed is another one.
     Ok(plan(write, vec![touch(Kind::Follows, followee), touch(Kind::Feed, me)], reply))
@@ -98,7 +98,7 @@ fn block(state: &Relations, asked: &Asked, other: UserId, add: bool) -> Result<D
             format!("a person blocks at most {BLOCKS_MAX} people; end a block before the next one"),
         ));
     }
-    let reply = Reply { outcome: Outcome::Done, version: 0, body: json(&serde_json::json!({ "userId": other, "blocked": add })) };
+    let reply = Reply { outcome: Outcome::Done, version: 0, body: json(&Block { user_id: other, blocked: add }) };
     let write = UsersWrite::Block { blocker: me, blocked: other, add, at: asked.now };
     // Follows end in both directions, so both feeds are other ones.
     Ok(plan(write, vec![touch(Kind::Follows, other), touch(Kind::Feed, me), touch(Kind::Feed, other)], reply))

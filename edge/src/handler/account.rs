@@ -17,6 +17,7 @@ use protocol::{
     ErrorCode, Key, Kind, Query, Refusal, SessionId, Timestamp,
     account::{Device, Forgotten, Login, PasswordChange, PasswordReset, Registration, USER_AGENT_CHARS_MAX},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -132,9 +133,10 @@ async fn me(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 }
 
 /// A session, as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct SessionView {
+#[schemars(rename = "Session")]
+pub(crate) struct SessionView {
     id: SessionId,
     created_at: Timestamp,
     /// To about an hour.

@@ -3,7 +3,7 @@
 use crate::{
     dispatch::{Edge, Scope},
     health::check,
-    metrics,
+    metrics, openapi,
     problem::{self, trace_id},
     respond::json,
     server::RequestBody,
@@ -20,14 +20,20 @@ use subtle::ConstantTimeEq;
 /// Whether every listener answers this path itself.
 #[must_use]
 pub fn known(path: &str) -> bool {
-    matches!(path, "/health" | "/health/ready" | "/metrics")
+    matches!(path, "/health" | "/health/ready" | "/metrics") || is_about_the_api(path)
+}
+
+/// Whether a path is the API's description, or the page that shows it.
+fn is_about_the_api(path: &str) -> bool {
+    matches!(path, "/openapi.json" | "/docs")
 }
 
 /// Answers a request that is no route of a service.
 pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBody>) -> Response<Bytes> {
     let path = request.uri().path();
     let refused = |code: ErrorCode| problem::response(&code.into(), &trace_id(request.headers()));
-    let known = known(path) || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots"));
+    let known = (known(path) && !(scope == Scope::Admin && is_about_the_api(path)))
+        || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots"));
     if !known {
         return refused(ErrorCode::UnknownRoute);
     }
@@ -47,6 +53,8 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
         "/health" => live(edge, scope).await,
         "/health/ready" => ready(edge, scope).await,
         "/metrics" => scrape(edge, scope),
+        "/openapi.json" => openapi::response(scope, request.headers()),
+        "/docs" => openapi::page::response(),
         "/tree" => body(StatusCode::OK, &supervisor::report(&edge.root, "node").await),
         "/slots" => body(StatusCode::OK, &slots(edge)),
         _ => body(StatusCode::OK, &index(edge)),
@@ -108,5 +116,6 @@ fn index(edge: &Edge) -> serde_json::Value {
         "version": env!("CARGO_PKG_VERSION"),
         "services": { "user": at("/api/user"), "content": at("/api/content"), "shop": at("/api/shop") },
         "health": at("/health/ready"),
+        "docs": at("/docs"),
     })
 }

@@ -139,6 +139,9 @@ impl Loading {
         if let (Some(dir), Some(setting)) = (&flags.data_dir, find("node.data_dir")) {
             self.lay(setting, Raw::Text(dir), Place::Flag("--data-dir".to_owned()));
         }
+        if let (true, Some(setting)) = (flags.dev, find("node.dev")) {
+            self.lay(setting, Raw::Text("true"), Place::Flag("--dev".to_owned()));
+        }
         for argument in &flags.set {
             let set = Place::Flag("--set".to_owned());
             let Some((key, value)) = argument.split_once('=') else {

@@ -16,7 +16,7 @@ pub(super) struct Violation {
 /// Returns every demand that the configuration does not meet.
 pub(super) fn violations(config: &Config) -> Vec<Violation> {
     let pairs = [tls_pair(config), request_times(config), owner_deadline(config), owner_waiters(config)];
-    pairs.into_iter().flatten().chain(admin_exposed(config)).chain(listener_collisions(config)).collect()
+    pairs.into_iter().flatten().chain(admin_exposed(config)).chain(dev_exposed(config)).chain(listener_collisions(config)).collect()
 }
 
 fn violation(keys: [&str; 2], problem: String, remedy: &str) -> Violation {
@@ -79,6 +79,20 @@ fn admin_exposed(config: &Config) -> Option<Violation> {
             "set listen.admin_token, or listen on 127.0.0.1",
         )
     })
+}
+
+/// What is relaxed for a developer must not be so for strangers.
+fn dev_exposed(config: &Config) -> Vec<Violation> {
+    let exposed = config.listen.addresses().into_iter().filter(|(_, address)| config.node.dev && !address.ip().is_loopback());
+    exposed
+        .map(|(name, address)| {
+            violation(
+                ["node.dev", &format!("listen.{name}")],
+                format!("development mode would be open to strangers on {address}"),
+                "listen on 127.0.0.1, or turn development mode off",
+            )
+        })
+        .collect()
 }
 
 fn listener_collisions(config: &Config) -> Vec<Violation> {
@@ -144,6 +158,14 @@ mod tests {
     fn the_admin_listener_is_not_open_to_strangers() {
         let everywhere = "0.0.0.0:8010".parse().expect("an address");
         assert_eq!(keys(|config| config.listen.admin = everywhere), [["listen.admin", "listen.admin_token"]]);
+    }
+
+    #[test]
+    fn development_is_for_the_machine_itself() {
+        assert!(keys(|config| config.node.dev = true).is_empty());
+        let everywhere = "0.0.0.0:8001".parse().expect("an address");
+        let found = keys(|config| (config.node.dev, config.listen.user) = (true, Some(everywhere)));
+        assert_eq!(found, [["node.dev", "listen.user"]]);
     }
 
     #[test]

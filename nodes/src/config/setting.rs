@@ -26,6 +26,9 @@ sections! {
         data_dir: PathBuf = PathBuf::from("./data");
         /// Threads that run requests and actors; 0 is one per core.
         worker_threads: usize = 0, range(0, 1024, Unit::Count);
+        /// For whoever develops against the platform on their own machine: what former clients' documents show without a
+        /// session works as it stands, in the name of a demo account. Refused where any listener is open to other machines.
+        dev: bool = false;
     }
 
     /// Addresses to listen on. Each service also answers below the gateway's `/api/`; its own listener may be off.

@@ -41,6 +41,10 @@ pub struct Flags {
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<String>,
 
+    /// Relaxes what only a developer's own machine may: short for --set node.dev=true; loopback only
+    #[arg(long)]
+    pub dev: bool,
+
     /// Moves every listener that is on: the gateway to PORT, user to PORT+1, content +2, shop +6, admin +10; with 0 the
     /// system chooses each
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=PORT_BASE_MAX))]
@@ -58,6 +62,7 @@ impl Flags {
             config: later.config.or(self.config),
             set: self.set,
             data_dir: later.data_dir.or(self.data_dir),
+            dev: later.dev || self.dev,
             listen_port_base: later.listen_port_base.or(self.listen_port_base),
         }
     }

@@ -201,6 +201,26 @@ macro_rules! number {
 
 number!(u32, u64, usize);
 
+impl Value for bool {
+    type Limits = ();
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        let refusal = Refusal("is neither true nor false");
+        match raw {
+            Raw::Text(text) => text.parse().map_err(|_| refusal),
+            Raw::Toml(value) => value.as_bool().ok_or(refusal),
+        }
+    }
+
+    fn accepted((): &()) -> String {
+        "true or false".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::Literal(self.to_string())
+    }
+}
+
 impl Value for SocketAddr {
     type Limits = ();
 

@@ -4,6 +4,7 @@ use super::Answered;
 use crate::{
     cursor::List,
     exchange::Exchange,
+    rate::Class,
     respond::{self, Caching},
     route::{Auth, Route, Service::Content},
 };
@@ -21,7 +22,8 @@ pub(super) fn routes() -> Vec<Route> {
             "Posts that the caller may see and that hold every word of `q`, newest first.",
             search,
         )
-        .params(&["q", "limit", "cursor"]),
+        .params(&["q", "limit", "cursor"])
+        .class(Class::Search),
     ]
 }
 
