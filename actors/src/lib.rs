@@ -7,9 +7,11 @@
 //! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`supervisor`]: who restarts what.
 //! * [`visibility`]: who may see what (pure); `standing`: whom the platform hides from everybody.
 //! * [`account`]: registration, login, sessions and passwords. [`errand`]: what follows an answer, such as a [`mail`].
+//! * [`checkout`]: a cart becomes orders, all of it or nothing.
 //! * [`directory`]: immutable look-ups from an id to its owner key.
 
 pub mod account;
+pub mod checkout;
 pub mod client;
 pub mod directory;
 pub mod entity;

@@ -26,6 +26,7 @@ pub struct Metrics {
     outbox_rows: IntGaugeVec,
     restarts: IntCounterVec,
     errands: IntCounterVec,
+    checkouts: IntCounterVec,
 }
 
 impl Metrics {
@@ -45,6 +46,12 @@ impl Metrics {
                 .expect("a valid name"),
             errands: errands(),
             restarts: counters("owner_restarts_total", "Owner actors started again after one died.", "strategy"),
+            checkouts: {
+                let checkouts = IntCounterVec::new(Opts::new("checkouts_total", "Checkouts, by what they came to."), &["outcome"]);
+                let checkouts = checkouts.expect("a valid name");
+                ["confirmed", "refused", "expired"].iter().for_each(|outcome| checkouts.with_label_values(&[outcome]).inc_by(0));
+                checkouts
+            },
         }
     }
 
@@ -64,6 +71,11 @@ impl Metrics {
 
     pub(crate) fn outbox_rows(&self, database: &str, rows: usize) {
         self.outbox_rows.with_label_values(&[database]).set(i64::try_from(rows).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a checkout that ended: `confirmed`, `refused`, or `expired` when nobody drove it to its end.
+    pub(crate) fn checkout(&self, outcome: &str) {
+        self.checkouts.with_label_values(&[outcome]).inc();
     }
 
     /// Counts an owner that was started again.
@@ -122,6 +134,7 @@ impl NodeCollector {
         families.extend(m.outbox_rows.collect());
         families.extend(m.restarts.collect());
         families.extend(m.errands.collect());
+        families.extend(m.checkouts.collect());
         families
     }
 }

@@ -18,6 +18,7 @@ use std::{
 use uuid::Uuid;
 
 mod post;
+pub mod shop;
 
 pub use post::{Bookmarks, Shared, bookmarks, posts, search, shared_by, timeline};
 

@@ -32,6 +32,10 @@ pub enum List {
     Bookmarks = 32,
     PostSearch = 33,
     People = 16,
+    ProductsRating = 40,
+    ProductsRelevance = 41,
+    Reviews = 42,
+    Wishlist = 43,
 }
 
 /// Writes a cursor.

@@ -22,9 +22,15 @@ pub const fn status(code: ErrorCode) -> StatusCode {
         E::NotFound | E::UnknownRoute => StatusCode::NOT_FOUND,
         E::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         E::BodyTooSlow | E::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,
-        E::UsernameTaken | E::EmailTaken | E::Conflict | E::OutOfStock | E::NotForSale | E::LimitReached | E::IdempotencyInFlight => {
-            StatusCode::CONFLICT
-        }
+        E::UsernameTaken
+        | E::EmailTaken
+        | E::Conflict
+        | E::OutOfStock
+        | E::NotForSale
+        | E::LimitReached
+        | E::IdempotencyInFlight
+        | E::WrongStatus
+        | E::PriceRaised => StatusCode::CONFLICT,
         E::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         E::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         E::TargetTooLong => StatusCode::URI_TOO_LONG,

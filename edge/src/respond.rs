@@ -188,6 +188,24 @@ pub fn unkept<T: serde::Serialize>(list: List, rows: &[T], next: Option<Position
     json(StatusCode::OK, body.freeze())
 }
 
+/// A page of rows that were put together for this request, a JSON array; tagged by its bytes.
+#[must_use]
+pub fn composed_rows(request: &HeaderMap, list: List, (rows, next): (Bytes, Option<Position>), caching: Caching) -> Response<Bytes> {
+    let mut body = BytesMut::with_capacity(rows.len() + 128);
+    body.put_slice(b"{\"items\":");
+    body.put_slice(&rows);
+    close(&mut body, next.map(|next| (list, next)), None);
+    composed(request, body.freeze(), caching)
+}
+
+/// A body that was put together for this request; tagged by its bytes.
+#[must_use]
+pub fn composed(request: &HeaderMap, body: Bytes, caching: Caching) -> Response<Bytes> {
+    let mut hasher = FixedState::with_seed(0).build_hasher();
+    hasher.write(&body);
+    tagged(request, Bytes::from(format!("\"{:016x}\"", hasher.finish())), caching, || body)
+}
+
 /// What a write came to: 201 or 200 with the thing, 204 where there is nothing to show.
 #[must_use]
 pub fn reply(reply: Reply) -> Response<Bytes> {

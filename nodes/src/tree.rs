@@ -4,7 +4,7 @@
 //! fails liveness, so that whoever runs the process replaces it. What is lost with a child stands beside it.
 
 use actors::{
-    Node, entity, errand, outbox, region,
+    Node, checkout, entity, errand, outbox, region,
     supervisor::{Intensity, Spec, Supervisor},
 };
 use ractor::{Actor, ActorRef, SpawnErr};
@@ -34,10 +34,18 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> S
             region::owners::<entity::list::Hashtag>(node, owners),
             region::owners::<entity::bookmarks::Bookmarks>(node, owners),
             region::owners::<entity::list::PeopleList>(node, owners),
+            region::owners::<entity::order::Order>(node, owners),
+            region::owners::<entity::cart::Cart>(node, owners),
+            region::owners::<entity::checkout::Checkout>(node, owners),
+            region::owners::<entity::review::Review>(node, owners),
+            region::owners::<entity::list::Reviews>(node, owners),
+            region::owners::<entity::wishlist::Wishlist>(node, owners),
             // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.
             outbox::sweeper(node),
             // Mail and what else follows an answer; what was under way is run again.
             errand::runner(means),
+            // Releases checkouts that nobody drives any more; they are in the store.
+            checkout::sweeper(node),
         ],
     }
 }

@@ -1,8 +1,8 @@
 //! What an owner is asked, and what it answers.
 
 use crate::{
-    account, bookmark, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, page::Page, people, post, product,
-    user,
+    account, bookmark, cart, checkout, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, order, page::Page,
+    people, post, product, review, user, wishlist,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,11 @@ pub enum Command {
     Post(post::Command),
     Product(product::Command),
     Bookmarks(bookmark::Command),
+    Order(order::Command),
+    Cart(cart::Command),
+    Checkout(checkout::Command),
+    Review(review::Command),
+    Wishlist(wishlist::Command),
 }
 
 /// A read of part of an entity. It is also the cache key of that part, so it holds every parameter that the answer depends on.
@@ -73,6 +78,8 @@ pub enum Query {
     Bookmark(PostId),
     /// People who are searched for, best first.
     People(people::Search),
+    /// Reviews, newest first.
+    Reviews(Page),
 }
 
 /// What a write came to.

@@ -154,13 +154,14 @@ impl Envelope {
 mod tests {
     use super::*;
     use crate::{
-        account, follow,
-        id::{PostId, ProductId, SkillId, UserId},
+        account, cart, checkout, follow,
+        id::{CheckoutId, PostId, ProductId, SkillId, UserId},
         key::Kind,
+        order,
         page::{Page, Position},
-        people, post, product,
+        people, post, product, review,
         time::Timestamp,
-        user,
+        user, wishlist,
     };
     use proptest::prelude::*;
 
@@ -201,6 +202,13 @@ mod tests {
         let search = people::Search::new(Some("Ada"), Some("Rust"), None, page).expect("a question");
         let mut update = user::Update { bio: crate::Patch::Clear, ..Default::default() };
         update.profile.location = crate::Patch::Set("Paris".into());
+        let shipped = order::Change { status: Some(order::Status::Shipped), payment_status: None };
+        let (price, currency) = (product.price, product.currency.clone());
+        let item = cart::NewItem { user_id: None, product_id: ProductId(id(6)), quantity: 3 };
+        let seen = cart::Seen { price, currency: currency.clone() };
+        let (checkout, price_max) = (CheckoutId(id(7)), price);
+        let reserve = product::Reserve { checkout, begun: 1, quantity: 3, price_max, currency: currency.clone() };
+        let reserved = checkout::Reserved { product: ProductId(id(6)), seller: UserId(id(8)), quantity: 3, price, currency };
         let bodies = vec![
             ("view", Kind::User, Body::View { version_min: 4 }),
             ("query", Kind::Follows, Body::Query(Query::Followers(page))),
@@ -217,6 +225,13 @@ mod tests {
             ("block", Kind::Follows, write(Command::Follows(follow::Command::Block(UserId(id(3)))))),
             ("query blocked", Kind::Follows, Body::Query(Query::Blocked(page))),
             ("query people", Kind::PeopleList, Body::Query(Query::People(search))),
+            ("change order", Kind::Order, write(Command::Order(order::Command::Change(shipped)))),
+            ("add to cart", Kind::Cart, write(Command::Cart(cart::Command::Add { item, seen }))),
+            ("reserve", Kind::Product, write(Command::Product(product::Command::Reserve(reserve)))),
+            ("confirm checkout", Kind::Checkout, write(Command::Checkout(checkout::Command::Confirm { reserved: vec![reserved] }))),
+            ("review", Kind::Review, write(Command::Review(review::Command::Helpful(true)))),
+            ("wish", Kind::Wishlist, write(Command::Wishlist(wishlist::Command::Remove(ProductId(id(6)))))),
+            ("query reviews", Kind::Reviews, Body::Query(Query::Reviews(page))),
         ];
         let envelope = |kind, body| {
             let key = Key::new(kind, ProductId(id(1)));

@@ -74,6 +74,8 @@ codes! {
     HeadTooLarge, "head_too_large", "no", "The request's line and headers together are over their limit. Send fewer or shorter headers; the connection is closed.";
     HeadTooSlow, "head_too_slow", "yes", "The request's line and headers did not come whole within their time. The connection is closed.";
     ShareTooWide, "share_too_wide", "no", "The share would be for more people than may see the post that it shares. Share it for fewer.";
+    WrongStatus, "wrong_status", "after reading again", "The order's status does not allow this. The detail says what it allows, and to whom.";
+    PriceRaised, "price_raised", "after reading again", "The product costs more than when it was put into the cart. Read the cart, and set the line's quantity to accept the new price.";
 }
 
 /// A refusal: a code for machines and a detail for people.

@@ -73,4 +73,10 @@ ids! {
     AuditId;
     /// An open session: made of its token's hash, by [`crate::account::Session::id`].
     SessionId;
+    /// A line of a cart.
+    CartItemId;
+    /// An attempt to order all of a cart.
+    CheckoutId;
+    /// A review of a product.
+    ReviewId;
 }

@@ -63,11 +63,23 @@ kinds! {
     Bookmarks = 18, "bookmarks";
     /// A family of lists of people; the id is the family's.
     PeopleList = 13, "people_list";
+    /// One order with its status.
+    Order = 20, "order";
+    /// What a person means to buy; the id is the person's.
+    Cart = 21, "cart";
+    /// One attempt to order all of a cart.
+    Checkout = 22, "checkout";
+    /// The reviews of a product; the id is the product's.
+    Reviews = 23, "reviews";
+    /// One review with its helpful votes.
+    Review = 26, "review";
+    /// What a person wishes for; the id is the person's.
+    Wishlist = 27, "wishlist";
 }
 
 impl Kind {
     /// One more than the highest code: the length of a table indexed by [`Kind::index`].
-    pub const TABLE: usize = 19;
+    pub const TABLE: usize = 28;
 
     /// The kind as an index below [`Kind::TABLE`].
     #[must_use]

@@ -2,7 +2,8 @@
 //!
 //! * [`id`], [`key`], [`slot`]: what an entity is called, who owns it, and what moves between nodes.
 //! * [`command`], [`view`], [`page`]: what an owner is asked and what it answers.
-//! * [`account`], [`user`], [`follow`], [`post`], [`comment`], [`reaction`], [`hashtag`], [`bookmark`], [`product`], [`order`]: one file a domain, with its data, commands and limits.
+//! * [`account`], [`user`], [`follow`], [`post`], [`comment`], [`reaction`], [`hashtag`], [`bookmark`], [`product`], [`order`], [`cart`],
+//!   [`checkout`], [`review`], [`wishlist`]: one file a domain, with its data, commands and limits.
 //! * [`people`]: finding people, and who comes first; [`fold`]: words as searches compare them. [`audit`]: what was done by rank.
 //! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes.
 //!
@@ -11,6 +12,8 @@
 pub mod account;
 pub mod audit;
 pub mod bookmark;
+pub mod cart;
+pub mod checkout;
 pub mod command;
 pub mod comment;
 pub mod envelope;
@@ -29,6 +32,7 @@ pub mod post;
 pub mod principal;
 pub mod product;
 pub mod reaction;
+pub mod review;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod slot;
@@ -36,6 +40,7 @@ pub mod time;
 pub mod user;
 mod validate;
 pub mod view;
+pub mod wishlist;
 
 pub use command::{Command, Idempotency, Outcome, Query, Reply};
 pub use error::{ErrorCode, Refusal};

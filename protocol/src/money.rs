@@ -42,6 +42,11 @@ impl Money {
     }
 }
 
+/// Writes a sum of amounts, in hundredths, which may be above [`Money::MAX`], as an amount is written.
+pub(crate) fn sum<S: Serializer>(cents: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{}.{:02}", cents / 100, cents % 100))
+}
+
 impl std::fmt::Display for Money {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{:02}", self.0 / 100, self.0 % 100)

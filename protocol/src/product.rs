@@ -2,7 +2,7 @@
 
 use crate::{
     error::Refusal,
-    id::{ProductId, UserId},
+    id::{CheckoutId, ProductId, UserId},
     money::Money,
     order::NewOrder,
     page::Page,
@@ -11,13 +11,15 @@ use crate::{
     validate,
     view::Audience,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
+/// Words of a search that count; more are not looked at.
+pub const SEARCH_WORDS_MAX: usize = 12;
 /// Most pieces of a product that can be in stock.
 pub const STOCK_MAX: u32 = 1_000_000_000;
 
-/// A product.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// A product. It is JSON for clients and rows for the store; it never travels in frames.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -33,6 +35,8 @@ pub struct Product {
     pub stock: u32,
     pub is_public: bool,
     pub is_active: bool,
+    #[serde(flatten)]
+    pub rating: Rating,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: u64,
@@ -50,6 +54,42 @@ impl Product {
             (_, true) => Audience::Everyone,
             (_, false) => Audience::Only(self.seller_id),
         }
+    }
+}
+
+/// What reviewers gave a product, as sum and number, so that no rounding adds up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Rating {
+    /// All stars together.
+    pub sum: u64,
+    /// How many reviews there are.
+    pub count: u64,
+}
+
+impl Rating {
+    /// The mean in hundredths of a star, rounded to the nearest; `None` without a review.
+    #[must_use]
+    pub const fn hundredths(self) -> Option<u64> {
+        (self.sum * 100 + self.count / 2).checked_div(self.count)
+    }
+
+    /// What lists sort by: the mean in hundredths as if five more reviews had given three stars. So one enthusiast does not outweigh a hundred, and
+    /// what nobody judged stands before what many found bad.
+    #[must_use]
+    pub const fn rank(self) -> u64 {
+        (1500 + self.sum * 100) / (5 + self.count)
+    }
+}
+
+/// `ratingAverage`, a number with at most two decimals or `null`, and `ratingCount`.
+impl Serialize for Rating {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A double nearest to so many hundredths is written with these two decimals.
+        let average = self.hundredths().map(|hundredths| hundredths as f64 / 100.0);
+        let mut fields = serializer.serialize_struct("Rating", 2)?;
+        fields.serialize_field("ratingAverage", &average)?;
+        fields.serialize_field("ratingCount", &self.count)?;
+        fields.end()
     }
 }
 
@@ -186,6 +226,23 @@ pub enum Command {
     Delete,
     /// Buys some of it: stock and order change together or not at all.
     Order(NewOrder),
+    /// Sets some of it aside for a checkout of the caller's, until that confirms or releases it. Repeating it changes nothing.
+    Reserve(Reserve),
+}
+
+/// A line of a checkout, as its product's owner is asked to set it aside.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Reserve {
+    /// The checkout that it is for …
+    pub checkout: CheckoutId,
+    /// … and the version at which that began: one that has ended since takes no more lines.
+    pub begun: u64,
+    /// How many pieces.
+    pub quantity: u32,
+    /// The price for a piece that the buyer has seen: a higher one is refused.
+    pub price_max: Money,
+    /// The currency of that price.
+    pub currency: String,
 }
 
 /// How a list of products is sorted.
@@ -198,6 +255,10 @@ pub enum Sort {
     PriceUp,
     /// Dearest first.
     PriceDown,
+    /// Best judged first, by [`Rating::rank`].
+    Rating,
+    /// What fits the text best first; without a text, newest first.
+    Relevance,
 }
 
 /// Which products a list shows.
@@ -205,7 +266,8 @@ pub enum Sort {
 pub struct Selection {
     /// Only of this category.
     pub category: Option<String>,
-    /// Only whose name or description holds this text, without regard to case.
+    /// Only in whose name, category or description each of these words begins one, without regard to case and accents; at most
+    /// [`SEARCH_WORDS_MAX`] of them count.
     pub search: Option<String>,
     /// Only from this price on, in cents.
     pub price_cents_min: Option<i64>,
@@ -223,6 +285,22 @@ impl Selection {
     /// Whether a change of price can change which rows this list has, or their order.
     #[must_use]
     pub fn depends_on_price(&self) -> bool {
-        self.price_cents_min.is_some() || self.price_cents_max.is_some() || self.sort != Sort::Newest
+        self.price_cents_min.is_some() || self.price_cents_max.is_some() || matches!(self.sort, Sort::PriceUp | Sort::PriceDown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratings_are_rounded_to_hundredths_and_ranked_by_how_many_judged() {
+        let json = |sum, count| serde_json::to_string(&Rating { sum, count }).expect("JSON");
+        assert_eq!(json(0, 0), r#"{"ratingAverage":null,"ratingCount":0}"#);
+        assert_eq!(json(14, 3), r#"{"ratingAverage":4.67,"ratingCount":3}"#);
+        assert_eq!(json(5, 1), r#"{"ratingAverage":5.0,"ratingCount":1}"#);
+        let rank = |sum, count| Rating { sum, count }.rank();
+        assert!(rank(490, 100) > rank(5, 1) && rank(5, 1) > rank(4, 1));
+        assert!(rank(5, 1) > rank(0, 0) && rank(0, 0) > rank(1, 1));
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     id::{CommentId, PostId, UserId},
     money::Money,
     patch::Patch,
+    product::Rating,
     time::Timestamp,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -38,6 +39,28 @@ impl JsonSchema for Money {
         }
         // A number is taken, too, as long as it has no more than two decimals; which is what a schema cannot say of a binary fraction.
         json_schema!({ "anyOf": [text, { "type": "integer", "minimum": 0, "maximum": 99_999_999 }] })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+/// Stands flat in its product.
+impl JsonSchema for Rating {
+    fn schema_name() -> Cow<'static, str> {
+        "Rating".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "required": ["ratingAverage", "ratingCount"],
+            "properties": {
+                "ratingAverage": { "type": ["number", "null"], "minimum": 1, "maximum": 5, "description": "With two decimals; null without a review." },
+                "ratingCount": { "type": "integer", "minimum": 0 },
+            },
+        })
     }
 
     fn inline_schema() -> bool {

@@ -1,6 +1,8 @@
 //! Views: what an owner publishes for everyone to read without asking it.
 
-use crate::{account::Session, bookmark::Bookmark, follow::Relations, id::PostId, id::UserId, page::Position, principal::Role};
+use crate::{
+    account::Session, bookmark::Bookmark, cart, follow::Relations, id::PostId, id::UserId, page::Position, principal::Role, wishlist,
+};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -90,6 +92,17 @@ pub enum Fact {
         /// Where the next page begins.
         next: Option<Position>,
     },
+    /// Who placed an order, and who received it: nobody else may know of it.
+    Between {
+        /// Who placed it.
+        buyer: UserId,
+        /// Who received it.
+        seller: UserId,
+    },
+    /// The lines of a cart, oldest first, at most [`cart::ITEMS_MAX`].
+    Cart(Vec<cart::Item>),
+    /// What somebody wishes for, newest first, at most [`wishlist::ITEMS_MAX`].
+    Wishes(Vec<wishlist::Item>),
 }
 
 impl Fact {

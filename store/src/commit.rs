@@ -1,8 +1,8 @@
 //! The write protocol's one transaction.
 //!
 //! A store carries a [`Commit`] out in one transaction, in this order: refuse if the guard's epoch is not the slot's; refuse if the idempotency
-//! key was used; raise the key's version by compare-and-set; write the rows; raise the versions of touched keys; put their effects into the
-//! outbox; record the answer. A refusal leaves nothing behind.
+//! key was used; raise the key's version by compare-and-set; write the rows, and what follows from them in rows of other keys, which are touched by
+//! that; raise the versions of touched keys that have no row of their own; put their effects into the outbox; record the answer. A refusal leaves nothing behind.
 
 use crate::StoreError;
 use protocol::{Epoch, Idempotency, Key, Kind, Outcome, Slot, Timestamp, UserId, audit::Entry};

@@ -11,9 +11,12 @@ use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
 use protocol::people::Search;
 use protocol::{
-    BookmarkId, CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId,
+    BookmarkId, CartItemId, CheckoutId, CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, ReviewId, SkillId, Slot,
+    Timestamp, UserId,
     account::{Credentials, Device, Reset, Session, TokenHash},
     bookmark::Bookmark,
+    cart,
+    checkout::{Checkout, Reserved},
     comment::Comment,
     follow::Relations,
     hashtag::Hashtag,
@@ -24,7 +27,9 @@ use protocol::{
     product::Product,
     product::Selection,
     reaction::ReactionType,
+    review::Review,
     user::User,
+    wishlist,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -374,6 +379,24 @@ pub trait Shop: Domain {
     async fn orders(&self, person: UserId, buyer: bool, page: Page) -> Result<(Vec<Order>, Option<Position>), StoreError>;
     /// Which product an order is of. Immutable.
     async fn order_product(&self, id: OrderId) -> Result<Option<ProductId>, StoreError>;
+    /// An order.
+    async fn order(&self, id: OrderId) -> Result<Option<Order>, StoreError>;
+    /// The lines of a person's cart, oldest first.
+    async fn cart(&self, person: UserId) -> Result<Vec<cart::Item>, StoreError>;
+    /// What a person wishes for, newest first.
+    async fn wishes(&self, person: UserId) -> Result<Vec<wishlist::Item>, StoreError>;
+    /// A review.
+    async fn review(&self, id: ReviewId) -> Result<Option<Review>, StoreError>;
+    /// A product's reviews, newest first.
+    async fn reviews(&self, product: ProductId, page: Page) -> Result<Ids, StoreError>;
+    /// A checkout.
+    async fn checkout(&self, id: CheckoutId) -> Result<Option<Checkout>, StoreError>;
+    /// What is set aside for a checkout.
+    async fn reserved(&self, id: CheckoutId) -> Result<Vec<Reserved>, StoreError>;
+    /// Checkouts that should have ended by `now` and have not, with their versions, longest overdue first.
+    async fn checkouts_due(&self, now: Timestamp, limit: u32) -> Result<Vec<(CheckoutId, u64)>, StoreError>;
+    /// Removes checkouts that began before then and have ended. Answers how many.
+    async fn forget_checkouts(&self, before: Timestamp) -> Result<u64, StoreError>;
     /// Carries out a write; see [`commit`].
     async fn commit(&self, commit: Commit<ShopWrite>) -> Result<Committed, CommitError>;
 }
@@ -387,6 +410,46 @@ pub enum ShopWrite {
     SaveProduct(Box<Product>),
     /// A product's next row, with the stock taken, and the order that took it.
     PlaceOrder(Box<Product>, Box<Order>),
+    /// An order's next row.
+    SaveOrder(Box<Order>),
+    /// An order's next row, which is cancelled; its pieces are in its product's stock again.
+    CancelOrder(Box<Order>),
+    /// A line of a cart, new or changed. [`CommitError::Missing`] if there is no such product.
+    SaveCartItem(UserId, cart::Item),
+    /// A line of a cart taken out. [`CommitError::Unchanged`] if it was not there.
+    RemoveCartItem(UserId, CartItemId),
+    /// A cart emptied.
+    ClearCart(UserId),
+    /// A product put on a wishlist. [`CommitError::Unchanged`] if it was there, [`CommitError::Missing`] if there is no such product.
+    AddWish(UserId, wishlist::Item),
+    /// A product taken off a wishlist. [`CommitError::Unchanged`] if it was not there.
+    RemoveWish(UserId, ProductId),
+    /// A new review, at version 1: the product's rating has it. [`CommitError::Taken`] if its author has one of this product already,
+    /// [`CommitError::Missing`] if there is no such product.
+    CreateReview(Box<Review>),
+    /// A review's next row, and the stars that it gave before: the product's rating follows.
+    SaveReview(Box<Review>, u8),
+    /// A review removed, given as its next row: the product's rating follows.
+    RemoveReview(Box<Review>),
+    /// A review's next row; somebody found it helpful, or took that back. [`CommitError::Unchanged`] if it already was so.
+    VoteReview {
+        /// Next row.
+        review: Box<Review>,
+        /// Who votes.
+        by: UserId,
+        /// Given or taken back.
+        add: bool,
+    },
+    /// A checkout that begins, at its next version; at 1 it is new.
+    BeginCheckout(Box<Checkout>),
+    /// A product's next row, with the stock taken, and the line of a checkout for which it was. The checkout must be reserving at this version, or
+    /// [`CommitError::Missing`]; [`CommitError::Unchanged`] if the line is set aside already.
+    Reserve(Box<Product>, CheckoutId, u64, Reserved),
+    /// A checkout's next row, which is confirmed, and its orders, one for each of its lines: what was set aside and the cart's lines are gone.
+    /// [`CommitError::Missing`] if a line is not set aside as it is ordered, or is not in the cart as it was checked out.
+    ConfirmCheckout(Box<Checkout>, Vec<Order>),
+    /// A checkout's next row, which is released: what was set aside is in stock again.
+    ReleaseCheckout(Box<Checkout>),
 }
 
 /// The stores that a node works on. Cheap to clone.
@@ -415,6 +478,7 @@ impl Stores {
             Kind::User | Kind::Account | Kind::Follows | Kind::PeopleList => self.users.clone(),
             Kind::Timeline | Kind::Feed | Kind::Post | Kind::PostList | Kind::Hashtag | Kind::Bookmarks => self.content.clone(),
             Kind::Product | Kind::BuyerOrders | Kind::SellerOrders | Kind::SellerProducts | Kind::ProductList => self.shop.clone(),
+            Kind::Order | Kind::Cart | Kind::Checkout | Kind::Reviews | Kind::Review | Kind::Wishlist => self.shop.clone(),
         }
     }
 }

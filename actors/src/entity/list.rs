@@ -3,7 +3,7 @@
 
 use super::{Asked, Decision, Entity, QueryError, json};
 use crate::node::Node;
-use protocol::{Audience, Command, Fact, Key, Kind, Query, Refusal, UserId, View};
+use protocol::{Audience, Command, Fact, Key, Kind, ProductId, Query, Refusal, UserId, View};
 use std::{convert::Infallible, sync::Arc};
 use store::{Ids, StoreError};
 use uuid::Uuid;
@@ -80,6 +80,11 @@ list!(
     Hashtag, Kind::Hashtag, tagged
 );
 
+list!(
+    /// The reviews of a product.
+    Reviews, Kind::Reviews, reviews
+);
+
 type Fetched = Result<(Audience, bytes::Bytes, Fact), QueryError>;
 
 fn ids(found: Ids) -> Fetched {
@@ -137,4 +142,9 @@ async fn orders(node: &Node, person: Uuid, buyer: bool, query: Query) -> Fetched
     let Query::Orders(page) = query else { return Err(QueryError::unknown()) };
     let (rows, next) = node.stores.shop.orders(UserId(person), buyer, page).await?;
     Ok((Audience::Only(UserId(person)), json(&rows), Fact::Rows { next, total: None }))
+}
+
+async fn reviews(node: &Node, product: Uuid, query: Query) -> Fetched {
+    let Query::Reviews(page) = query else { return Err(QueryError::unknown()) };
+    ids(node.stores.shop.reviews(ProductId(product), page).await?)
 }

@@ -9,14 +9,19 @@ use uuid::Uuid;
 
 pub mod account;
 pub mod bookmarks;
+pub mod cart;
+pub mod checkout;
 pub mod feed;
 pub mod follows;
 pub mod hashtag;
 pub mod list;
+pub mod order;
 pub mod post;
 pub mod product;
+pub mod review;
 pub mod timeline;
 pub mod user;
+pub mod wishlist;
 
 /// One domain's entity.
 pub trait Entity: Send + Sync + 'static {
@@ -182,14 +187,28 @@ pub(crate) fn json<T: serde::Serialize + ?Sized>(value: &T) -> bytes::Bytes {
     serde_json::to_vec(value).expect("views serialise").into_boxed_slice().into()
 }
 
-/// The families of lists. Price-dependent ones move when a price does.
+/// The families of lists. Price-dependent ones move when a price does, those by rating when a rating does, too.
 pub mod family {
+    use protocol::product::{Selection, Sort};
     use uuid::Uuid;
 
     /// Products by newest, category or text.
     pub const PRODUCTS: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0001);
     /// Products filtered or sorted by price.
     pub const PRODUCTS_BY_PRICE: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0002);
+    /// Products sorted by rating.
+    pub const PRODUCTS_BY_RATING: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0004);
+
+    /// The family of a list of products.
+    #[must_use]
+    pub fn of(selection: &Selection) -> Uuid {
+        match selection.sort {
+            Sort::Rating => PRODUCTS_BY_RATING,
+            _ if selection.depends_on_price() => PRODUCTS_BY_PRICE,
+            _ => PRODUCTS,
+        }
+    }
+
     /// Public posts.
     pub const POSTS: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0003);
     /// What search finds in posts.

@@ -3,9 +3,10 @@
 use super::{Asked, Decision, Entity, Plan, QueryError, family, json, touch};
 use crate::{node::Node, visibility::moderates};
 use protocol::{
-    Audience, Command, ErrorCode, Fact, Kind, OrderId, Outcome, ProductId, Query, Refusal, Reply, View,
-    order::{NewOrder, Order, Status},
-    product::{self, NewProduct},
+    Audience, Command, ErrorCode, Fact, Kind, Money, OrderId, Outcome, ProductId, Query, Refusal, Reply, UserId, View,
+    checkout::Reserved,
+    order::{NewOrder, Order, PaymentStatus, Status},
+    product::{self, NewProduct, Rating, Reserve},
 };
 use std::sync::Arc;
 use store::{Expect, ShopWrite, StoreError, Touch, Write};
@@ -72,6 +73,7 @@ impl Entity for Product {
                 Ok(save(state, next, reply))
             }
             product::Command::Order(new) => order(state, asked, new),
+            product::Command::Reserve(line) => reserve(state, asked, line),
         }
     }
 }
@@ -99,6 +101,8 @@ fn list_touches(before: Option<&product::Product>, after: &product::Product) -> 
     }
     if moved || priced {
         touches.push(touch(Kind::ProductList, family::PRODUCTS_BY_PRICE));
+        // A list by rating can have a range of prices. Ratings are moved by reviews.
+        touches.push(touch(Kind::ProductList, family::PRODUCTS_BY_RATING));
     }
     if before.map(|p| p.deleted) != Some(after.deleted) {
         touches.push(touch(Kind::SellerProducts, after.seller_id));
@@ -124,6 +128,7 @@ fn create(state: Option<&product::Product>, asked: &Asked, new: NewProduct) -> R
         stock: new.stock,
         is_public: new.is_public,
         is_active: new.is_active,
+        rating: Rating::default(),
         created_at: asked.now,
         updated_at: asked.now,
         version: 1,
@@ -135,31 +140,38 @@ fn create(state: Option<&product::Product>, asked: &Asked, new: NewProduct) -> R
     Ok(Plan { write, expect: Expect::Row, touches, next: Some(product), reply, unchanged: None }.into())
 }
 
+/// What is left once a buyer takes so many pieces.
+fn taken(state: &product::Product, buyer: UserId, quantity: u32) -> Result<u32, Refusal> {
+    if state.audience() != Audience::Everyone {
+        return Err(if buyer == state.seller_id { ErrorCode::NotForSale } else { ErrorCode::NotFound }.into());
+    }
+    if buyer == state.seller_id {
+        return Err(Refusal::new(ErrorCode::NotForSale, "nobody buys from themselves"));
+    }
+    let short = || Refusal::new(ErrorCode::OutOfStock, format!("{} in stock, {quantity} ordered", state.stock));
+    state.stock.checked_sub(quantity).ok_or_else(short)
+}
+
+fn total(price: Money, quantity: u32) -> Result<Money, Refusal> {
+    price.times(quantity).map_err(|e| Refusal::field(format!("quantity: {e}")))
+}
+
 fn order(state: &product::Product, asked: &Asked, new: NewOrder) -> Result<Decision<product::Product>, Refusal> {
     let buyer_id = asked.user_named(new.buyer_id)?;
     new.validate()?;
-    if state.audience() != Audience::Everyone {
-        return Err(if buyer_id == state.seller_id { ErrorCode::NotForSale } else { ErrorCode::NotFound }.into());
-    }
-    if buyer_id == state.seller_id {
-        return Err(Refusal::new(ErrorCode::NotForSale, "nobody buys from themselves"));
-    }
-    let Some(stock) = state.stock.checked_sub(new.quantity) else {
-        return Err(Refusal::new(ErrorCode::OutOfStock, format!("{} in stock, {} ordered", state.stock, new.quantity)));
-    };
-    let total_amount = state.price.times(new.quantity).map_err(|e| Refusal::field(format!("quantity: {e}")))?;
+    let stock = taken(state, buyer_id, new.quantity)?;
     let order = Order {
         id: OrderId::new(),
         buyer_id,
         seller_id: state.seller_id,
         product_id: state.id,
         quantity: new.quantity,
-        total_amount,
+        total_amount: total(state.price, new.quantity)?,
         currency: state.currency.clone(),
         status: Status::Pending,
         shipping_address: new.shipping_address,
         payment_method: new.payment_method,
-        payment_status: "pending".to_owned(),
+        payment_status: PaymentStatus::Pending,
         created_at: asked.now,
         updated_at: asked.now,
         version: 1,
@@ -171,11 +183,34 @@ fn order(state: &product::Product, asked: &Asked, new: NewOrder) -> Result<Decis
     Ok(Plan { write, expect: Expect::Row, touches, next: Some(next), reply, unchanged: None }.into())
 }
 
+/// Takes pieces out of the stock for a checkout. What has been set aside already is not set aside twice: the store finds that out, and also that the
+/// checkout has ended meanwhile.
+fn reserve(state: &product::Product, asked: &Asked, line: Reserve) -> Result<Decision<product::Product>, Refusal> {
+    let stock = taken(state, asked.user()?, line.quantity)?;
+    if state.currency != line.currency || state.price > line.price_max {
+        let detail =
+            format!("it costs {} {}, and was put into the cart at {} {}", state.price, state.currency, line.price_max, line.currency);
+        return Err(Refusal::new(ErrorCode::PriceRaised, detail));
+    }
+    total(state.price, line.quantity)?;
+    let reserved = Reserved {
+        product: state.id,
+        seller: state.seller_id,
+        quantity: line.quantity,
+        price: state.price,
+        currency: state.currency.clone(),
+    };
+    let next = product::Product { stock, ..next(state, asked) };
+    let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
+    let write = Write::Shop(ShopWrite::Reserve(Box::new(next.clone()), line.checkout, line.begun, reserved));
+    Ok(Plan { write, expect: Expect::Row, touches: Vec::new(), next: Some(next), unchanged: Some(reply.clone()), reply }.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use protocol::{Money, Principal, Role, Timestamp, UserId};
+    use protocol::{CheckoutId, Principal, Role, Timestamp};
 
     fn a_product(seller: UserId, stock: u32) -> product::Product {
         product::Product {
@@ -190,6 +225,7 @@ mod tests {
             stock,
             is_public: true,
             is_active: true,
+            rating: Rating::default(),
             created_at: Timestamp(1),
             updated_at: Timestamp(1),
             version: 1,
@@ -233,9 +269,9 @@ mod tests {
         let families = |update| decide(&lamp, seller, product::Command::Update(update)).expect("accepted").touches.len();
         let update = product::Update::default;
         assert_eq!(families(product::Update { stock: Some(1), ..update() }), 0);
-        assert_eq!(families(product::Update { price: Some(Money::MAX), ..update() }), 1);
-        assert_eq!(families(product::Update { name: Some("torch".into()), ..update() }), 2);
-        assert_eq!(families(product::Update { is_active: Some(false), ..update() }), 2);
+        assert_eq!(families(product::Update { price: Some(Money::MAX), ..update() }), 2);
+        assert_eq!(families(product::Update { name: Some("torch".into()), ..update() }), 3);
+        assert_eq!(families(product::Update { is_active: Some(false), ..update() }), 3);
         assert!(decide(&lamp, UserId::new(), buy(&lamp, 1)).expect("accepted").touches.len() == 2);
     }
 
@@ -248,5 +284,24 @@ mod tests {
         assert_eq!(decide(&lamp, seller, buy(&lamp, 1)).err(), Some(ErrorCode::NotForSale));
         let dear = product::Product { price: Money::MAX, ..lamp };
         assert_eq!(decide(&dear, buyer, buy(&dear, 2)).err(), Some(ErrorCode::InvalidField));
+    }
+
+    #[test]
+    fn a_line_is_set_aside_at_a_price_that_its_buyer_has_seen() {
+        let (seller, buyer) = (UserId::new(), UserId::new());
+        let lamp = a_product(seller, 5);
+        let reserve = |quantity, cents, currency: &str| {
+            let price_max = Money::from_cents(cents).expect("a price");
+            let line = Reserve { checkout: CheckoutId::new(), begun: 1, quantity, price_max, currency: currency.into() };
+            decide(&lamp, buyer, product::Command::Reserve(line)).map(|plan| {
+                let Write::Shop(ShopWrite::Reserve(next, _, _, reserved)) = plan.write else { panic!("a reservation was expected") };
+                (next.stock, reserved.price.cents())
+            })
+        };
+        assert_eq!(reserve(5, 1250, "USD"), Ok((0, 1250)));
+        assert_eq!(reserve(1, 2000, "USD"), Ok((4, 1250)), "whoever agreed to more pays what it costs");
+        assert_eq!(reserve(1, 1249, "USD"), Err(ErrorCode::PriceRaised));
+        assert_eq!(reserve(1, 1250, "EUR"), Err(ErrorCode::PriceRaised));
+        assert_eq!(reserve(6, 1250, "USD"), Err(ErrorCode::OutOfStock));
     }
 }

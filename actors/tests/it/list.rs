@@ -8,9 +8,10 @@ use actors::{
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use protocol::{
-    Command, Key, Kind, Money, Page, Patch, Position, PostId, ProductId, Query, UserId,
+    Command, Key, Kind, Money, Page, Patch, Position, PostId, ProductId, Query, ReviewId, UserId,
     post::{self, NewPost, Visibility},
-    product::{self, NewProduct, Selection, Sort},
+    product::{self, NewProduct, Rating, Selection, Sort},
+    review::{self, NewReview},
 };
 use std::{collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
@@ -27,6 +28,7 @@ enum Step {
     Reprice { product: usize, cents: i64 },
     Withdraw { product: usize },
     Order { product: usize, buyer: usize },
+    Judge { product: usize, rating: u8 },
     Post { author: usize, visibility: Visibility, published: bool },
     Edit { post: usize, visibility: Visibility, published: bool },
     Delete { post: usize },
@@ -71,6 +73,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<usize>(), 1..5i64).prop_map(|(product, units)| Step::Reprice { product, cents: units * 100 }),
         1 => any::<usize>().prop_map(|product| Step::Withdraw { product }),
         2 => (any::<usize>(), person.clone()).prop_map(|(product, buyer)| Step::Order { product, buyer }),
+        2 => (any::<usize>(), 1..=5u8).prop_map(|(product, rating)| Step::Judge { product, rating }),
         2 => (person, visibility(), any::<bool>()).prop_map(|(author, visibility, published)| Step::Post { author, visibility, published }),
         2 => (any::<usize>(), visibility(), any::<bool>()).prop_map(|(post, visibility, published)| Step::Edit { post, visibility, published }),
         1 => any::<usize>().prop_map(|post| Step::Delete { post }),
@@ -80,7 +83,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn look() -> impl Strategy<Value = Look> {
     let word = || prop::option::weighted(0.3, prop::sample::select(WORDS.to_vec()));
     let cents = || prop::option::weighted(0.2, (1..5i64).prop_map(|units| units * 100));
-    let sort = prop::sample::select(vec![Sort::Newest, Sort::PriceUp, Sort::PriceDown]);
+    let sort = prop::sample::select(vec![Sort::Newest, Sort::PriceUp, Sort::PriceDown, Sort::Rating]);
     (word(), word(), cents(), cents(), sort, 1..5u16).prop_map(|(category, search, cents_min, cents_max, sort, limit)| Look {
         category,
         search,
@@ -95,6 +98,7 @@ struct Trial {
     platform: Platform,
     people: Vec<UserId>,
     products: BTreeMap<Uuid, (UserId, Fields)>,
+    ratings: BTreeMap<Uuid, Rating>,
     /// Author, and whether it is in the public list.
     posts: BTreeMap<Uuid, (UserId, bool)>,
     /// By buyer and seller, oldest first.
@@ -138,6 +142,14 @@ impl Trial {
                 let ordered = self.platform.order(buyer, ProductId(id)).await;
                 assert_eq!(ordered.is_ok(), fields.listed && buyer != seller);
                 self.orders.extend(ordered.ok().map(|order| (order.0, buyer, seller)));
+            }
+            Step::Judge { product, rating } => {
+                let Some((id, (seller, _))) = Self::nth(&self.products, product) else { return };
+                let new = NewReview { user_id: None, rating, title: None, review_text: None };
+                let command = Command::Review(review::Command::Create { product: ProductId(id), seller, new });
+                self.platform.write(UserId::new(), Key::new(Kind::Review, ReviewId::new()), command).await.expect("reviewed");
+                let judged = self.ratings.entry(id).or_default();
+                *judged = Rating { sum: judged.sum + u64::from(rating), count: judged.count + 1 };
             }
             Step::Post { author, visibility, published } => {
                 let author = self.people[author];
@@ -194,22 +206,24 @@ impl Trial {
             sort: look.sort,
             ..Selection::default()
         };
-        let family = if selection.depends_on_price() { family::PRODUCTS_BY_PRICE } else { family::PRODUCTS };
-        let list = Key::new(Kind::ProductList, family);
+        let list = Key::new(Kind::ProductList, family::of(&selection));
         let query = |page| Query::Products(Selection { page, ..selection.clone() });
         let shown = self.rows(None, list, Kind::Product, look.limit, query).await;
+        let rating = |id: &Uuid| self.ratings.get(id).copied().unwrap_or_default();
+        let sort_value = |id: &Uuid, fields: &Fields| if look.sort == Sort::Rating { rating(id).rank() as i64 } else { fields.cents };
         let mut expected: Vec<_> =
-            self.products.iter().filter(|(_, (_, fields))| selected(fields, look)).map(|(id, (_, f))| (f.cents, *id)).collect();
+            self.products.iter().filter(|(_, (_, fields))| selected(fields, look)).map(|(id, (_, f))| (sort_value(id, f), *id)).collect();
         match look.sort {
-            Sort::Newest => expected.sort_by_key(|(_, id)| std::cmp::Reverse(*id)),
+            Sort::Newest | Sort::Relevance => expected.sort_by_key(|(_, id)| std::cmp::Reverse(*id)),
             Sort::PriceUp => expected.sort(),
-            Sort::PriceDown => expected.sort_by(|a, b| b.cmp(a)),
+            Sort::PriceDown | Sort::Rating => expected.sort_by(|a, b| b.cmp(a)),
         }
         let expected: Vec<_> = expected.into_iter().map(|(_, id)| id).collect();
         assert_eq!(ids(&shown), expected, "{look:?}");
         for row in shown {
             let price = Money::from_cents(self.products[&row.key.id].1.cents).expect("a price");
             assert_eq!(json(&row)["price"], price.to_string(), "rows are as they are now");
+            assert_eq!(json(&row)["ratingCount"], rating(&row.key.id).count, "rows are as they are now");
         }
     }
 
@@ -238,7 +252,7 @@ fn selected(fields: &Fields, look: &Look) -> bool {
     let has = |text: &str| look.search.is_none_or(|search| text.to_lowercase().contains(&search.to_lowercase()));
     fields.listed
         && look.category.is_none_or(|category| fields.category == Some(category))
-        && (has(fields.name) || fields.description.is_some_and(has))
+        && (has(fields.name) || fields.description.is_some_and(has) || fields.category.is_some_and(has))
         && look.cents_min.is_none_or(|least| fields.cents >= least)
         && look.cents_max.is_none_or(|most| fields.cents <= most)
 }
@@ -281,7 +295,8 @@ fn every_list_is_as_what_was_acknowledged() {
             for _ in 0..SELLERS {
                 people.push(platform.person().await);
             }
-            let mut trial = Trial { platform, people, products: BTreeMap::new(), posts: BTreeMap::new(), orders: Vec::new() };
+            let mut trial =
+                Trial { platform, people, products: BTreeMap::new(), ratings: BTreeMap::new(), posts: BTreeMap::new(), orders: Vec::new() };
             for step in steps {
                 trial.take(step).await;
                 trial.check(&looks).await;

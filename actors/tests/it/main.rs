@@ -4,6 +4,7 @@ mod harness;
 
 mod account;
 mod changed;
+mod checkout;
 mod feed;
 mod herd;
 mod hidden;

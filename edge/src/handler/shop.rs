@@ -1,4 +1,8 @@
-//! The shop service: products and orders.
+//! The shop service: products and orders; carts, reviews and wishlists have files of their own.
+
+mod cart;
+mod review;
+mod wishlist;
 
 use super::{ANYONE, Answered, PAGE, first, person};
 use crate::{
@@ -7,18 +11,27 @@ use crate::{
     respond::{self, Caching},
     route::{Auth, Glance, Route, Service::Shop},
 };
-use actors::{entity::family, read};
+use actors::{Snapshot, entity::family, read};
 use bytes::Bytes;
 use http::{Method, Response};
 use protocol::{
-    Command, ErrorCode, Fact, Key, Kind, Money, ProductId, Query, Refusal,
-    order::NewOrder,
+    Audience, Command, ErrorCode, Fact, Key, Kind, Money, ProductId, Query, Refusal, UserId,
+    order::{self, NewOrder},
     product::{self, Selection, Sort},
 };
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// The service's routes.
 pub fn routes() -> Vec<Route> {
+    let mut routes = own_routes();
+    routes.extend(cart::routes());
+    routes.extend(review::routes());
+    routes.extend(wishlist::routes());
+    routes
+}
+
+fn own_routes() -> Vec<Route> {
     vec![
         Route::new((Shop, Method::GET, "/public/products"), Auth::Open, "Products for sale.", list).params(SELECTION).fast(list_now),
         Route::new((Shop, Method::GET, "/public/products/:id"), Auth::Open, "A product for sale.", product).fast(product_now),
@@ -37,7 +50,14 @@ pub fn routes() -> Vec<Route> {
             of_seller,
         )
         .params(PAGE),
-        Route::new((Shop, Method::POST, "/orders"), Auth::Token, "Buy some of a product.", order),
+        Route::new((Shop, Method::POST, "/orders"), Auth::Token, "Buy some of a product.", place_order),
+        Route::new((Shop, Method::GET, "/orders/:id"), Auth::Token, "An order that one placed or received.", read_order),
+        Route::new(
+            (Shop, Method::PUT, "/orders/:id/status"),
+            Auth::Token,
+            "Lead an order on, cancel it, or say that it was paid: its seller, and its buyer as far as they may.",
+            change_order,
+        ),
         Route::new((Shop, Method::GET, "/orders/buyer/:id"), Auth::Subject, "The orders that one placed.", |x, _| orders(x, true))
             .params(PAGE),
         Route::new((Shop, Method::GET, "/orders/seller/:id"), Auth::Subject, "The orders that one received.", |x, _| orders(x, false))
@@ -52,11 +72,16 @@ const SEARCH_CHARS_MAX: usize = 100;
 
 /// What the query string selects, and whose cursors it takes.
 fn selection(params: &Params<'_>) -> Result<(Selection, List), Refusal> {
+    let searched = params.text("search").is_some();
     let (sort, list) = match params.text("sort") {
+        None if searched => (Sort::Relevance, List::ProductsRelevance),
         None | Some("newest") => (Sort::Newest, List::Products),
+        Some("relevance") if searched => (Sort::Relevance, List::ProductsRelevance),
+        Some("relevance") => (Sort::Newest, List::Products),
         Some("price" | "price_asc") => (Sort::PriceUp, List::ProductsPriceUp),
         Some("-price" | "price_desc") => (Sort::PriceDown, List::ProductsPriceDown),
-        Some(_) => return Err(refused("sort takes newest, price_asc or price_desc".to_owned())),
+        Some("rating") => (Sort::Rating, List::ProductsRating),
+        Some(_) => return Err(refused("sort takes relevance, newest, price_asc, price_desc or rating".to_owned())),
     };
     let page = params.page(list)?;
     let number: u32 = params.read("page", "a page number from 1")?.unwrap_or(1);
@@ -83,7 +108,7 @@ fn selection(params: &Params<'_>) -> Result<(Selection, List), Refusal> {
 }
 
 fn list_key(selection: &Selection) -> Key {
-    Key::new(Kind::ProductList, if selection.depends_on_price() { family::PRODUCTS_BY_PRICE } else { family::PRODUCTS })
+    Key::new(Kind::ProductList, family::of(selection))
 }
 
 fn list_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
@@ -106,10 +131,20 @@ fn product_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
 }
 
 async fn product(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    let key = Key::new(Kind::Product, first(&exchange));
-    let product = read::complete(exchange.client(), &exchange.call(), |sight| read::one(sight, ANYONE, key)).await?;
-    let product = product.ok_or(ErrorCode::NotFound)?;
+    let product = for_sale(&exchange, first(&exchange)).await?;
     Ok(respond::view(&exchange.headers, &product, Caching::Shared))
+}
+
+/// A product that is there for everyone whom its seller has not blocked: what only the seller sees is not there for a buyer.
+async fn for_sale(exchange: &Exchange, id: Uuid) -> Result<Arc<Snapshot>, Refusal> {
+    let (viewer, key) = (exchange.viewer(), Key::new(Kind::Product, id));
+    let product = read::complete(exchange.client(), &exchange.call(), |sight| read::one(sight, viewer, key)).await?;
+    product.filter(|product| product.view.audience == Audience::Everyone).ok_or_else(|| ErrorCode::NotFound.into())
+}
+
+/// Who sells a product.
+fn seller(product: &Snapshot) -> Result<UserId, Refusal> {
+    if let Fact::By(seller) = product.view.fact { Ok(seller) } else { Err(ErrorCode::Internal.into()) }
 }
 
 async fn create(exchange: Arc<Exchange>, body: Bytes) -> Answered {
@@ -143,7 +178,7 @@ async fn of_seller(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     Ok(respond::rows(&exchange.headers, List::SellerProducts, &rows, Caching::Private))
 }
 
-async fn order(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+async fn place_order(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     let new: NewOrder = read_json(&body)?;
     let key = Key::new(Kind::Product, new.product_id);
     // Whether it is for sale its owner says; from whom one may not know of, one buys nothing.
@@ -153,6 +188,22 @@ async fn order(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     }
     let reply = exchange.client().write(&exchange.create(&body)?, key, Command::Product(product::Command::Order(new))).await?;
     Ok(respond::reply(reply))
+}
+
+async fn read_order(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let user = exchange.user()?;
+    let order = exchange.client().view(&exchange.call(), Key::new(Kind::Order, first(&exchange))).await?;
+    match order.view.fact {
+        Fact::Between { buyer, seller } if user == buyer || user == seller => {
+            Ok(respond::view(&exchange.headers, &order, Caching::Private))
+        }
+        _ => Err(ErrorCode::NotFound.into()),
+    }
+}
+
+async fn change_order(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    let command = Command::Order(order::Command::Change(read_json(&body)?));
+    Ok(respond::reply(exchange.client().write(&exchange.change()?, Key::new(Kind::Order, first(&exchange)), command).await?))
 }
 
 async fn orders(exchange: Arc<Exchange>, buyer: bool) -> Answered {

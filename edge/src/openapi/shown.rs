@@ -1,6 +1,6 @@
 //! Answers that are put together at the edge from what owners published, as the description has them.
 
-use protocol::{bookmark::Bookmark, post::Post};
+use protocol::{Money, ProductId, Timestamp, UserId, bookmark::Bookmark, checkout::Total, post::Post, product::Product};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,4 +22,67 @@ pub(super) struct ShownBookmark {
     #[serde(flatten)]
     bookmark: Bookmark,
     post: ShownPost,
+}
+
+/// A cart with its products as they are now.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShownCart {
+    items: Vec<ShownLine>,
+    /// What the available lines cost, by seller.
+    sellers: Vec<ShownSeller>,
+    /// What the available lines cost, by currency.
+    totals: Vec<Total>,
+}
+
+/// A line of a cart.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ShownLine {
+    id: uuid::Uuid,
+    product_id: ProductId,
+    quantity: u32,
+    /// The price for a piece when the line was last set: what a checkout pays at most.
+    agreed_price: Money,
+    agreed_currency: String,
+    price_changed: bool,
+    /// Whether a checkout would take it.
+    available: bool,
+    /// Why not.
+    hindrance: Option<Hindrance>,
+    /// What the line costs now.
+    subtotal: Option<Money>,
+    /// `null` once it is not for sale to the caller any more.
+    product: Option<Product>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// Why a line would not be ordered.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code)]
+enum Hindrance {
+    Gone,
+    OutOfStock,
+    PriceRaised,
+    TooMuch,
+}
+
+/// What is to be paid to a seller.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ShownSeller {
+    seller_id: UserId,
+    totals: Vec<Total>,
+}
+
+/// A wish with its product as it is now.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShownWish {
+    product_id: ProductId,
+    created_at: Timestamp,
+    /// `null` once it is not for sale to the caller any more.
+    product: Option<Product>,
 }

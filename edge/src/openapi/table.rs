@@ -1,20 +1,23 @@
 //! What each route takes, answers and refuses, and for whom it is, beyond what follows from its row.
 
-use super::shown::{ShownBookmark, ShownPost};
+use super::shown::{ShownBookmark, ShownCart, ShownPost, ShownWish};
 use crate::handler::account::SessionView;
 use crate::route::{Access, Described, Route, Service, Shape};
 use http::StatusCode;
 use protocol::{
     ErrorCode, account, audit,
     bookmark::{Bookmark, NewBookmark},
+    cart, checkout,
     comment::{Comment, NewComment},
     follow,
     hashtag::Trend,
-    order::{NewOrder, Order},
+    order::{self, NewOrder, Order},
     post::{self, NewPost, NewShare},
     product::{self, NewProduct, Product},
     reaction::{self, NewReaction},
+    review::{self, NewReview, Review},
     user::{self, NewSkill, PublicUser, Skill, User},
+    wishlist,
 };
 use schemars::JsonSchema;
 
@@ -154,6 +157,29 @@ fn of_shop(method: &str, path: &str) -> Option<About> {
         ("DELETE", "/products/:id") => nothing().only(Access::OwnerOrModerator),
         ("POST", "/orders") => created::<Order>().takes::<NewOrder>().refuses(&[E::OutOfStock, E::NotForSale, E::NotFound]),
         ("GET", "/orders/buyer/:id" | "/orders/seller/:id") => page::<Order>(),
+        ("GET", "/orders/:id") => one::<Order>().only(Access::Owner),
+        ("PUT", "/orders/:id/status") => one::<Order>().takes::<order::Change>().refuses(&[E::WrongStatus]).only(Access::Owner),
+        ("GET", "/cart") => one::<ShownCart>(),
+        ("POST", "/cart") => {
+            let made = created::<cart::Item>().or::<cart::Item>(StatusCode::OK);
+            made.takes::<cart::NewItem>().refuses(&[E::NotForSale, E::NotFound])
+        }
+        ("DELETE", "/cart" | "/wishlist/:productId") => nothing(),
+        ("PUT", "/cart/:itemId") => one::<cart::Item>().takes::<cart::Quantity>().only(Access::Owner),
+        ("DELETE", "/cart/:itemId") => nothing().only(Access::Owner),
+        ("POST", "/cart/checkout") => {
+            let made = created::<checkout::Answer<'static>>().takes::<checkout::Request>();
+            made.refuses(&[E::OutOfStock, E::NotForSale, E::PriceRaised])
+        }
+        ("GET", "/products/:id/reviews") => page::<Review>(),
+        ("POST", "/products/:id/reviews") => created::<Review>().takes::<NewReview>().only(Access::NotOwner),
+        ("PUT", "/reviews/:id") => one::<Review>().takes::<review::Update>().only(Access::Owner),
+        ("DELETE", "/reviews/:id") => nothing().only(Access::OwnerOrModerator),
+        ("POST" | "DELETE", "/reviews/:id/helpful") => one::<review::Vote>().only(Access::NotOwner),
+        ("GET", "/wishlist") => page::<ShownWish>(),
+        ("POST", "/wishlist") => {
+            created::<wishlist::Item>().or::<wishlist::Item>(StatusCode::OK).takes::<wishlist::Wish>().refuses(&[E::NotFound])
+        }
         _ => return None,
     })
 }

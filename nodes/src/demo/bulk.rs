@@ -268,6 +268,7 @@ fn product_row(seller: UserId, product: Product, at: Timestamp, numbers: &mut Ch
         stock: new.stock,
         is_public: new.is_public,
         is_active: new.is_active,
+        rating: product::Rating::default(),
         created_at: at,
         updated_at: at,
         version: 1,

@@ -127,6 +127,11 @@ impl Nonsense {
             (_, "/posts/:id/share") => json!({"content": "x", "visibility": "private"}),
             (_, "/bookmarks") => json!({"postId": id}),
             ("PUT", "/posts/:id/reaction") => json!({"type": "wow"}),
+            ("POST", "/cart/checkout") => json!({"shippingAddress": {"city": "x"}, "paymentMethod": "card"}),
+            ("POST", "/cart" | "/wishlist") => json!({"productId": id}),
+            ("PUT", "/cart/:itemId") => json!({"quantity": 2}),
+            ("PUT", "/orders/:id/status") => json!({"status": "confirmed", "paymentStatus": "paid"}),
+            (_, "/products/:id/reviews" | "/reviews/:id") => json!({"rating": 4, "title": "x", "reviewText": null}),
             (_, "/orders") => json!({"productId": id, "quantity": 1, "shippingAddress": {"city": "x"}, "paymentMethod": "card"}),
             _ => {
                 json!({"name": "x", "price": "12.50", "stock": 3, "category": "c", "description": null, "images": ["/x"], "isPublic": true, "isActive": true})

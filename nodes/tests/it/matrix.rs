@@ -106,6 +106,15 @@ impl Stage {
                 let kept = self.post_of(&third);
                 self.make("/api/content/bookmarks", json!({ "postId": kept }), owner)
             }
+            "cart" => {
+                let product = self.product_of(&third);
+                self.make("/api/shop/cart", json!({ "productId": product }), owner)
+            }
+            "wishlist" => self.product_of(&third),
+            "reviews" => {
+                let product = self.product_of(&third);
+                self.make(&format!("/api/shop/products/{product}/reviews"), json!({ "rating": 5 }), owner)
+            }
             "orders" => {
                 let product = self.product_of(&third);
                 self.make("/api/shop/orders", json!({ "productId": product }), owner)
@@ -201,7 +210,7 @@ impl Stage {
 }
 
 /// Routes whose policy lets somebody through to a further question that the least body does not answer: a password, a token, a full cart.
-const ASKS_FURTHER: &[(&str, u16)] = &[("/login", 401), ("/password/reset", 400)];
+const ASKS_FURTHER: &[(&str, u16)] = &[("/login", 401), ("/password/reset", 400), ("/orders/:id/status", 400), ("/cart/checkout", 409)];
 
 #[test]
 fn every_route_lets_in_whom_its_row_says_and_nobody_else() {

@@ -45,8 +45,9 @@ fn the_walk_does_what_it_says() {
     assert!(walked.status.success(), "{}\n{printed}\n{errors}", walked.status);
 
     let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
-    let [health, version, etag, first, followed, second, newest, oldest, order, again, stock, orders, refusal] = lines[..] else {
-        panic!("13 lines were expected:\n{printed}")
+    let [health, version, etag, first, followed, second, newest, oldest, order, again, stock, orders, ref bought @ .., refusal] = lines[..]
+    else {
+        panic!("13 lines and more were expected:\n{printed}")
     };
     assert_eq!((health, version), ("\"healthy\"", "2"));
     assert_eq!(etag.to_ascii_lowercase(), "etag: \"2\"");
@@ -56,6 +57,8 @@ fn the_walk_does_what_it_says() {
     assert!(order.split_once(' ').is_some_and(|(id, total)| is_id(id) && total == "37.50"), "{order}");
     assert_eq!(order, again, "the same Idempotency-Key is the same order");
     assert_eq!((stock, orders), ("7", "1"));
+    let totals = r#"[{"currency":"USD","amount":"25.00"}]"#;
+    assert_eq!(bought, ["2", totals, "true", "5"], "a cart, its orders, a buyer's review, and a search that shows it");
     assert!(refusal.starts_with("400 invalid_id: "), "{refusal}");
 }
 

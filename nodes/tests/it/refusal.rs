@@ -265,13 +265,15 @@ pub fn path_of(route: &edge::route::Route, id: &str) -> String {
 fn cursors_that_a_list_did_not_make() {
     let Shop { server: _server, mut client, ada, .. } = shop();
     for number in 0..3 {
-        client.call(&post("/api/shop/products", json!({"name": format!("p{number}"), "price": "1"})).by(&ada)).ok(201);
+        client.call(&post("/api/shop/products", json!({"name": format!("p {number}"), "price": "1"})).by(&ada)).ok(201);
         client.call(&post("/api/content/posts", json!({"content": "x"})).by(&ada)).ok(201);
     }
     let lists = [
         "/api/shop/public/products?limit=1".to_owned(),
         "/api/shop/public/products?limit=1&sort=price_asc".to_owned(),
         "/api/shop/public/products?limit=1&sort=price_desc".to_owned(),
+        "/api/shop/public/products?limit=1&sort=rating".to_owned(),
+        "/api/shop/public/products?limit=1&search=p".to_owned(),
         format!("/api/shop/products/seller/{}?limit=1", ada.id),
         "/api/content/public/posts?limit=1".to_owned(),
         format!("/api/content/users/{}/posts?limit=1", ada.id),

@@ -1,6 +1,5 @@
 //! Connections, and what is set on each of them.
 
-use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, Result};
 use std::path::Path;
 use std::time::Duration;
@@ -47,9 +46,5 @@ pub(super) fn reader(path: &Path, busy_timeout: Duration) -> Result<Connection> 
 fn configure(db: &Connection, cache_kib: u32) -> Result<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     db.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
-    db.pragma_update(None, "temp_store", "MEMORY")?;
-    // SQLite's own lower() knows ASCII only.
-    db.create_scalar_function(c"lower", 1, FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC, |call| {
-        Ok(call.get_raw(0).as_str_or_null()?.map(str::to_lowercase))
-    })
+    db.pragma_update(None, "temp_store", "MEMORY")
 }

@@ -69,6 +69,15 @@ operations! {
     ErrandDone = "errand_done",
     ErrandFailed = "errand_failed",
     Search = "search",
+    Order = "order",
+    Cart = "cart",
+    Wishes = "wishes",
+    Review = "review",
+    Reviews = "reviews",
+    Checkout = "checkout",
+    Reserved = "reserved",
+    CheckoutsDue = "checkouts_due",
+    ForgetCheckouts = "forget_checkouts",
 }
 
 /// The values of the label `outcome`.

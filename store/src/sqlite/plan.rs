@@ -25,6 +25,8 @@ fn database(number: usize) -> Connection {
 
 /// The plan's steps, and those of them that must not be.
 fn judge(db: &Connection, sql: &str) -> (Vec<String>, Vec<String>) {
+    // Who inserts a parent looks for its children only while a foreign key is violated, which none ever is: that step is in the plan, and not taken.
+    db.pragma_update(None, "foreign_keys", !sql.starts_with("INSERT")).expect("a setting");
     let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|e| panic!("{sql}: {e}"));
     let nothing = vec![rusqlite::types::Null; statement.parameter_count()];
     let steps = statement.query_map(rusqlite::params_from_iter(nothing), |row| row.get::<_, String>(3)).expect("a plan");
@@ -66,7 +68,8 @@ fn every_statement_finds_its_rows_by_an_index() {
     ];
     check(0, all(&users));
     check(1, all(&[content::STATEMENTS, content::write::STATEMENTS, content::find::STATEMENTS, content::index::STATEMENTS]));
-    check(2, all(&[shop::STATEMENTS, shop::write::STATEMENTS]));
+    let shop = [shop::STATEMENTS, shop::write::STATEMENTS, shop::basket::STATEMENTS, shop::review::STATEMENTS, shop::search::STATEMENTS];
+    check(2, all(&shop));
     let selections = shop::selection::statements();
     check(2, selections.iter().map(|sql| (sql.as_str(), sql.as_str())));
 }
@@ -76,7 +79,7 @@ fn every_statement_finds_its_rows_by_an_index() {
 fn lists_of_ids_read_only_an_index() {
     let covered = |number, statements: Vec<(&str, &str)>| {
         let db = database(number);
-        for (name, sql) in statements.into_iter().filter(|(_, sql)| sql.contains("LIMIT") && !sql.contains("lower(")) {
+        for (name, sql) in statements.into_iter().filter(|(_, sql)| sql.contains("LIMIT")) {
             let (steps, _) = judge(&db, sql);
             assert!(steps.iter().all(|s| s.contains("COVERING INDEX")), "{name}: {steps:?}");
         }
@@ -87,6 +90,8 @@ fn lists_of_ids_read_only_an_index() {
     covered(1, named(content::STATEMENTS, &["TIMELINE", "TIMELINE_BETWEEN", "PUBLIC_POSTS"]));
     covered(1, named(content::find::STATEMENTS, &["TIMELINE_OPEN", "TIMELINE_FRIENDS", "TIMELINE_OWN", "BOOKMARKS"]));
     covered(2, named(shop::STATEMENTS, &["SELLER_PRODUCTS"]));
+    covered(2, named(shop::review::STATEMENTS, &["REVIEWS"]));
+    covered(2, named(shop::basket::STATEMENTS, &["WISHES", "CHECKOUTS_DUE"]));
     let selections = shop::selection::statements();
     covered(2, selections.iter().map(|sql| (sql.as_str(), sql.as_str())).collect());
 }

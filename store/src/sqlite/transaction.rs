@@ -37,6 +37,12 @@ pub(super) trait Rows: Send + 'static {
     fn touch(&self, db: &Connection, key: Key) -> Result<u64> {
         raise(db, key, 1)
     }
+
+    /// Writes what follows in rows of other keys, and names these keys: they are touched like those that the decision named. It is for what only
+    /// the rows tell, and for sums that commute with whatever the keys' owners do.
+    fn ripple(&self, _db: &Connection) -> std::result::Result<Vec<Key>, Fault> {
+        Ok(Vec::new())
+    }
 }
 
 /// Carries a commit out, or refuses it.
@@ -54,9 +60,10 @@ pub(super) fn carry_out<W: Rows>(database: &'static str, db: &Connection, commit
         (Expect::Any, _) => raise(db, commit.key, 1)?,
     };
     commit.write.apply(db, commit.now)?;
+    let rippled = commit.write.ripple(db)?;
     let write = Uuid::now_v7();
-    let effects =
-        commit.touches.iter().filter_map(|touch| touched(database, db, commit, write, touch).transpose()).collect::<Result<_>>()?;
+    let touches = commit.touches.iter().cloned().chain(rippled.into_iter().map(Touch::Key));
+    let effects = touches.filter_map(|touch| touched(database, db, commit, write, &touch).transpose()).collect::<Result<_>>()?;
     if let Some(new) = &commit.record {
         insert_record(db, new, write, commit.now)?;
     }

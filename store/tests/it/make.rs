@@ -1,13 +1,16 @@
 //! Things to write, and commits that write them.
 
 use protocol::account::{Device, Session};
+use protocol::checkout::{self, Checkout, Line, Reserved};
 use protocol::comment::Comment;
-use protocol::order::{Order, Status};
+use protocol::order::{Order, PaymentStatus, Status};
 use protocol::post::{Post, PostType, Visibility};
-use protocol::product::Product;
+use protocol::product::{Product, Rating};
+use protocol::review::Review;
 use protocol::user::{Level, Profile, Skill, User};
 use protocol::{
-    CommentId, Epoch, Idempotency, Key, Kind, Money, OrderId, Outcome, Page, Position, PostId, ProductId, Role, SkillId, Timestamp, UserId,
+    CartItemId, CheckoutId, CommentId, Epoch, Idempotency, Key, Kind, Money, OrderId, Outcome, Page, Position, PostId, ProductId, ReviewId,
+    Role, SkillId, Timestamp, UserId, cart,
 };
 use std::collections::BTreeMap;
 use store::commit::NewRecord;
@@ -107,6 +110,7 @@ pub fn product(seller: UserId, cents: i64) -> Product {
         stock: 10,
         is_public: true,
         is_active: true,
+        rating: Rating::default(),
         created_at: NOW,
         updated_at: NOW,
         version: 1,
@@ -126,7 +130,7 @@ pub fn order(product: &Product, buyer: UserId) -> Order {
         status: Status::Pending,
         shipping_address: BTreeMap::from([("city".to_owned(), "Żory".to_owned())]),
         payment_method: Some("card".to_owned()),
-        payment_status: "pending".to_owned(),
+        payment_status: PaymentStatus::Pending,
         created_at: NOW,
         updated_at: NOW,
         version: 1,
@@ -175,6 +179,70 @@ pub fn saving_post(post: &Post, write: impl FnOnce(Box<Post>) -> ContentWrite) -
 
 pub fn selling(product: &Product, write: impl FnOnce(Box<Product>) -> ShopWrite) -> Commit<ShopWrite> {
     commit(Key::new(Kind::Product, product.id), Expect::Row, write(Box::new(product.clone())))
+}
+
+pub fn cart_item(product: &Product, quantity: u32) -> cart::Item {
+    let (price, currency) = (product.price, product.currency.clone());
+    cart::Item { id: CartItemId::new(), product_id: product.id, quantity, price, currency, created_at: NOW, updated_at: NOW }
+}
+
+pub fn carting(person: UserId, version: u64, write: ShopWrite) -> Commit<ShopWrite> {
+    commit(Key::new(Kind::Cart, person), Expect::Version(version), write)
+}
+
+pub fn review(product: &Product, author: UserId, rating: u8) -> Review {
+    Review {
+        id: ReviewId::new(),
+        product_id: product.id,
+        user_id: author,
+        rating,
+        title: Some("good".to_owned()),
+        review_text: None,
+        helpful_count: 0,
+        verified_purchase: false,
+        created_at: NOW,
+        updated_at: NOW,
+        version: 1,
+    }
+}
+
+pub fn reviewing(review: &Review, write: impl FnOnce(Box<Review>) -> ShopWrite) -> Commit<ShopWrite> {
+    commit(Key::new(Kind::Review, review.id), Expect::Row, write(Box::new(review.clone())))
+}
+
+pub fn ordering(order: &Order, write: impl FnOnce(Box<Order>) -> ShopWrite) -> Commit<ShopWrite> {
+    commit(Key::new(Kind::Order, order.id), Expect::Row, write(Box::new(order.clone())))
+}
+
+/// A checkout of these lines of a cart, as it begins.
+pub fn checkout(buyer: UserId, items: &[cart::Item]) -> Checkout {
+    let line = |item: &cart::Item| Line {
+        item: item.id,
+        product: item.product_id,
+        quantity: item.quantity,
+        price_max: item.price,
+        currency: item.currency.clone(),
+    };
+    Checkout {
+        id: CheckoutId::new(),
+        user_id: buyer,
+        fingerprint: Some([3; 32]),
+        state: checkout::State::Reserving,
+        lines: items.iter().map(line).collect(),
+        request: checkout::Request { payment_method: Some("card".to_owned()), ..Default::default() },
+        answer: bytes::Bytes::new(),
+        expires_at: NOW.plus_ms(checkout::HELD_MS),
+        created_at: NOW,
+        version: 1,
+    }
+}
+
+pub fn checking_out(checkout: &Checkout, write: impl FnOnce(Box<Checkout>) -> ShopWrite) -> Commit<ShopWrite> {
+    commit(Key::new(Kind::Checkout, checkout.id), Expect::Row, write(Box::new(checkout.clone())))
+}
+
+pub fn reserved(product: &Product, quantity: u32) -> Reserved {
+    Reserved { product: product.id, seller: product.seller_id, quantity, price: product.price, currency: product.currency.clone() }
 }
 
 /// Registers somebody new.

@@ -5,9 +5,11 @@ use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
 use protocol::people::Search;
 use protocol::{
-    CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, SkillId, Slot, Timestamp, UserId,
+    CheckoutId, CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, ReviewId, SkillId, Slot, Timestamp, UserId,
     account::{Credentials, TokenHash},
     bookmark::Bookmark,
+    cart,
+    checkout::{Checkout, Reserved},
     comment::Comment,
     follow::Relations,
     hashtag::Hashtag,
@@ -18,7 +20,9 @@ use protocol::{
     product::Product,
     product::Selection,
     reaction::ReactionType,
+    review::Review,
     user::User,
+    wishlist,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -299,4 +303,13 @@ faulty! { Shop, ShopWrite, "shop";
     fn seller_products(seller: UserId, page: Page) -> Ids;
     fn orders(person: UserId, buyer: bool, page: Page) -> (Vec<Order>, Option<Position>);
     fn order_product(id: OrderId) -> Option<ProductId>;
+    fn order(id: OrderId) -> Option<Order>;
+    fn cart(person: UserId) -> Vec<cart::Item>;
+    fn wishes(person: UserId) -> Vec<wishlist::Item>;
+    fn review(id: ReviewId) -> Option<Review>;
+    fn reviews(product: ProductId, page: Page) -> Ids;
+    fn checkout(id: CheckoutId) -> Option<Checkout>;
+    fn reserved(id: CheckoutId) -> Vec<Reserved>;
+    fn checkouts_due(now: Timestamp, limit: u32) -> Vec<(CheckoutId, u64)>;
+    fn forget_checkouts(before: Timestamp) -> u64;
 }

@@ -5,7 +5,7 @@ use actors::Call;
 use protocol::{
     Command, ErrorCode, Idempotency, Key, Kind, Money, OrderId, PostId, ProductId, Refusal, Reply, Timestamp, UserId,
     account::Session,
-    follow,
+    cart, follow,
     order::NewOrder,
     post::{self, NewPost, Visibility},
     product::{self, NewProduct},
@@ -111,6 +111,13 @@ impl Platform {
         let id = ProductId::new();
         self.write(seller, Key::new(Kind::Product, id), Command::Product(product::Command::Create(new))).await.expect("offered");
         id
+    }
+
+    /// Puts some of a product, which costs 12.50, into a cart.
+    pub async fn add_to_cart(&self, buyer: UserId, product: ProductId, quantity: u32) -> Result<Reply, Refusal> {
+        let seen = cart::Seen { price: Money::from_cents(1250).expect("a price"), currency: "USD".to_owned() };
+        let add = cart::Command::Add { item: cart::NewItem { user_id: None, product_id: product, quantity }, seen };
+        self.write(buyer, Key::new(Kind::Cart, buyer), Command::Cart(add)).await
     }
 
     pub async fn order(&self, buyer: UserId, product: ProductId) -> Result<OrderId, ErrorCode> {

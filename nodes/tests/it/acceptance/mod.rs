@@ -2,3 +2,4 @@
 
 mod content;
 mod people;
+mod shop;

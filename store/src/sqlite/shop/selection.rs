@@ -1,5 +1,6 @@
 //! Lists of products, as they are selected and sorted.
 
+use super::search;
 use crate::Ids;
 use crate::sqlite::column::{BOTTOM, Columns, TOP, cut, fetch, list};
 use protocol::Position;
@@ -8,60 +9,61 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, Result};
 use uuid::Uuid;
 
-/// The statement for one shape of selection. Parameters: the position (1: its sort value, 2: its id), 3: the far end of the range of prices,
-/// 4: limit, 5: rows to skip, then the category and the text, where they are asked for.
-fn statement(category: bool, search: bool, sort: Sort) -> String {
-    let (range, order) = match sort {
+/// The statement for one shape of selection without a text. Parameters: the position (1: its sort value, 2: its id), 3: the far end of the range of
+/// prices, 4: limit, 5: rows to skip, then the near end of the range where the position does not say it, and the category, where it is asked for.
+fn statement(category: bool, sort: Sort) -> String {
+    let (value, range, order) = match sort {
         // A list by id has no sort value: its first parameter is the near end of the range of prices. The plus keeps SQLite from finding the
         // range by an index of prices, which would take a sort.
-        Sort::Newest => ("id < ?2 AND +price_cents BETWEEN ?1 AND ?3", "id DESC"),
-        Sort::PriceUp => ("(price_cents, id) > (?1, ?2) AND price_cents <= ?3", "price_cents, id"),
-        Sort::PriceDown => ("(price_cents, id) < (?1, ?2) AND price_cents >= ?3", "price_cents DESC, id DESC"),
+        Sort::Newest | Sort::Relevance => ("0", "id < ?2 AND +price_cents BETWEEN ?1 AND ?3", "id DESC"),
+        Sort::PriceUp => ("price_cents", "(price_cents, id) > (?1, ?2) AND price_cents <= ?3", "price_cents, id"),
+        Sort::PriceDown => ("price_cents", "(price_cents, id) < (?1, ?2) AND price_cents >= ?3", "price_cents DESC, id DESC"),
+        Sort::Rating => ("rating_rank", "(rating_rank, id) < (?1, ?2) AND +price_cents BETWEEN ?6 AND ?3", "rating_rank DESC, id DESC"),
     };
-    let category_is = if category { " AND category = ?6" } else { "" };
-    // The text is compared as it is: no character of it is a wildcard.
-    let text_in = match (search, category) {
+    let category_is = match (category, sort) {
         (false, _) => "",
-        (true, false) => " AND (instr(lower(name), ?6) > 0 OR instr(lower(description), ?6) > 0)",
-        (true, true) => " AND (instr(lower(name), ?7) > 0 OR instr(lower(description), ?7) > 0)",
+        (true, Sort::Rating) => " AND category = ?7",
+        (true, _) => " AND category = ?6",
     };
     format!(
-        "SELECT price_cents, id FROM product WHERE deleted = 0 AND is_public = 1 AND is_active = 1 AND {range}{category_is}{text_in} \
+        "SELECT {value}, id FROM product WHERE deleted = 0 AND is_public = 1 AND is_active = 1 AND {range}{category_is} \
          ORDER BY {order} LIMIT ?4 OFFSET ?5"
     )
 }
 
 /// A page of products that everyone may see.
 pub(super) fn products(db: &Connection, selection: &Selection) -> Result<Ids> {
+    if let Some(text) = &selection.search {
+        return search::products(db, selection, text);
+    }
     let (least, most) = (selection.price_cents_min.unwrap_or(i64::MIN), selection.price_cents_max.unwrap_or(i64::MAX));
     let after = selection.page.after;
     // By price, a list begins where its range does: just before the least price, or just after the highest.
     let (from, far) = match selection.sort {
-        Sort::Newest => (Position { sort: least, id: after.unwrap_or(TOP).id }, most),
+        Sort::Newest | Sort::Relevance => (Position { sort: least, id: after.unwrap_or(TOP).id }, most),
         Sort::PriceUp => (after.unwrap_or(BOTTOM).max(Position { sort: least.saturating_sub(1), id: Uuid::max() }), most),
         Sort::PriceDown => (after.unwrap_or(TOP).min(Position { sort: most.saturating_add(1), id: Uuid::nil() }), least),
+        Sort::Rating => (after.unwrap_or(TOP), most),
     };
     let (limit, skip) = (fetch(selection.page), i64::from(selection.skip));
-    let search = selection.search.as_ref().map(|text| text.to_lowercase());
     let id = from.id.as_bytes();
     let mut params: Vec<&dyn ToSql> = vec![&from.sort, &id, &far, &limit, &skip];
+    if selection.sort == Sort::Rating {
+        params.push(&least);
+    }
     params.extend(selection.category.as_ref().map(|category| category as &dyn ToSql));
-    params.extend(search.as_ref().map(|text| text as &dyn ToSql));
 
-    let sql = statement(selection.category.is_some(), search.is_some(), selection.sort);
-    let rows = list(db, &sql, &params[..], |row| {
+    let rows = list(db, &statement(selection.category.is_some(), selection.sort), &params[..], |row| {
         let mut columns = Columns::of(row);
         Ok(Position { sort: columns.take()?, id: columns.id()? })
     })?;
-    let by_price = selection.sort != Sort::Newest;
-    let (rows, next) = cut(rows, selection.page, |row| Position { sort: if by_price { row.sort } else { 0 }, id: row.id });
+    let (rows, next) = cut(rows, selection.page, |row| *row);
     Ok(Ids { ids: rows.into_iter().map(|row| row.id).collect(), next })
 }
 
 /// Every statement of this module.
 #[cfg(test)]
 pub(in crate::sqlite) fn statements() -> Vec<String> {
-    let flags = [false, true];
-    let sorts = [Sort::Newest, Sort::PriceUp, Sort::PriceDown];
-    flags.iter().flat_map(|c| flags.iter().flat_map(move |s| sorts.map(|sort| statement(*c, *s, sort)))).collect()
+    let sorts = [Sort::Newest, Sort::PriceUp, Sort::PriceDown, Sort::Rating];
+    [false, true].iter().flat_map(|category| sorts.map(|sort| statement(*category, sort))).collect()
 }

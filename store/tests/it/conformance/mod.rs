@@ -2,14 +2,18 @@
 
 pub mod account;
 pub mod audit;
+pub mod basket;
 pub mod block;
 pub mod comment;
 pub mod content;
 pub mod follow;
 pub mod found;
+pub mod order;
 pub mod person;
 pub mod product;
+pub mod product_search;
 pub mod reaction;
+pub mod review;
 pub mod search;
 pub mod write_protocol;
 
@@ -65,7 +69,23 @@ macro_rules! conformance {
             }
             product {
                 a_product_is_read_as_written, a_product_is_saved_version_by_version, an_order_takes_stock_or_is_not_made, orders_are_paged_newest_first,
-                products_are_selected_as_asked, search_knows_no_wildcards_and_no_case, a_selection_skips, sellers_see_what_is_not_listed,
+                products_are_selected_as_asked, a_selection_skips, sellers_see_what_is_not_listed,
+            }
+            order {
+                an_order_is_saved_version_by_version, a_cancelled_order_returns_its_pieces_once,
+            }
+            basket {
+                a_cart_is_read_as_written, wishes_come_and_go, a_confirmed_checkout_takes_all_with_it, a_released_checkout_gives_all_back,
+                nothing_is_set_aside_for_a_checkout_that_ended, what_is_not_set_aside_or_not_in_the_cart_is_not_ordered,
+                overdue_checkouts_are_found_and_ended_ones_forgotten,
+            }
+            review {
+                reviews_make_the_rating, one_person_reviews_a_product_once, votes_are_counted_once, purchases_are_what_orders_say,
+                reviews_are_paged_newest_first,
+            }
+            product_search {
+                words_are_found_whatever_their_case_and_accents, a_search_follows_its_products, what_fits_best_comes_first,
+                a_search_is_paged_without_gaps, products_are_sorted_by_rating, hostile_texts_find_nothing_and_break_nothing,
             }
         }
     };
