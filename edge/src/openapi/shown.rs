@@ -1,6 +1,9 @@
 //! Answers that are put together at the edge from what owners published, as the description has them.
 
-use protocol::{Money, ProductId, Timestamp, UserId, bookmark::Bookmark, checkout::Total, post::Post, product::Product};
+use protocol::{
+    Money, PostId, ProductId, Timestamp, UserId, account::SessionView, bookmark::Bookmark, checkout::Total, comment::Comment, order::Order,
+    post::Post, product::Product, reaction::ReactionType, user::User,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -85,4 +88,33 @@ pub(super) struct ShownWish {
     created_at: Timestamp,
     /// `null` once it is not for sale to the caller any more.
     product: Option<Product>,
+}
+
+/// Everything that is one person's.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Export {
+    account: User,
+    sessions: Vec<SessionView>,
+    following: Vec<UserId>,
+    followers: Vec<UserId>,
+    blocks: Vec<UserId>,
+    posts: Vec<Post>,
+    comments: Vec<Comment>,
+    reactions: Vec<OwnReaction>,
+    bookmarks: Vec<Bookmark>,
+    products: Vec<Product>,
+    orders_placed: Vec<Order>,
+    orders_received: Vec<Order>,
+    exported_at: Timestamp,
+    /// `false` if there was more than a document may hold.
+    complete: bool,
+}
+
+/// How a person reacted to a post.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct OwnReaction {
+    post_id: PostId,
+    r#type: Option<ReactionType>,
 }

@@ -67,7 +67,16 @@ fn every_statement_finds_its_rows_by_an_index() {
         users::account::STATEMENTS,
     ];
     check(0, all(&users));
-    check(1, all(&[content::STATEMENTS, content::write::STATEMENTS, content::find::STATEMENTS, content::index::STATEMENTS]));
+    check(
+        1,
+        all(&[
+            content::STATEMENTS,
+            content::write::STATEMENTS,
+            content::find::STATEMENTS,
+            content::index::STATEMENTS,
+            content::person::STATEMENTS,
+        ]),
+    );
     let shop = [shop::STATEMENTS, shop::write::STATEMENTS, shop::basket::STATEMENTS, shop::review::STATEMENTS, shop::search::STATEMENTS];
     check(2, all(&shop));
     let selections = shop::selection::statements();
