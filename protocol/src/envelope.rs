@@ -154,7 +154,7 @@ impl Envelope {
 mod tests {
     use super::*;
     use crate::{
-        account, cart, checkout, follow,
+        account, bookmark, cart, checkout, follow,
         id::{CheckoutId, PostId, ProductId, SkillId, UserId},
         key::Kind,
         order,
@@ -209,6 +209,8 @@ mod tests {
         let (checkout, price_max) = (CheckoutId(id(7)), price);
         let reserve = product::Reserve { checkout, begun: 1, quantity: 3, price_max, currency: currency.clone() };
         let reserved = checkout::Reserved { product: ProductId(id(6)), seller: UserId(id(8)), quantity: 3, price, currency };
+        let keep = bookmark::Command::Add(bookmark::NewBookmark { user_id: None, post_id: PostId(id(6)) });
+        let post_search = Query::PostSearch { words: "quick fox".into(), of: Some((UserId(id(1)), 7)), page };
         let bodies = vec![
             ("view", Kind::User, Body::View { version_min: 4 }),
             ("query", Kind::Follows, Body::Query(Query::Followers(page))),
@@ -232,6 +234,8 @@ mod tests {
             ("review", Kind::Review, write(Command::Review(review::Command::Helpful(true)))),
             ("wish", Kind::Wishlist, write(Command::Wishlist(wishlist::Command::Remove(ProductId(id(6)))))),
             ("query reviews", Kind::Reviews, Body::Query(Query::Reviews(page))),
+            ("keep post", Kind::Bookmarks, write(Command::Bookmarks(keep))),
+            ("query post search", Kind::PostList, Body::Query(post_search)),
         ];
         let envelope = |kind, body| {
             let key = Key::new(kind, ProductId(id(1)));

@@ -14,6 +14,7 @@ mod overload;
 mod panic;
 mod passivation;
 mod people;
+mod share;
 mod staleness;
 mod stock;
 mod write_protocol;

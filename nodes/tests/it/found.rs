@@ -27,6 +27,8 @@ struct Post {
     is_deleted: bool,
     parent: Option<usize>,
     reactions: BTreeMap<usize, &'static str>,
+    /// Who commented, and the comments' ids, oldest first.
+    comments: Vec<(usize, String)>,
 }
 
 impl Post {
@@ -40,7 +42,11 @@ struct Play {
     client: Client,
     people: Vec<Person>,
     posts: Vec<Post>,
+    /// The post that was chosen last.
+    last: Option<usize>,
     follows: BTreeSet<(usize, usize)>,
+    /// Who blocks whom.
+    blocks: BTreeSet<(usize, usize)>,
     /// Who keeps which posts, and the bookmarks' ids, oldest first.
     kept: Vec<(usize, usize, String)>,
 }
@@ -58,7 +64,14 @@ impl Play {
         self.follows.contains(&(a, b)) && self.follows.contains(&(b, a))
     }
 
+    fn are_apart(&self, a: usize, b: usize) -> bool {
+        self.blocks.contains(&(a, b)) || self.blocks.contains(&(b, a))
+    }
+
     fn sees(&self, viewer: Option<usize>, post: &Post) -> bool {
+        if viewer.is_some_and(|viewer| self.are_apart(viewer, post.author)) {
+            return false;
+        }
         let of_friend =
             post.is_published && post.visibility == "friends" && viewer.is_some_and(|viewer| self.are_friends(viewer, post.author));
         !post.is_deleted && (viewer == Some(post.author) || post.is_open() || of_friend)
@@ -75,7 +88,9 @@ impl Play {
     }
 
     fn deed(&mut self) {
-        match self.random.random_range(0..16) {
+        match self.random.random_range(0..19) {
+            16 => self.block(),
+            17..=18 => self.comment(),
             0..=4 => self.write(),
             5..=7 => self.change(),
             8 => self.delete(),
@@ -102,11 +117,17 @@ impl Play {
             is_deleted: false,
             parent: None,
             reactions: BTreeMap::new(),
+            comments: Vec::new(),
         });
     }
 
     fn one_post(&mut self) -> Option<usize> {
-        (!self.posts.is_empty()).then(|| self.random.random_range(0..self.posts.len()))
+        let shares: Vec<usize> = (0..self.posts.len()).filter(|at| self.posts[*at].parent.is_some()).collect();
+        let any = |random: &mut ChaCha8Rng| (!self.posts.is_empty()).then(|| random.random_range(0..self.posts.len()));
+        // Shares are few among posts, and most can happen to them.
+        let is_share = !shares.is_empty() && self.random.random_ratio(1, 3);
+        self.last = if is_share { shares.choose(&mut self.random).copied() } else { any(&mut self.random) };
+        self.last
     }
 
     /// Whether a share of the post would be for more people than the post: by whom, and for whom.
@@ -153,13 +174,39 @@ impl Play {
     fn follow(&mut self) {
         let (a, b, add) = (self.someone(), self.someone(), self.random.random_bool(0.7));
         if a != b {
-            let method = if add { "PUT" } else { "DELETE" };
-            self.call(a, &Request::new(method, format!("/api/user/users/{}/follow", self.people[b].id)), 200);
-            if add {
-                self.follows.insert((a, b))
+            let (method, is_apart) = (if add { "PUT" } else { "DELETE" }, self.are_apart(a, b));
+            let status = if add && is_apart { 404 } else { 200 };
+            self.call(a, &Request::new(method, format!("/api/user/users/{}/follow", self.people[b].id)), status);
+            if !add {
+                self.follows.remove(&(a, b));
+            } else if !is_apart {
+                self.follows.insert((a, b));
+            }
+        }
+    }
+
+    fn block(&mut self) {
+        // Mostly it ends: else everybody would be apart soon.
+        let ending = self.blocks.iter().next().copied().filter(|_| self.random.random_bool(0.7));
+        let (a, b) = ending.unwrap_or_else(|| (self.someone(), self.someone()));
+        if a != b {
+            let method = if ending.is_some() { "DELETE" } else { "PUT" };
+            self.call(a, &Request::new(method, format!("/api/user/users/{}/block", self.people[b].id)), 200);
+            if ending.is_some() {
+                self.blocks.remove(&(a, b));
             } else {
-                self.follows.remove(&(a, b))
-            };
+                self.blocks.insert((a, b));
+                self.follows.retain(|pair| *pair != (a, b) && *pair != (b, a));
+            }
+        }
+    }
+
+    fn comment(&mut self) {
+        let (Some(at), by) = (self.one_post(), self.someone()) else { return };
+        let status = if self.sees(Some(by), &self.posts[at]) { 201 } else { 404 };
+        let made = self.call(by, &post(format!("/api/content/posts/{}/comments", self.posts[at].id), json!({"content": "x"})), status);
+        if status == 201 {
+            self.posts[at].comments.push((by, text(&made["id"])));
         }
     }
 
@@ -184,6 +231,7 @@ impl Play {
                 is_deleted: false,
                 parent: Some(parent),
                 reactions: BTreeMap::new(),
+                comments: Vec::new(),
             });
         }
     }
@@ -267,8 +315,13 @@ impl Play {
 
     fn check_lists(&mut self, viewer: Option<usize>) {
         let author = self.someone();
-        let walked = self.walk(viewer, &format!("/api/content/users/{}/posts?", self.people[author].id));
-        assert_eq!(walked, self.expected(|post| post.author == author && self.sees(viewer, post)), "posts of {author} to {viewer:?}");
+        let of_author = format!("/api/content/users/{}/posts?", self.people[author].id);
+        if viewer.is_some_and(|viewer| self.are_apart(viewer, author)) {
+            self.look(viewer, &of_author, 404);
+        } else {
+            let walked = self.walk(viewer, &of_author);
+            assert_eq!(walked, self.expected(|post| post.author == author && self.sees(viewer, post)), "posts of {author} to {viewer:?}");
+        }
         let walked = self.walk(None, "/api/content/public/posts?");
         assert_eq!(walked, self.expected(Post::is_open));
         if let Some(viewer) = viewer {
@@ -291,7 +344,7 @@ impl Play {
     fn check_hashtags(&mut self, viewer: Option<usize>) {
         let tag = self.of(&TAGS);
         let walked = self.walk(viewer, &format!("/api/content/hashtags/{tag}/posts?"));
-        assert_eq!(walked, self.expected(|post| post.tag == tag && post.is_open()), "#{tag}");
+        assert_eq!(walked, self.expected(|post| post.tag == tag && post.is_open() && self.sees(viewer, post)), "#{tag} to {viewer:?}");
         let trends = self.look(viewer, "/api/content/hashtags/trending", 200);
         let counts: BTreeMap<_, _> = items(&trends).iter().map(|trend| (text(&trend["tag"]), trend["postCount"].clone())).collect();
         let expected = TAGS.map(|tag| (tag.to_owned(), self.posts.iter().filter(|post| post.tag == tag && post.is_open()).count()));
@@ -307,16 +360,34 @@ impl Play {
     }
 
     fn check_one(&mut self, viewer: Option<usize>) {
-        let Some(at) = self.one_post() else { return };
+        if let Some(at) = self.one_post() {
+            self.check_post(at, viewer);
+        }
+    }
+
+    /// What the last deed was about, and what that shares: to everybody.
+    fn check_last(&mut self) {
+        let Some(last) = self.last else { return };
+        for at in [Some(last), self.posts[last].parent].into_iter().flatten() {
+            for viewer in (0..PEOPLE).map(Some).chain([None]) {
+                self.check_post(at, viewer);
+            }
+        }
+    }
+
+    fn check_post(&mut self, at: usize, viewer: Option<usize>) {
         let (path, status) =
             (format!("/api/content/posts/{}", self.posts[at].id), if self.sees(viewer, &self.posts[at]) { 200 } else { 404 });
         let shown = self.look(viewer, &path, status);
         let reactions = self.look(viewer, &format!("{path}/reactions"), status);
-        self.look(viewer, &format!("{path}/comments"), status);
+        let comments = self.look(viewer, &format!("{path}/comments?limit=100"), status);
         if status == 200 {
             let found = &self.posts[at];
             assert_eq!(shown["content"], Self::content(at, found.tag, found.word));
             assert_eq!((&shown["likesCount"], &reactions["total"]), (&json!(found.reactions.len()), &json!(found.reactions.len())));
+            let known = |by: usize| viewer.is_none_or(|viewer| !self.are_apart(viewer, by));
+            let expected: Vec<_> = found.comments.iter().filter(|(by, _)| known(*by)).map(|(_, id)| id.clone()).collect();
+            assert_eq!(items(&comments).iter().map(|row| text(&row["id"])).collect::<Vec<_>>(), expected, "comments on {at} to {viewer:?}");
             let own = viewer.and_then(|viewer| found.reactions.get(&viewer));
             assert_eq!(reactions.get("own").and_then(Value::as_str), own.copied());
             let shares = self.posts.iter().filter(|post| post.parent == Some(at) && post.is_open()).count();
@@ -339,9 +410,11 @@ fn play(settings: &[&str], seed: u64, steps: u64) {
     let mut client = server.gateway();
     let people = (0..PEOPLE).map(|number| client.register(&format!("person{number}"))).collect();
     let random = ChaCha8Rng::seed_from_u64(seed);
-    let mut play = Play { random, client, people, posts: Vec::new(), follows: BTreeSet::new(), kept: Vec::new() };
+    let mut play =
+        Play { random, client, people, posts: Vec::new(), last: None, follows: BTreeSet::new(), blocks: BTreeSet::new(), kept: Vec::new() };
     for step in 1..=steps {
         play.deed();
+        play.check_last();
         play.check();
         play.check();
         if step == steps / 2 {
