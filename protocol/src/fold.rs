@@ -15,7 +15,8 @@ pub fn words(text: &str) -> Vec<String> {
     let mut word = Word::default();
     let mut folded = text.nfkd().filter(|c| !is_combining_mark(*c) && !matches!(c, '\'' | '’' | 'ʼ')).peekable();
     while let Some(c) = folded.next() {
-        if is_written_without_spaces(c) {
+        // The blocks of these scripts hold signs, too, such as the middle dot between names.
+        if is_written_without_spaces(c) && c.is_alphanumeric() {
             word.end(&mut words);
             word.push(c);
             word.end(&mut words);
@@ -90,6 +91,7 @@ mod tests {
             ("C++ (and C#), .NET; a+b #rust", "c++ and c# net a b rust"),
             ("山田太郎 ABC", "山 田 太 郎 abc"),
             ("  🦀 -- \" ' * ( ) : ^ \u{0} ", ""),
+            ("･山・田゠", "山 田"),
             ("Ελλάδα Москва", "ελλαδα москва"),
         ] {
             assert_eq!(words(text).join(" "), expected, "{text}");
