@@ -29,6 +29,9 @@ const TRIES_MAX: u32 = 9;
 const PAUSE_MS: i64 = 30_000;
 const PAUSE_MAX_MS: i64 = 60 * 60 * 1000;
 
+/// When erasing is repeated: no request that began before takes so long.
+const AGAIN_MS: i64 = 2 * 60 * 1000;
+
 /// What errands need.
 pub struct Means {
     /// Whose errands: those of the slots that this node owns.
@@ -70,10 +73,11 @@ impl Means {
         let users = &self.node.stores.users;
         let (task, user) = (errand.task.name(), errand.user);
         let noted = match self.run(&errand).await {
-            Ok(()) => {
+            Ok(true) => {
                 self.node.metrics.errand(errand.task, "done");
                 users.errand_done(errand).await
             }
+            Ok(false) => users.errand_failed(errand, Timestamp::now().plus_ms(AGAIN_MS)).await,
             Err(failure) if is_final(&errand, &failure) => {
                 self.node.metrics.errand(errand.task, "given_up");
                 tracing::error!(%failure, task, %user, "an errand is given up");
@@ -90,12 +94,19 @@ impl Means {
         }
     }
 
-    async fn run(&self, errand: &Errand) -> Result<(), Failure> {
+    /// Runs an errand; `false` if it is to be run once more, later.
+    async fn run(&self, errand: &Errand) -> Result<bool, Failure> {
         match errand.task {
-            Task::MailReset => self.mail_reset(errand.user).await,
+            Task::MailReset => self.mail_reset(errand.user).await.map(|()| true),
+            Task::Erase => {
+                crate::erase::erase(&self.node, errand.user).await?;
+                // A request that began before the person left may still have written something.
+                Ok(errand.failures > 0)
+            }
             Task::MailPasswordChanged => {
-                let Some(person) = self.node.stores.users.user(errand.user).await? else { return Ok(()) };
-                Ok(self.mailer.send(self.letters.password_changed(&person.email, &person.username)).await?)
+                let Some(person) = self.node.stores.users.user(errand.user).await? else { return Ok(true) };
+                self.mailer.send(self.letters.password_changed(&person.email, &person.username)).await?;
+                Ok(true)
             }
         }
     }
@@ -108,8 +119,11 @@ impl Means {
     }
 }
 
-/// Whether an errand that failed is given up.
+/// Whether an errand that failed is given up. What somebody left behind is erased sooner or later.
 fn is_final(errand: &Errand, failure: &Failure) -> bool {
+    if errand.task == Task::Erase {
+        return false;
+    }
     matches!(failure, Failure::Mail(MailError::Refused(_))) || errand.failures + 1 >= TRIES_MAX
 }
 

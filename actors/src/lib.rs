@@ -6,14 +6,18 @@
 //! * [`owner`]: the generic shell of an owner actor. [`entity`]: one file a domain, with its pure decisions.
 //! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`supervisor`]: who restarts what.
 //! * [`visibility`]: who may see what (pure); `standing`: whom the platform hides from everybody.
-//! * [`account`]: registration, login, sessions and passwords. [`errand`]: what follows an answer, such as a [`mail`].
+//! * [`account`]: registration, login, sessions and passwords. [`errand`]: what follows an answer, such as a [`mail`]; `erase`: forgetting somebody;
+//!   `export`: all that is somebody's.
 //! * [`directory`]: immutable look-ups from an id to its owner key.
 
 pub mod account;
+mod belonging;
 pub mod client;
 pub mod directory;
 pub mod entity;
+mod erase;
 pub mod errand;
+mod export;
 pub mod mail;
 pub mod metrics;
 pub mod node;

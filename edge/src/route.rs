@@ -273,6 +273,12 @@ impl Route {
         Self { fast: Some(fast), ..self }
     }
 
+    /// With a JSON body, though its method seldom has one.
+    #[must_use]
+    pub fn json(self) -> Self {
+        Self { input: Input::Json(None), ..self }
+    }
+
     /// Without a body, though its method could have one.
     #[must_use]
     pub fn bodiless(self) -> Self {

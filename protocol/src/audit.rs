@@ -16,6 +16,8 @@ pub mod action {
     pub const BAN: &str = "user.ban";
     /// A ban was ended.
     pub const UNBAN: &str = "user.unban";
+    /// Somebody left for good.
+    pub const LEAVE: &str = "user.leave";
     /// A new password was set, for somebody else.
     pub const RESET_PASSWORD: &str = "user.reset_password";
 }

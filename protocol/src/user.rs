@@ -1,7 +1,7 @@
 //! People: profile and skills.
 
 use crate::{
-    account::{Device, Session},
+    account::{DEPARTED_HOST, Device, Session},
     error::{ErrorCode, Refusal},
     id::{SkillId, UserId},
     patch::Patch,
@@ -95,6 +95,33 @@ pub struct PublicProfile<'a> {
 }
 
 impl User {
+    /// The person after they left: nobody, under an id that others' rows still name. Name and address are free again.
+    #[must_use]
+    pub fn departed(&self, now: Timestamp) -> Self {
+        Self {
+            id: self.id,
+            username: format!("deleted-{}", self.id.0.simple()),
+            email: format!("{}@{DEPARTED_HOST}", self.id),
+            first_name: None,
+            last_name: None,
+            bio: None,
+            avatar: None,
+            role: Role::User,
+            is_active: false,
+            profile: Profile::default(),
+            skills: Vec::new(),
+            created_at: self.created_at,
+            updated_at: now,
+            version: self.version + 1,
+        }
+    }
+
+    /// Whether the person left. They do not come back, by no moderator's deed either.
+    #[must_use]
+    pub fn is_departed(&self) -> bool {
+        self.email.split_once('@').is_some_and(|(_, host)| host == DEPARTED_HOST)
+    }
+
     /// What everyone may see.
     #[must_use]
     pub fn public(&self) -> PublicUser<'_> {
@@ -196,6 +223,11 @@ pub enum Command {
     SetActive {
         /// What, and why.
         change: SetActive,
+        /// Where the request came from.
+        from: Option<IpAddr>,
+    },
+    /// Leaves for good. The person only, whose password was checked before it is sent.
+    Leave {
         /// Where the request came from.
         from: Option<IpAddr>,
     },

@@ -12,11 +12,13 @@ pub enum Task {
     MailReset,
     /// Mail that there is a new password.
     MailPasswordChanged,
+    /// Erase what somebody made who left.
+    Erase,
 }
 
 impl Task {
     /// Every task.
-    pub const ALL: [Self; 2] = [Self::MailReset, Self::MailPasswordChanged];
+    pub const ALL: [Self; 3] = [Self::MailReset, Self::MailPasswordChanged, Self::Erase];
 
     /// The task's name in rows, logs and metrics.
     #[must_use]
@@ -24,6 +26,7 @@ impl Task {
         match self {
             Self::MailReset => "mail_reset",
             Self::MailPasswordChanged => "mail_password_changed",
+            Self::Erase => "erase",
         }
     }
 }

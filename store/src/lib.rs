@@ -283,6 +283,8 @@ pub enum UsersWrite {
         /// What.
         reset: Reset,
     },
+    /// A person who leaves for good: their next row, which is nobody's. Credentials, sessions and skills are gone, and their other things are to be erased.
+    Depart(Box<User>),
     /// An errand, due at once. One of the same task that waits already is asked for anew.
     Ask {
         /// For whom.
@@ -326,6 +328,12 @@ pub trait Content: Domain {
     async fn bookmarks(&self, user: UserId, page: Page) -> Result<(Vec<Bookmark>, Option<Position>), StoreError>;
     /// How many bookmarks a person has.
     async fn bookmark_count(&self, user: UserId) -> Result<u64, StoreError>;
+    /// Up to `limit` of a person's comments behind `after` that are not deleted, by id.
+    async fn comments_by(&self, user: UserId, after: Option<CommentId>, limit: u16) -> Result<Vec<Comment>, StoreError>;
+    /// Up to `limit` posts behind `after` to which a person reacted, by id.
+    async fn reacted(&self, user: UserId, after: Option<Uuid>, limit: u16) -> Result<Vec<Uuid>, StoreError>;
+    /// Removes what only this person sees, and what they left on posts that are gone. For somebody who left: no owner holds any of it. Safe to repeat.
+    async fn forget(&self, user: UserId) -> Result<(), StoreError>;
     /// The bookmark that a person has of a post.
     async fn bookmark(&self, user: UserId, post: PostId) -> Result<Option<Bookmark>, StoreError>;
     /// Carries out a write; see [`commit`].

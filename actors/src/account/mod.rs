@@ -6,24 +6,27 @@ mod hashing;
 mod password;
 mod token;
 
-pub use store::SessionRow;
 pub use token::{TOKEN_CHARS, Token};
 
 use crate::client::{Call, Client};
+use crate::export::view_of;
 use crate::owner::refusal_of;
 use hashing::Hashing;
 use protocol::{
     Command, ErrorCode, Key, Kind, Principal, Query, Refusal, SessionId, Timestamp, UserId,
-    account::{self, Device, Login, PASSWORD_CHARS_MAX, Registration, Session, SignIn},
+    account::{self, Device, Login, PASSWORD_CHARS_MAX, Registration, Session, SessionView, SignIn},
     user::{self, NewUser},
 };
 use quick_cache::sync::Cache;
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
+use store::SessionRow;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// Requests for a forgotten password that are worked on behind their answers.
 const ASKING_MAX: usize = 64;
+/// Exports put together at a time: each takes up to 32 MiB.
+const EXPORTING_MAX: usize = 2;
 /// Sessions of which this node remembers that their use was noted.
 const SEEN_MAX: usize = 65_536;
 /// How coarsely the use of a session is noted: within an hour nothing is written again.
@@ -45,6 +48,7 @@ pub struct Accounts {
     client: Client,
     hashing: Arc<Hashing>,
     asking: Arc<Semaphore>,
+    exporting: Arc<Semaphore>,
     seen: Arc<Cache<u64, i64>>,
 }
 
@@ -55,7 +59,8 @@ impl Accounts {
     /// When the configured argon2 parameters are out of their ranges.
     pub fn new(client: Client) -> Result<Self, argon2::Error> {
         let hashing = Hashing::new(&client.node().limits)?;
-        Ok(Self { client, hashing, asking: Arc::new(Semaphore::new(ASKING_MAX)), seen: Arc::new(Cache::new(SEEN_MAX)) })
+        let (asking, exporting) = (Arc::new(Semaphore::new(ASKING_MAX)), Arc::new(Semaphore::new(EXPORTING_MAX)));
+        Ok(Self { client, hashing, asking, exporting, seen: Arc::new(Cache::new(SEEN_MAX)) })
     }
 
     /// Passwords that this node hashed, to set or to verify them.
@@ -173,12 +178,14 @@ impl Accounts {
         self.client.write(call, token.key(), Command::Account(account::Command::Close(token.hash))).await.map(drop)
     }
 
-    /// The open sessions of a person, newest first. Read from the store: a session is opened or ended there before anybody is told.
+    /// The open sessions of a person, newest first; `own` is the one that asks. Read from the store: a session is opened or ended there before anybody is told.
     ///
     /// # Errors
     /// When the store is away.
-    pub async fn sessions(&self, user: UserId) -> Result<Vec<SessionRow>, Refusal> {
-        self.client.node().stores.users.sessions(user, Timestamp::now()).await.map_err(|e| refusal_of(&e))
+    pub async fn sessions(&self, user: UserId, own: Option<&Token>) -> Result<Vec<SessionView>, Refusal> {
+        let rows = self.client.node().stores.users.sessions(user, Timestamp::now()).await.map_err(|e| refusal_of(&e))?;
+        let is_own = |row: &SessionRow| own.is_some_and(|own| own.is(&row.session.token_hash));
+        Ok(rows.into_iter().map(|row| (is_own(&row), row)).map(|(current, row)| view_of(row, current)).collect())
     }
 
     /// Whether the account of this email address, if there is one, has an open session in this neighbourhood. It takes as long if there is none.
@@ -187,8 +194,26 @@ impl Accounts {
     /// When the store is away.
     pub async fn is_near(&self, email: &str, network: &str) -> Result<bool, Refusal> {
         let known = self.client.node().stores.users.credentials(email.trim()).await.map_err(|e| refusal_of(&e))?;
-        let sessions = self.sessions(known.map_or(UserId(Uuid::nil()), |known| known.user)).await?;
-        Ok(sessions.iter().any(|row| row.device.network.as_deref() == Some(network)))
+        let sessions = self.sessions(known.map_or(UserId(Uuid::nil()), |known| known.user), None).await?;
+        Ok(sessions.iter().any(|session| session.network.as_deref() == Some(network)))
+    }
+
+    /// Everything of a person, as a JSON document for them.
+    ///
+    /// # Errors
+    /// `overloaded` when others are put together for so long that this one does not get its turn in time; a repetition is safe.
+    pub async fn export(&self, call: &Call, user: UserId) -> Result<bytes::Bytes, Refusal> {
+        let _held = tokio::time::timeout_at(call.deadline.into(), self.exporting.acquire()).await.map_err(|_| ErrorCode::Overloaded)?;
+        crate::export::export(&self.client, call, user).await
+    }
+
+    /// Has a person leave for good, who gave their password: signed out, seen by nobody and without a name once this returns, and erased soon after.
+    ///
+    /// # Errors
+    /// `bad_credentials`; `overloaded`.
+    pub async fn leave(&self, call: &Call, user: UserId, (password, from): (String, Option<IpAddr>)) -> Result<(), Refusal> {
+        self.confirm(user, password).await?;
+        self.client.write(call, Key::new(Kind::User, user), Command::User(user::Command::Leave { from })).await.map(drop)
     }
 
     /// Ends one of the caller's own sessions, on all nodes before this returns.

@@ -78,12 +78,13 @@ impl Entity for User {
         // What is asked of people who are not there yet, or who may be banned.
         let command = match command {
             user::Command::Register(new) => return register(state, asked, *new),
-            user::Command::SetRole { role, from } => return set_role(state.ok_or(ErrorCode::NotFound)?, asked, role, from),
-            user::Command::SetActive { change, from } => return set_active(state.ok_or(ErrorCode::NotFound)?, asked, change, from),
+            user::Command::SetRole { role, from } => return set_role(still_here(state)?, asked, role, from),
+            user::Command::SetActive { change, from } => return set_active(still_here(state)?, asked, change, from),
             other => other,
         };
         let state = state.filter(|s| s.is_active).ok_or(ErrorCode::NotFound)?;
         match command {
+            user::Command::Leave { from } => leave(state, asked, from),
             user::Command::Register(_) | user::Command::SetRole { .. } | user::Command::SetActive { .. } => Err(ErrorCode::BadFrame.into()),
             user::Command::Update(update) => {
                 asked.only(state.id)?;
@@ -187,6 +188,23 @@ fn deed(write: fn(Box<user::User>) -> UsersWrite, next: user::User, touches: Vec
     let reply = Reply { outcome: Outcome::Done, version: next.version, body: json(&next.public()) };
     let write = Write::Users(write(Box::new(next.clone())));
     Plan { write, expect: Expect::Row, touches, next: Some(next), reply, unchanged: None }.into()
+}
+
+/// Somebody who may be banned, but did not leave.
+fn still_here(state: Option<&user::User>) -> Result<&user::User, Refusal> {
+    state.filter(|state| !state.is_departed()).ok_or_else(|| ErrorCode::NotFound.into())
+}
+
+/// All that is theirs in this database goes in one transaction; the rest follows by an errand, and is seen by nobody meanwhile.
+fn leave(state: &user::User, asked: &Asked, from: Option<IpAddr>) -> Result<Decision<user::User>, Refusal> {
+    asked.only(state.id)?;
+    let next = state.departed(asked.now);
+    let entry = Entry::new(Some(state.id), action::LEAVE, ("user", state.id.0), asked.now).from(from);
+    let list = touch(Kind::PeopleList, family::PEOPLE);
+    let touches = vec![touch(Kind::Account, state.id), list, Touch::Standing(state.id), Touch::Audit(Box::new(entry))];
+    let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
+    let write = Write::Users(UsersWrite::Depart(Box::new(next.clone())));
+    Ok(Plan { write, expect: Expect::Row, touches, next: Some(next), reply, unchanged: None }.into())
 }
 
 fn set_role(state: &user::User, asked: &Asked, role: Role, from: Option<IpAddr>) -> Result<Decision<user::User>, Refusal> {
@@ -365,5 +383,19 @@ mod tests {
         let endorse = |by| User::decide(Some(&ada), &asked(ada.id.0, Some(by)), user::Command::Endorse(skill));
         assert_eq!(refused(endorse(ada.id)), ErrorCode::Forbidden);
         assert_eq!(committed(endorse(UserId::new())).0.skills[0].endorsements, 1);
+    }
+
+    #[test]
+    fn who_left_is_nobody_and_does_not_come_back() {
+        let mut ada = person();
+        ada.profile.phone_number = Some("+44 20".into());
+        let leave = |by| User::decide(Some(&ada), &asked(ada.id.0, by), user::Command::Leave { from: None });
+        assert_eq!(refused(leave(Some(UserId::new()))), ErrorCode::Forbidden);
+        let (gone, _) = committed(leave(Some(ada.id)));
+        let left = serde_json::to_string(&gone).expect("JSON");
+        assert!(!left.contains("ada") && !left.contains("+44") && gone.is_departed() && !gone.is_active, "{left}");
+        let platform = Asked { principal: Principal::Platform, ..asked(ada.id.0, None) };
+        let back = user::Command::SetActive { change: SetActive { is_active: true, reason: None }, from: None };
+        assert_eq!(refused(User::decide(Some(&gone), &platform, back)), ErrorCode::NotFound);
     }
 }

@@ -10,15 +10,13 @@ use crate::{
     route::{Auth, Route, Service::User},
     session,
 };
-use actors::account::{Opened, SessionRow, Token};
+use actors::account::{Opened, Token};
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use protocol::{
-    ErrorCode, Key, Kind, Query, Refusal, SessionId, Timestamp,
-    account::{Device, Forgotten, Login, PasswordChange, PasswordReset, Registration, USER_AGENT_CHARS_MAX},
+    ErrorCode, Key, Kind, Query, Refusal, SessionId,
+    account::{Confirmation, Device, Forgotten, Login, PasswordChange, PasswordReset, Registration, USER_AGENT_CHARS_MAX},
 };
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::sync::Arc;
 
 /// The service's routes.
@@ -29,6 +27,9 @@ pub fn routes() -> Vec<Route> {
         Route::new((User, Method::POST, "/login"), Auth::Open, "Open a session.", login).class(Class::SignIn),
         Route::new((User, Method::POST, "/logout"), Auth::Token, "End this session.", logout).bodiless(),
         Route::new((User, Method::GET, "/me"), Auth::Token, "One's own account.", me),
+        Route::new((User, Method::DELETE, "/me"), Auth::Token, "Leave for good: everything of one's own is erased.", leave).json(),
+        Route::new((User, Method::GET, "/me/export"), Auth::Token, "Everything that is one's own, as one document.", export)
+            .class(Class::Search),
         Route::new((User, Method::GET, "/sessions"), Auth::Token, "One's open sessions.", sessions),
         Route::new((User, Method::DELETE, "/sessions"), Auth::Token, "End all of one's sessions but this one.", end_other_sessions),
         Route::new((User, Method::DELETE, "/sessions/:id"), Auth::Token, "End one of one's sessions.", end_session),
@@ -120,10 +121,31 @@ fn token(exchange: &Exchange) -> Result<&Token, Refusal> {
 
 async fn logout(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     exchange.edge.accounts.logout(&exchange.call(), token(&exchange)?).await?;
+    Ok(signed_out(&exchange))
+}
+
+/// The answer to somebody who has no session any more.
+fn signed_out(exchange: &Exchange) -> Response<Bytes> {
     let mut response = respond::json(StatusCode::NO_CONTENT, Bytes::new());
     if let Some(cookie) = session::forget(&exchange.headers, &exchange.edge.options) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
+    response
+}
+
+async fn leave(exchange: Arc<Exchange>, body: Bytes) -> Answered {
+    let Confirmation { password } = read_json(&body)?;
+    let attempt = confirmation(&exchange)?;
+    let answer = exchange.edge.accounts.leave(&exchange.call(), exchange.user()?, (password, Some(exchange.address))).await;
+    attempt.judged(answer)?;
+    Ok(signed_out(&exchange))
+}
+
+async fn export(exchange: Arc<Exchange>, _: Bytes) -> Answered {
+    let document = exchange.edge.accounts.export(&exchange.call(), exchange.user()?).await?;
+    let mut response = respond::json(StatusCode::OK, document);
+    let name = HeaderValue::from_static("attachment; filename=\"lets-connect-export.json\"");
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     Ok(response)
 }
 
@@ -132,34 +154,8 @@ async fn me(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     Ok(respond::view(&exchange.headers, &me, Caching::Private))
 }
 
-/// A session, as its owner sees it.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Session")]
-pub(crate) struct SessionView {
-    id: SessionId,
-    created_at: Timestamp,
-    /// To about an hour.
-    last_seen_at: Timestamp,
-    expires_at: Timestamp,
-    user_agent: Option<String>,
-    network: Option<String>,
-    current: bool,
-}
-
 async fn sessions(exchange: Arc<Exchange>, _: Bytes) -> Answered {
-    let token = token(&exchange)?;
-    let rows = exchange.edge.accounts.sessions(exchange.user()?).await?;
-    let view = |row: SessionRow| SessionView {
-        id: row.session.id(),
-        created_at: row.session.created_at,
-        last_seen_at: row.seen_at.unwrap_or(row.session.created_at),
-        expires_at: row.session.expires_at,
-        user_agent: row.device.user_agent,
-        network: row.device.network,
-        current: token.is(&row.session.token_hash),
-    };
-    let items: Vec<_> = rows.into_iter().map(view).collect();
+    let items = exchange.edge.accounts.sessions(exchange.user()?, exchange.token.as_ref()).await?;
     let body = serde_json::json!({ "items": items, "nextCursor": null });
     Ok(respond::json(StatusCode::OK, body.to_string().into()))
 }

@@ -1,6 +1,9 @@
 //! Answers that are put together at the edge from what owners published, as the description has them.
 
-use protocol::{bookmark::Bookmark, post::Post};
+use protocol::{
+    PostId, Timestamp, UserId, account::SessionView, bookmark::Bookmark, comment::Comment, order::Order, post::Post, product::Product,
+    reaction::ReactionType, user::User,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,4 +25,33 @@ pub(super) struct ShownBookmark {
     #[serde(flatten)]
     bookmark: Bookmark,
     post: ShownPost,
+}
+
+/// Everything that is one person's.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Export {
+    account: User,
+    sessions: Vec<SessionView>,
+    following: Vec<UserId>,
+    followers: Vec<UserId>,
+    blocks: Vec<UserId>,
+    posts: Vec<Post>,
+    comments: Vec<Comment>,
+    reactions: Vec<OwnReaction>,
+    bookmarks: Vec<Bookmark>,
+    products: Vec<Product>,
+    orders_placed: Vec<Order>,
+    orders_received: Vec<Order>,
+    exported_at: Timestamp,
+    /// `false` if there was more than a document may hold.
+    complete: bool,
+}
+
+/// How a person reacted to a post.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct OwnReaction {
+    post_id: PostId,
+    r#type: Option<ReactionType>,
 }

@@ -1,7 +1,6 @@
 //! What each route takes, answers and refuses, and for whom it is, beyond what follows from its row.
 
-use super::shown::{ShownBookmark, ShownPost};
-use crate::handler::account::SessionView;
+use super::shown::{Export, ShownBookmark, ShownPost};
 use crate::route::{Access, Described, Route, Service, Shape};
 use http::StatusCode;
 use protocol::{
@@ -94,7 +93,7 @@ fn of_user(method: &str, path: &str) -> Option<About> {
             created::<account::SignedIn>().takes::<account::Registration>().refuses(&[E::UsernameTaken, E::EmailTaken, E::CrossSite])
         }
         ("POST", "/login") => one::<account::SignedIn>().takes::<account::Login>().refuses(&[E::CrossSite]),
-        ("GET", "/sessions") => page::<SessionView>(),
+        ("GET", "/sessions") => page::<account::SessionView>(),
         ("DELETE", "/sessions") => nothing(),
         ("DELETE", "/sessions/:id") => nothing().only(Access::Owner),
         ("PUT", "/password") => nothing().takes::<account::PasswordChange>().refuses(&[E::BadCredentials]),
@@ -102,6 +101,8 @@ fn of_user(method: &str, path: &str) -> Option<About> {
         ("POST", "/password/reset") => nothing().takes::<account::PasswordReset>().refuses(&[E::BadToken]),
         ("POST", "/logout") => nothing(),
         ("GET", "/me") => one::<User>(),
+        ("DELETE", "/me") => nothing().takes::<account::Confirmation>().refuses(&[E::BadCredentials]),
+        ("GET", "/me/export") => one::<Export>(),
         ("GET", "/profile/:userId") => one::<PublicUser<'static>>(),
         ("PUT", "/profile/:userId") => one::<User>().takes::<user::Update>(),
         ("GET", "/users/:userId/skills") => page::<Skill>(),

@@ -156,6 +156,7 @@ fn dressed(answer: &Answer, strict_transport: Option<&str>) {
         "www-authenticate",
         "retry-after",
         "allow",
+        "content-disposition",
         "connection",
     ];
     for (name, _) in answer.lasting_headers() {

@@ -65,7 +65,16 @@ fn every_statement_finds_its_rows_by_an_index() {
         users::account::STATEMENTS,
     ];
     check(0, all(&users));
-    check(1, all(&[content::STATEMENTS, content::write::STATEMENTS, content::find::STATEMENTS, content::index::STATEMENTS]));
+    check(
+        1,
+        all(&[
+            content::STATEMENTS,
+            content::write::STATEMENTS,
+            content::find::STATEMENTS,
+            content::index::STATEMENTS,
+            content::person::STATEMENTS,
+        ]),
+    );
     check(2, all(&[shop::STATEMENTS, shop::write::STATEMENTS]));
     let selections = shop::selection::statements();
     check(2, selections.iter().map(|sql| (sql.as_str(), sql.as_str())));

@@ -290,6 +290,9 @@ faulty! { Content, ContentWrite, "content";
     fn search(words: String, viewer: Option<UserId>, friends: Arc<[UserId]>, page: Page) -> Ids;
     fn bookmarks(user: UserId, page: Page) -> (Vec<Bookmark>, Option<Position>);
     fn bookmark_count(user: UserId) -> u64;
+    fn comments_by(user: UserId, after: Option<CommentId>, limit: u16) -> Vec<Comment>;
+    fn reacted(user: UserId, after: Option<Uuid>, limit: u16) -> Vec<Uuid>;
+    fn forget(user: UserId) -> ();
     fn bookmark(user: UserId, post: PostId) -> Option<Bookmark>;
 }
 

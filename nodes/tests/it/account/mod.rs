@@ -1,6 +1,7 @@
 //! Accounts, as their people and those who are after them would find them.
 
 mod guess;
+mod leaving;
 mod mail;
 mod operator;
 mod password;

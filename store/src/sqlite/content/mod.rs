@@ -2,6 +2,7 @@
 
 pub(super) mod find;
 pub(super) mod index;
+pub(super) mod person;
 pub(super) mod write;
 
 use super::column::{BOTTOM, Columns, TOP, by_id, cut, fetch, list, optional, snapshot, statements};
@@ -109,6 +110,18 @@ impl Content for Database<ContentWrite> {
 
     async fn bookmark_count(&self, user: UserId) -> Result<u64, StoreError> {
         self.read(Operation::Bookmarks, move |db| find::bookmark_count(db, user)).await
+    }
+
+    async fn comments_by(&self, user: UserId, after: Option<CommentId>, limit: u16) -> Result<Vec<Comment>, StoreError> {
+        self.read(Operation::CommentsBy, move |db| person::comments_by(db, user, after, limit)).await
+    }
+
+    async fn reacted(&self, user: UserId, after: Option<Uuid>, limit: u16) -> Result<Vec<Uuid>, StoreError> {
+        self.read(Operation::Reacted, move |db| person::reacted(db, user, after, limit)).await
+    }
+
+    async fn forget(&self, user: UserId) -> Result<(), StoreError> {
+        self.maintain(Operation::Forget, move |db| person::forget(db, user)).await
     }
 
     async fn bookmark(&self, user: UserId, post: PostId) -> Result<Option<Bookmark>, StoreError> {

@@ -23,6 +23,9 @@ statements! {
                    ON CONFLICT (person_id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at";
     ASK = "INSERT INTO errand (person_id, task, asked_at, due_at) VALUES (?1, ?2, ?3, ?3)
            ON CONFLICT (person_id, task) DO UPDATE SET asked_at = excluded.asked_at, due_at = excluded.due_at, failures = 0";
+    DELETE_CREDENTIAL = "DELETE FROM credential WHERE person_id = ?1";
+    DELETE_SKILLS = "DELETE FROM skill WHERE person_id = ?1";
+    DELETE_ERRANDS = "DELETE FROM errand WHERE person_id = ?1";
     ERRANDS = "SELECT person_id, task, asked_at, failures FROM errand WHERE due_at <= ?1 ORDER BY due_at, person_id, task LIMIT ?2";
     ERRAND_DONE = "DELETE FROM errand WHERE person_id = ?1 AND task = ?2 AND asked_at = ?3";
     ERRAND_FAILED = "UPDATE errand SET failures = failures + 1, due_at = ?4 WHERE person_id = ?1 AND task = ?2 AND asked_at = ?3";
@@ -70,6 +73,16 @@ pub(super) fn set_password(
     end_sessions(db, user, keep)?;
     execute(db, DELETE_RESET, [id])?;
     ask(db, user, Task::MailPasswordChanged, now)
+}
+
+/// Removes what a person who leaves had in this database beside their row, and asks for the rest to be erased.
+pub(super) fn depart(db: &Connection, user: UserId, now: Timestamp) -> Result<(), Fault> {
+    end_sessions(db, user, None)?;
+    // Endorsements of the skills go with them, by the foreign key.
+    for statement in [DELETE_CREDENTIAL, DELETE_RESET, DELETE_SKILLS, DELETE_ERRANDS] {
+        execute(db, statement, [user.0.as_bytes()])?;
+    }
+    ask(db, user, Task::Erase, now)
 }
 
 /// Lets a token set a new password. The one before it is gone.

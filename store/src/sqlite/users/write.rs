@@ -36,6 +36,7 @@ impl Rows for UsersWrite {
             Self::Register { user, .. }
             | Self::Save(user)
             | Self::Suspend(user)
+            | Self::Depart(user)
             | Self::AddSkill(user, _)
             | Self::RemoveSkill(user, _)
             | Self::Endorse { user, .. } => Some((Key::new(Kind::User, user.id), user.version)),
@@ -65,6 +66,11 @@ impl Rows for UsersWrite {
                 save(db, user)?;
                 search::index(db, user)?;
                 account::end_sessions(db, user.id, None)
+            }
+            Self::Depart(user) => {
+                save(db, user)?;
+                search::index(db, user)?;
+                account::depart(db, user.id, now)
             }
             Self::AddSkill(user, skill) => {
                 save(db, user)?;

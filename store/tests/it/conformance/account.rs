@@ -192,3 +192,21 @@ pub async fn errands_are_run_until_they_are_done(stores: Stores) {
     stores.users.errand_done(errand(ada, 3, 0)).await.expect("done");
     assert_eq!(due(10_000, 10).await, []);
 }
+
+pub async fn who_departs_leaves_an_empty_row(stores: Stores) {
+    let mut user = somebody(&stores).await;
+    let (name, email) = (user.username.clone(), user.email.clone());
+    user.version = 2;
+    stores.users.commit(saving(&user, |u| UsersWrite::AddSkill(u, skill("Rust")))).await.expect("added");
+    write(&stores, user.id, UsersWrite::Ask { user: user.id, task: Task::MailReset }, NOW).await.expect("asked");
+    let gone = user.departed(NOW);
+    stores.users.commit(saving(&gone, UsersWrite::Depart)).await.expect("departed");
+    assert_eq!(stores.users.user(user.id).await.expect("a read"), Some(gone));
+    assert_eq!(stores.users.account(user.id, NOW).await.expect("a read"), None);
+    assert!(stores.users.credentials(&email).await.expect("a read").is_none());
+    assert_eq!(stores.users.sessions(user.id, NOW).await.expect("a read"), []);
+    let errand = Errand { user: user.id, task: Task::Erase, asked_at: NOW, failures: 0 };
+    assert_eq!(stores.users.errands(NOW, 10).await.expect("a read"), [errand], "no mail any more");
+    let next = User { username: name, email, ..person("next") };
+    stores.users.commit(registering(&next)).await.expect("name and address are free");
+}

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod belonging;
 pub mod block;
 pub mod comment;
 pub mod content;
@@ -31,7 +32,7 @@ macro_rules! conformance {
             account {
                 a_new_account_is_at_version_1, credentials_are_found_without_regard_to_case, sessions_open_and_close, expired_sessions_are_not_seen,
                 an_inactive_account_is_not_there, sessions_say_where_they_were_opened, all_sessions_end_but_one, a_new_password_ends_what_the_old_one_opened,
-                the_newest_reset_counts, errands_are_run_until_they_are_done,
+                the_newest_reset_counts, errands_are_run_until_they_are_done, who_departs_leaves_an_empty_row,
             }
             follow {
                 a_follow_changes_both, a_follow_that_is_so_already_changes_nothing, nobody_follows_who_is_not_there, friends_follow_each_other,
@@ -55,6 +56,9 @@ macro_rules! conformance {
             }
             comment {
                 comments_are_paged_oldest_first, comments_come_and_go, a_deleted_comment_stands_while_it_is_answered,
+            }
+            belonging {
+                a_persons_comments_and_reactions_are_found, what_no_owner_would_find_is_forgotten,
             }
             found {
                 shares_are_counted_where_everyone_may_see_them, hashtags_find_what_everyone_may_see, trends_count_days_by_halves,
