@@ -20,7 +20,10 @@ pub(super) fn query(name: &str) -> Value {
         "skill" => (json!({ "type": "string" }), "Only who has this skill."),
         "location" => (json!({ "type": "string" }), "Only who is there."),
         "category" => (json!({ "type": "string" }), "Only of this category."),
-        "sort" => (json!({ "type": "string" }), "The order: `newest`, `price_asc`, `price_desc`, `rating` or `relevance`. Without it, what fits `search` best, or newest first."),
+        "sort" => (
+            json!({ "type": "string" }),
+            "The order: `newest`, `price_asc`, `price_desc`, `rating` or `relevance`. Without it, what fits `search` best, or newest first.",
+        ),
         _ => (json!({ "type": "string" }), ""),
     };
     json!({ "name": name, "in": "query", "schema": schema, "description": description })
