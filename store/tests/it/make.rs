@@ -10,6 +10,7 @@ use protocol::{
     CommentId, Epoch, Idempotency, Key, Kind, Money, OrderId, Outcome, Page, Position, PostId, ProductId, Role, SkillId, Timestamp, UserId,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
 use store::commit::NewRecord;
 use store::{Commit, ContentWrite, Expect, Guard, ShopWrite, Stores, Touch, UsersWrite};
 use uuid::Uuid;
@@ -175,6 +176,20 @@ pub fn saving_post(post: &Post, write: impl FnOnce(Box<Post>) -> ContentWrite) -
 
 pub fn selling(product: &Product, write: impl FnOnce(Box<Product>) -> ShopWrite) -> Commit<ShopWrite> {
     commit(Key::new(Kind::Product, product.id), Expect::Row, write(Box::new(product.clone())))
+}
+
+/// Time enough on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for something that must come.
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !condition().await {
+            // paced: between two looks at the condition.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "not within {PATIENCE:?}: {what}");
 }
 
 /// Registers somebody new.
