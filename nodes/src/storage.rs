@@ -7,8 +7,7 @@ use std::{convert::Infallible, time::Duration};
 use store::{
     Lease, Stores,
     postgres::{InstanceLease, LeaseError, Postgres, PostgresOptions, Urls},
-    schema::Applied,
-    sqlite::{self, Sqlite, SqliteOptions},
+    sqlite::{self, Applied, Sqlite, SqliteOptions},
 };
 
 /// Open stores that this process has to itself.
