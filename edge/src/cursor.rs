@@ -32,6 +32,12 @@ pub enum List {
     Bookmarks = 32,
     PostSearch = 33,
     People = 16,
+    Cases = 50,
+    OpenCases = 51,
+    HiddenCases = 52,
+    RestoredCases = 53,
+    DismissedCases = 54,
+    OwnCases = 55,
 }
 
 /// Writes a cursor.

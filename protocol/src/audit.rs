@@ -16,6 +16,7 @@ pub mod action {
     pub const BAN: &str = "user.ban";
     /// A ban was ended.
     pub const UNBAN: &str = "user.unban";
+    // Moderation's decisions are named `<target type>.<action>`, such as `post.hide`; on people they are bans.
     /// A new password was set, for somebody else.
     pub const RESET_PASSWORD: &str = "user.reset_password";
 }

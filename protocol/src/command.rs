@@ -1,8 +1,8 @@
 //! What an owner is asked, and what it answers.
 
 use crate::{
-    account, bookmark, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, page::Page, people, post, product,
-    user,
+    account, bookmark, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, moderation, page::Page, people, post,
+    product, user,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ pub enum Command {
     Post(post::Command),
     Product(product::Command),
     Bookmarks(bookmark::Command),
+    Case(moderation::Command),
 }
 
 /// A read of part of an entity. It is also the cache key of that part, so it holds every parameter that the answer depends on.
@@ -73,6 +74,12 @@ pub enum Query {
     Bookmark(PostId),
     /// People who are searched for, best first.
     People(people::Search),
+    /// A comment of a post as its author wrote it, also when it is hidden: for its author and moderators.
+    Comment(CommentId),
+    /// What only moderators see of a case: who flagged the thing, and who decided.
+    CaseRecord,
+    /// Cases of a list; of the queue only those that stand so.
+    Cases(Option<moderation::Status>, Page),
 }
 
 /// What a write came to.

@@ -155,8 +155,9 @@ mod tests {
     use super::*;
     use crate::{
         account, follow,
-        id::{PostId, ProductId, SkillId, UserId},
+        id::{CommentId, PostId, ProductId, SkillId, UserId},
         key::Kind,
+        moderation,
         page::{Page, Position},
         people, post, product,
         time::Timestamp,
@@ -201,6 +202,9 @@ mod tests {
         let search = people::Search::new(Some("Ada"), Some("Rust"), None, page).expect("a question");
         let mut update = user::Update { bio: crate::Patch::Clear, ..Default::default() };
         update.profile.location = crate::Patch::Set("Paris".into());
+        let target = moderation::Target::Comment(CommentId(id(6)), PostId(id(4)));
+        let flag =
+            moderation::Command::Flag { target, author: UserId(id(3)), reason: moderation::Reason::Fraud, note: Some("look".into()) };
         let bodies = vec![
             ("view", Kind::User, Body::View { version_min: 4 }),
             ("query", Kind::Follows, Body::Query(Query::Followers(page))),
@@ -217,6 +221,9 @@ mod tests {
             ("block", Kind::Follows, write(Command::Follows(follow::Command::Block(UserId(id(3)))))),
             ("query blocked", Kind::Follows, Body::Query(Query::Blocked(page))),
             ("query people", Kind::PeopleList, Body::Query(Query::People(search))),
+            ("flag", Kind::Case, write(Command::Case(flag))),
+            ("verdict", Kind::Post, write(Command::Post(post::Command::Moderate(moderation::Verdict { hidden: true, case_version: 6 })))),
+            ("query cases", Kind::CaseList, Body::Query(Query::Cases(Some(moderation::Status::Open), page))),
         ];
         let envelope = |kind, body| {
             let key = Key::new(kind, ProductId(id(1)));

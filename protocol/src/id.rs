@@ -73,4 +73,6 @@ ids! {
     AuditId;
     /// An open session: made of its token's hash, by [`crate::account::Session::id`].
     SessionId;
+    /// That somebody flagged something.
+    FlagId;
 }

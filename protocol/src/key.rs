@@ -63,11 +63,15 @@ kinds! {
     Bookmarks = 18, "bookmarks";
     /// A family of lists of people; the id is the family's.
     PeopleList = 13, "people_list";
+    /// What was flagged, with what came of it; the id is the flagged thing's.
+    Case = 30, "case";
+    /// A list of cases: the queue, whose id is its family's, or those about what is a person's, whose id is the person's.
+    CaseList = 31, "case_list";
 }
 
 impl Kind {
     /// One more than the highest code: the length of a table indexed by [`Kind::index`].
-    pub const TABLE: usize = 19;
+    pub const TABLE: usize = 32;
 
     /// The kind as an index below [`Kind::TABLE`].
     #[must_use]

@@ -3,6 +3,7 @@
 use crate::{
     error::Refusal,
     id::{ProductId, UserId},
+    moderation::Verdict,
     money::Money,
     order::NewOrder,
     page::Page,
@@ -36,6 +37,9 @@ pub struct Product {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: u64,
+    /// Hidden by moderators: only its seller may see it. Shown where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// A deleted product keeps its row: orders name it, and its id stays known as gone.
     #[serde(skip)]
     pub deleted: bool,
@@ -45,7 +49,7 @@ impl Product {
     /// Who may see it.
     #[must_use]
     pub fn audience(&self) -> Audience {
-        match (self.deleted, self.is_public && self.is_active) {
+        match (self.deleted, self.is_public && self.is_active && !self.hidden) {
             (true, _) => Audience::Gone,
             (_, true) => Audience::Everyone,
             (_, false) => Audience::Only(self.seller_id),
@@ -186,6 +190,8 @@ pub enum Command {
     Delete,
     /// Buys some of it: stock and order change together or not at all.
     Order(NewOrder),
+    /// Hides it, or ends that. The platform only.
+    Moderate(Verdict),
 }
 
 /// How a list of products is sorted.

@@ -1,6 +1,8 @@
 //! Views: what an owner publishes for everyone to read without asking it.
 
-use crate::{account::Session, bookmark::Bookmark, follow::Relations, id::PostId, id::UserId, page::Position, principal::Role};
+use crate::{
+    account::Session, bookmark::Bookmark, follow::Relations, id::PostId, id::UserId, moderation::Target, page::Position, principal::Role,
+};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -89,6 +91,13 @@ pub enum Fact {
         rows: Vec<Bookmark>,
         /// Where the next page begins.
         next: Option<Position>,
+    },
+    /// A case.
+    Case {
+        /// What it is about.
+        target: Target,
+        /// Who is behind that.
+        author: UserId,
     },
 }
 

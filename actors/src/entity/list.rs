@@ -1,7 +1,7 @@
 //! Lists: pages of rows or ids under a generation. The state is the generation alone; it is read before any query, and moves only when
 //! membership or order does, so a page of an older generation is unreachable, not expired.
 
-use super::{Asked, Decision, Entity, QueryError, json};
+use super::{Asked, Decision, Entity, QueryError, family, json};
 use crate::node::Node;
 use protocol::{Audience, Command, Fact, Key, Kind, Query, Refusal, UserId, View};
 use std::{convert::Infallible, sync::Arc};
@@ -80,6 +80,11 @@ list!(
     Hashtag, Kind::Hashtag, tagged
 );
 
+list!(
+    /// Lists of moderation's cases.
+    CaseList, Kind::CaseList, cases
+);
+
 type Fetched = Result<(Audience, bytes::Bytes, Fact), QueryError>;
 
 fn ids(found: Ids) -> Fetched {
@@ -137,4 +142,10 @@ async fn orders(node: &Node, person: Uuid, buyer: bool, query: Query) -> Fetched
     let Query::Orders(page) = query else { return Err(QueryError::unknown()) };
     let (rows, next) = node.stores.shop.orders(UserId(person), buyer, page).await?;
     Ok((Audience::Only(UserId(person)), json(&rows), Fact::Rows { next, total: None }))
+}
+
+async fn cases(node: &Node, id: Uuid, query: Query) -> Fetched {
+    let Query::Cases(status, page) = query else { return Err(QueryError::unknown()) };
+    let users = &node.stores.users;
+    ids(if id == family::CASES { users.cases(status, page).await? } else { users.cases_of(UserId(id), page).await? })
 }

@@ -8,6 +8,7 @@ mod feed;
 mod herd;
 mod hidden;
 mod list;
+mod moderation;
 mod outbox;
 mod overload;
 mod panic;

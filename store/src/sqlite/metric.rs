@@ -69,10 +69,16 @@ operations! {
     ErrandDone = "errand_done",
     ErrandFailed = "errand_failed",
     Search = "search",
+    Case = "case",
+    Flags = "flags",
+    Cases = "cases",
+    CasesOf = "cases_of",
+    Comment = "comment",
 }
 
 /// The values of the label `outcome`.
-const OUTCOMES: [&str; 9] = ["committed", "fenced", "conflict", "taken", "missing", "unchanged", "replay", "unavailable", "unknown"];
+const OUTCOMES: [&str; 10] =
+    ["committed", "fenced", "conflict", "taken", "missing", "unchanged", "replay", "unavailable", "unknown", "full"];
 
 /// The families, shared by the databases.
 pub(super) struct Metrics {
@@ -167,6 +173,7 @@ impl DatabaseMetrics {
             Err(CommitError::Replay(_)) => 6,
             Err(CommitError::Unavailable(_)) => 7,
             Err(CommitError::Unknown(_)) => 8,
+            Err(CommitError::Full(_)) => 9,
         };
         self.commits[index].inc();
     }

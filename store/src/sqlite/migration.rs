@@ -32,9 +32,9 @@ macro_rules! schema {
 
 /// Every database of a data directory.
 pub(super) static SCHEMAS: [Schema; 3] = [
-    schema!("users": "0001_write_protocol", "0002_people", "0003_blocks_audit_search", "0004_accounts"),
-    schema!("content": "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts"),
-    schema!("shop": "0001_write_protocol", "0002_products"),
+    schema!("users": "0001_write_protocol", "0002_people", "0003_blocks_audit_search", "0004_accounts", "0005_moderation"),
+    schema!("content": "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_verdicts"),
+    schema!("shop": "0001_write_protocol", "0002_products", "0003_verdicts"),
 ];
 
 /// A migration that was applied, or that a dry run would apply.

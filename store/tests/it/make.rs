@@ -75,6 +75,7 @@ pub fn post(author: UserId) -> Post {
         updated_at: NOW,
         version: 1,
         deleted: false,
+        hidden: false,
     }
 }
 
@@ -91,6 +92,7 @@ pub fn comment(post: PostId, created_at: Timestamp) -> Comment {
         created_at,
         updated_at: created_at,
         deleted: false,
+        hidden: false,
     }
 }
 
@@ -111,6 +113,7 @@ pub fn product(seller: UserId, cents: i64) -> Product {
         updated_at: NOW,
         version: 1,
         deleted: false,
+        hidden: false,
     }
 }
 

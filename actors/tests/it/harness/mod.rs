@@ -76,7 +76,7 @@ impl Default for Setup {
 
 impl Setup {
     fn children(&self, node: &Arc<Node>) -> Vec<Child> {
-        let rows: [(Kind, Row); 15] = [
+        let rows: [(Kind, Row); 17] = [
             (Kind::User, region::owners::<entity::user::User>),
             (Kind::Account, region::owners::<entity::account::Account>),
             (Kind::Follows, region::owners::<entity::follows::Follows>),
@@ -92,6 +92,8 @@ impl Setup {
             (Kind::Hashtag, region::owners::<entity::list::Hashtag>),
             (Kind::Bookmarks, region::owners::<entity::bookmarks::Bookmarks>),
             (Kind::PeopleList, region::owners::<entity::list::PeopleList>),
+            (Kind::Case, region::owners::<entity::case::Case>),
+            (Kind::CaseList, region::owners::<entity::list::CaseList>),
         ];
         let replaced = |kind| self.owners.iter().find(|(k, _)| *k == kind).map(|(_, row)| *row);
         let mut children: Vec<_> = rows.into_iter().map(|(kind, row)| replaced(kind).unwrap_or(row)(node, self.intensity)).collect();

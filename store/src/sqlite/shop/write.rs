@@ -3,6 +3,7 @@
 use crate::sqlite::column::{execute, int, json, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
 use crate::sqlite::transaction::Rows;
+use crate::sqlite::verdict;
 use crate::{CommitError, ShopWrite};
 use protocol::order::Order;
 use protocol::product::Product;
@@ -23,7 +24,7 @@ statements! {
 
 impl Rows for ShopWrite {
     fn row(&self) -> Option<(Key, u64)> {
-        let (Self::CreateProduct(product) | Self::SaveProduct(product) | Self::PlaceOrder(product, _)) = self;
+        let (Self::CreateProduct(product) | Self::SaveProduct(product) | Self::PlaceOrder(product, _) | Self::Moderate(product, _)) = self;
         Some((Key::new(Kind::Product, product.id), product.version))
     }
 
@@ -34,6 +35,10 @@ impl Rows for ShopWrite {
             Self::PlaceOrder(product, order) => {
                 save(db, product)?;
                 insert_order(db, order)
+            }
+            Self::Moderate(product, verdict) => {
+                verdict::hear(db, product.id.0, *verdict)?;
+                save(db, product)
             }
         }
     }
