@@ -3,7 +3,8 @@
 //! * [`Users`], [`Content`], [`Shop`]: what each domain can load, list and write; all of them are a [`Domain`].
 //! * [`errand`]: what is done for a person after they were answered.
 //! * [`commit`]: the write protocol's one transaction — epoch guard, compare-and-set, rows, idempotency record, outbox.
-//! * [`sqlite`]: the embedded implementation.
+//! * [`sqlite`]: the embedded implementation; [`postgres`]: the one that several processes can reach.
+//! * [`Lease`]: whether the stores are still this process's own.
 //!
 //! No transaction and no join crosses databases. Every method is safe to cancel; a write that was handed over is carried out all the same.
 
@@ -36,10 +37,17 @@ use uuid::Uuid;
 
 pub mod commit;
 pub mod errand;
+mod lease;
+mod metric;
+mod page;
+pub mod postgres;
+mod schema;
 pub mod sqlite;
 
 pub use commit::{Commit, CommitError, Committed, Effect, Expect, Guard, Outboxed, Record, Touch, Write};
 pub use errand::{Errand, Task};
+pub use lease::Lease;
+pub use schema::Applied;
 
 /// Why a read failed. None of these is ever an answer to "does it exist?", and none is cached.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -1,16 +1,13 @@
 //! Values of rows, as they are written and read.
 
-use protocol::{Money, Page, Position, Slot, Timestamp};
+use protocol::{Money, Slot, Timestamp};
 use rusqlite::types::{FromSql, Type};
 use rusqlite::{Connection, Error, Params, Result, Row};
 use serde::{Serialize, de::DeserializeOwned};
 use std::str::FromStr;
 use uuid::Uuid;
 
-/// Where a list that descends begins.
-pub(super) const TOP: Position = Position { sort: i64::MAX, id: Uuid::max() };
-/// Where a list that ascends begins.
-pub(super) const BOTTOM: Position = Position { sort: i64::MIN, id: Uuid::nil() };
+pub(super) use crate::page::{BOTTOM, TOP, by_id, cut, fetch};
 
 /// Declares statements, and lists them for the test of their plans.
 macro_rules! statements {
@@ -135,23 +132,4 @@ pub(super) fn execute(db: &Connection, sql: &str, params: impl Params) -> Result
 pub(super) fn snapshot<T>(db: &Connection, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
     let transaction = db.unchecked_transaction()?;
     read(&transaction)
-}
-
-/// How many rows a query for a page asks for: one more than wanted, which shows whether there is a next page.
-pub(super) fn fetch(page: Page) -> i64 {
-    i64::from(page.limit.max(1)) + 1
-}
-
-/// Cuts the surplus row off, and says where the next page begins if it was there.
-pub(super) fn cut<T>(mut rows: Vec<T>, page: Page, position: impl Fn(&T) -> Position) -> (Vec<T>, Option<Position>) {
-    let limit = usize::from(page.limit.max(1));
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = if more { rows.last().map(position) } else { None };
-    (rows, next)
-}
-
-/// The position of a row in a list that sorts by id alone.
-pub(super) const fn by_id(id: Uuid) -> Position {
-    Position { sort: 0, id }
 }

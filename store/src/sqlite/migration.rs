@@ -1,32 +1,15 @@
 //! Migrations: embedded in the binary, applied in order, each in a transaction of its own, and never changed once released.
 
 use super::{OpenError, connection, directory, users};
+use crate::schema::{Applied, Mismatch, Schema, checksum};
 use protocol::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
-use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::time::Duration;
 
-/// One step of a schema. Its version is its place in the list, from 1.
-struct Migration {
-    /// The file's name before the dialect.
-    name: &'static str,
-    sql: &'static str,
-}
-
-/// A database's migrations, in order.
-pub(super) struct Schema {
-    /// The database's name.
-    pub(super) database: &'static str,
-    migrations: &'static [Migration],
-}
-
 macro_rules! schema {
     ($database:literal: $($name:literal),* $(,)?) => {
-        Schema { database: $database, migrations: &[$(Migration {
-            name: $name,
-            sql: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/", $database, "/", $name, ".sqlite.sql")),
-        }),*] }
+        $crate::schema::schema!("sqlite", $database: $($name),*)
     };
 }
 
@@ -36,17 +19,6 @@ pub(super) static SCHEMAS: [Schema; 3] = [
     schema!("content": "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_by_person"),
     schema!("shop": "0001_write_protocol", "0002_products", "0003_carts_reviews_search"),
 ];
-
-/// A migration that was applied, or that a dry run would apply.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// To which database.
-    pub database: &'static str,
-    /// The database's version after it.
-    pub version: u32,
-    /// Its name, as its file's.
-    pub name: &'static str,
-}
 
 /// Brings the databases under `dir` to this release's schema, and answers what that took. `dry_run` only says what it would take, changes
 /// nothing, and may be asked while another process uses the directory.
@@ -103,41 +75,28 @@ fn apply(db: &mut Connection, step: &Applied, sql: &str) -> rusqlite::Result<()>
 fn pending_in(dir: &Path, schema: &'static Schema) -> Result<Vec<Applied>, OpenError> {
     let path = directory::file(dir, schema.database);
     if !path.exists() {
-        return Ok(steps(schema).collect());
+        return Ok(schema.steps().collect());
     }
     let fault = OpenError::sqlite(schema.database);
     let db = connection::reader(&path, Duration::from_secs(1)).map_err(&fault)?;
     let known = db.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migration'", [], |_| Ok(())).optional().map_err(&fault)?;
-    if known.is_some() { pending(&db, schema) } else { Ok(steps(schema).collect()) }
+    if known.is_some() { pending(&db, schema) } else { Ok(schema.steps().collect()) }
 }
 
 /// The steps behind those that were applied, which must be the first of this release's.
 fn pending(db: &Connection, schema: &'static Schema) -> Result<Vec<Applied>, OpenError> {
     let database = schema.database;
     let applied = applied(db).map_err(OpenError::sqlite(database))?;
-    if let Some((version, ..)) = applied.get(schema.migrations.len()) {
-        return Err(OpenError::Newer { database, found: *version, known: schema.migrations.len() });
-    }
-    for ((version, name, sum), (step, migration)) in applied.iter().zip(steps(schema).zip(schema.migrations)) {
-        if *version != step.version || name != migration.name || checksum(migration.sql)[..] != sum[..] {
-            return Err(OpenError::Edited { database, version: *version, name: name.clone() });
-        }
-    }
-    Ok(steps(schema).skip(applied.len()).collect())
+    schema.pending(&applied).map_err(|mismatch| match mismatch {
+        Mismatch::Newer { found } => OpenError::Newer { database, found, known: schema.migrations.len() },
+        Mismatch::Edited { version, name } => OpenError::Edited { database, version, name },
+    })
 }
 
 fn applied(db: &Connection) -> rusqlite::Result<Vec<(u32, String, Vec<u8>)>> {
     let mut statement = db.prepare("SELECT version, name, checksum FROM schema_migration ORDER BY version")?;
     let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
     rows.collect()
-}
-
-fn steps(schema: &'static Schema) -> impl Iterator<Item = Applied> {
-    (1..).zip(schema.migrations).map(|(version, m)| Applied { database: schema.database, version, name: m.name })
-}
-
-fn checksum(sql: &str) -> [u8; 32] {
-    Sha256::digest(sql.as_bytes()).into()
 }
 
 #[cfg(test)]
@@ -153,8 +112,6 @@ mod tests {
 
     #[test]
     fn a_files_number_is_its_place() {
-        for step in SCHEMAS.iter().flat_map(steps) {
-            assert!(step.name.starts_with(&format!("{:04}_", step.version)), "{step:?}");
-        }
+        SCHEMAS.iter().for_each(Schema::assert_numbered);
     }
 }

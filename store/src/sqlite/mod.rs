@@ -10,7 +10,7 @@ mod content;
 mod database;
 mod directory;
 mod fault;
-mod metric;
+mod load;
 mod migration;
 #[cfg(test)]
 mod plan;
@@ -23,12 +23,15 @@ mod writer;
 
 pub mod bulk;
 
-pub use migration::{Applied, migrate};
+pub use crate::schema::Applied;
+pub use migration::migrate;
 
-use crate::{ContentWrite, ShopWrite, Stores, UsersWrite};
+use crate::metric::Metrics;
+use crate::schema::Schema;
+use crate::{ContentWrite, ShopWrite, Stores, UsersWrite, metric};
 use database::Database;
-use metric::Metrics;
-use migration::{SCHEMAS, Schema};
+use load::Loads;
+use migration::SCHEMAS;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -143,8 +146,9 @@ impl Sqlite {
     pub fn open(dir: &Path, options: &SqliteOptions, registry: &prometheus::Registry) -> Result<Self, OpenError> {
         let lock = Arc::new(directory::take(dir)?);
         let metrics = Metrics::register(registry).map_err(OpenError::Metrics)?;
+        let loads = Loads::register(registry).map_err(OpenError::Metrics)?;
         let mut writers = Vec::new();
-        let mut opening = Opening { dir, options, metrics: &metrics, lock: &lock, writers: &mut writers };
+        let mut opening = Opening { dir, options, metrics: &metrics, loads: &loads, lock: &lock, writers: &mut writers };
         let [users, content, shop] = &SCHEMAS;
         let (users, content, shop) = (opening.database(users)?, opening.database(content)?, opening.database(shop)?);
         Ok(Self { users, content, shop, writers })
@@ -175,6 +179,7 @@ struct Opening<'a> {
     dir: &'a Path,
     options: &'a SqliteOptions,
     metrics: &'a Metrics,
+    loads: &'a Loads,
     lock: &'a Arc<directory::Lock>,
     writers: &'a mut Vec<JoinHandle<()>>,
 }
@@ -187,9 +192,10 @@ impl Opening<'_> {
         let mut db = connection::writer(&path, busy_timeout).map_err(OpenError::sqlite(name))?;
         migration::bring_up(&mut db, schema)?;
         let metrics = Arc::new(self.metrics.database(name));
+        let load = self.loads.database(name);
 
         let threads = self.options.readers.max(1);
-        let (reads, read_intake) = queue::queue(name, self.options.read_queue_max, metrics.read_depth.clone());
+        let (reads, read_intake) = queue::queue(name, self.options.read_queue_max, load.read_depth);
         let mut readers = Vec::with_capacity(threads);
         for number in 0..threads {
             let db = connection::reader(&path, busy_timeout).map_err(OpenError::sqlite(name))?;
@@ -197,8 +203,8 @@ impl Opening<'_> {
             readers.push(spawn(format!("{name}-read-{number}"), move || reader::run(name, &db, &intake))?);
         }
 
-        let (writes, intake) = queue::queue(name, self.options.write_queue_max, metrics.write_depth.clone());
-        let (batch_max, batch_size) = (self.options.write_batch_max.max(1), metrics.batch.clone());
+        let (writes, intake) = queue::queue(name, self.options.write_queue_max, load.write_depth);
+        let (batch_max, batch_size) = (self.options.write_batch_max.max(1), load.batch);
         let writer = writer::Writer { database: name, db, intake, batch_max, batch_size, readers };
         let lock = self.lock.clone();
         self.writers.push(spawn(format!("{name}-write"), move || {

@@ -1,5 +1,6 @@
-//! What a store must do, and what the SQLite one does beyond that.
+//! What every store must do, and what each does beyond that.
 
 mod conformance;
 mod make;
+mod postgres;
 mod sqlite;

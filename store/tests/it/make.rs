@@ -13,6 +13,7 @@ use protocol::{
     Role, SkillId, Timestamp, UserId, cart,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
 use store::commit::NewRecord;
 use store::{Commit, ContentWrite, Expect, Guard, ShopWrite, Stores, Touch, UsersWrite};
 use uuid::Uuid;
@@ -243,6 +244,20 @@ pub fn checking_out(checkout: &Checkout, write: impl FnOnce(Box<Checkout>) -> Sh
 
 pub fn reserved(product: &Product, quantity: u32) -> Reserved {
     Reserved { product: product.id, seller: product.seller_id, quantity, price: product.price, currency: product.currency.clone() }
+}
+
+/// Time enough on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for something that must come.
+pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !condition().await {
+            // paced: between two looks at the condition.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "not within {PATIENCE:?}: {what}");
 }
 
 /// Registers somebody new.

@@ -3,6 +3,8 @@
 //! ```text
 //! nodes → edge → actors → store → protocol
 //! ```
+//!
+//! Beside it stands `testbed`, which only tests may use.
 
 /// A crate of ours.
 pub struct Layer {
@@ -18,14 +20,31 @@ pub struct Layer {
 
 /// Every crate of ours, from the bottom to the top.
 pub const LAYERS: &[Layer] = &[
+    // It knows servers, and nothing of ours.
+    Layer { name: "testbed", uses: &[], tests_use: &[], never: &["http", "hyper", "ractor", "rusqlite", "tokio", "warp"] },
     // The vocabulary: no I/O, no actors.
-    Layer { name: "protocol", uses: &[], tests_use: &[], never: &["http", "hyper", "ractor", "rusqlite", "tokio", "warp"] },
-    Layer { name: "store", uses: &["protocol"], tests_use: &[], never: &["http", "hyper", "ractor", "warp"] },
+    Layer {
+        name: "protocol",
+        uses: &[],
+        tests_use: &[],
+        never: &["bb8", "http", "hyper", "postgres", "ractor", "rusqlite", "tokio", "warp"],
+    },
+    Layer { name: "store", uses: &["protocol"], tests_use: &["testbed"], never: &["http", "hyper", "ractor", "warp"] },
     // Owners know neither the wire above them nor the SQL below.
-    Layer { name: "actors", uses: &["protocol", "store"], tests_use: &[], never: &["http", "hyper", "rusqlite", "warp"] },
+    Layer {
+        name: "actors",
+        uses: &["protocol", "store"],
+        tests_use: &[],
+        never: &["bb8", "http", "hyper", "rusqlite", "tokio-postgres", "warp"],
+    },
     // It reaches the store only through the owners; its tests give it a real one.
-    Layer { name: "edge", uses: &["protocol", "actors"], tests_use: &["store"], never: &["rusqlite"] },
-    Layer { name: "nodes", uses: &["protocol", "store", "actors", "edge"], tests_use: &[], never: &["rusqlite"] },
+    Layer { name: "edge", uses: &["protocol", "actors"], tests_use: &["store"], never: &["bb8", "rusqlite", "tokio-postgres"] },
+    Layer {
+        name: "nodes",
+        uses: &["protocol", "store", "actors", "edge"],
+        tests_use: &["testbed"],
+        never: &["bb8", "rusqlite", "tokio-postgres"],
+    },
     // They judge the platform from outside, so they share none of its code.
     Layer { name: "loadtest", uses: &[], tests_use: &[], never: &["ractor", "rusqlite", "warp"] },
     Layer { name: "xtask", uses: &[], tests_use: &[], never: &["ractor", "rusqlite", "tokio", "warp"] },

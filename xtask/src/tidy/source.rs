@@ -39,6 +39,8 @@ const BANS: &[Ban] = &[
             "actors/src/sabotage.rs",
             // It takes the platform's variables out of the environment of servers that it starts.
             "loadtest/src/platform.rs",
+            // It looks for the programs of servers, for tests only.
+            "testbed/src/postgres.rs",
         ],
         excuse: None,
         remedy: "the environment is read in nodes/src/config only: make it a setting, and pass its value",

@@ -1,10 +1,7 @@
 //! The store's metrics. Children are resolved once, so that counting is an atomic addition.
 
 use crate::CommitError;
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector,
-    exponential_buckets,
-};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, core::Collector, exponential_buckets};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -12,7 +9,7 @@ macro_rules! operations {
     ($($name:ident = $text:literal,)*) => {
         /// What a database is asked: the values of the label `operation`.
         #[derive(Clone, Copy)]
-        pub(super) enum Operation { $($name),* }
+        pub(crate) enum Operation { $($name),* }
 
         impl Operation {
             const NAMES: &'static [&'static str] = &[$($text),*];
@@ -87,28 +84,26 @@ operations! {
 const OUTCOMES: [&str; 9] = ["committed", "fenced", "conflict", "taken", "missing", "unchanged", "replay", "unavailable", "unknown"];
 
 /// The families, shared by the databases.
-pub(super) struct Metrics {
+pub(crate) struct Metrics {
     queries: IntCounterVec,
     durations: HistogramVec,
     commits: IntCounterVec,
-    batches: HistogramVec,
-    depths: IntGaugeVec,
+}
+
+/// Makes a family known to the registry; refused where its name is known already.
+pub(crate) fn add<C: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<C>) -> prometheus::Result<C> {
+    let family = family?;
+    registry.register(Box::new(family.clone()))?;
+    Ok(family)
 }
 
 impl Metrics {
     /// Makes the families and registers them; refused where they are registered already.
-    pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        fn add<C: Collector + Clone + 'static>(registry: &Registry, family: prometheus::Result<C>) -> prometheus::Result<C> {
-            let family = family?;
-            registry.register(Box::new(family.clone()))?;
-            Ok(family)
-        }
+    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
         let query = ["database", "operation"];
         let buckets = exponential_buckets(0.000_05, 2.5, 14)?;
         let duration =
-            HistogramOpts::new("store_query_duration_seconds", "From when a database was asked until it answered, its queue included.");
-        let batch = HistogramOpts::new("store_commit_batch_size", "Writes that became durable, or failed, by one COMMIT.");
-        let batch_buckets = exponential_buckets(1.0, 2.0, 10)?;
+            HistogramOpts::new("store_query_duration_seconds", "From when a database was asked until it answered, waiting included.");
         Ok(Self {
             queries: add(
                 registry,
@@ -119,45 +114,34 @@ impl Metrics {
                 registry,
                 IntCounterVec::new(Opts::new("store_commits_total", "Commits, by what they came to."), &["database", "outcome"]),
             )?,
-            batches: add(registry, HistogramVec::new(batch.buckets(batch_buckets), &["database"]))?,
-            depths: add(
-                registry,
-                IntGaugeVec::new(Opts::new("store_queue_depth", "Jobs that wait for a database's threads."), &["database", "queue"]),
-            )?,
         })
     }
 
     /// One database's part.
-    pub(super) fn database(&self, database: &'static str) -> DatabaseMetrics {
+    pub(crate) fn database(&self, database: &'static str) -> DatabaseMetrics {
         DatabaseMetrics {
             database,
             queries: self.queries.clone(),
             durations: self.durations.clone(),
             operations: Operation::NAMES.iter().map(|_| OnceLock::new()).collect(),
             commits: OUTCOMES.map(|outcome| self.commits.with_label_values(&[database, outcome])),
-            batch: self.batches.with_label_values(&[database]),
-            read_depth: self.depths.with_label_values(&[database, "read"]),
-            write_depth: self.depths.with_label_values(&[database, "write"]),
         }
     }
 }
 
 /// One database's metrics.
-pub(super) struct DatabaseMetrics {
+pub(crate) struct DatabaseMetrics {
     database: &'static str,
     queries: IntCounterVec,
     durations: HistogramVec,
     /// By [`Operation`], each resolved when it is first used: most databases know only a third of them.
     operations: Box<[OnceLock<(IntCounter, Histogram)>]>,
     commits: [IntCounter; OUTCOMES.len()],
-    pub(super) batch: Histogram,
-    pub(super) read_depth: IntGauge,
-    pub(super) write_depth: IntGauge,
 }
 
 impl DatabaseMetrics {
     /// Counts an operation that was carried out.
-    pub(super) fn observe(&self, operation: Operation, took: Duration) {
+    pub(crate) fn observe(&self, operation: Operation, took: Duration) {
         let index = operation as usize;
         let (queries, durations) = self.operations[index].get_or_init(|| {
             let labels = [self.database, Operation::NAMES[index]];
@@ -168,7 +152,7 @@ impl DatabaseMetrics {
     }
 
     /// Counts a commit.
-    pub(super) fn count<T>(&self, outcome: &Result<T, CommitError>) {
+    pub(crate) fn count<T>(&self, outcome: &Result<T, CommitError>) {
         let index = match outcome {
             Ok(_) => 0,
             Err(CommitError::Fenced(_)) => 1,

@@ -1,0 +1,94 @@
+//! What is kept beside a post so that it is found: hashtags, words, and the shares of what it shares. All of it follows from the post before and
+//! after a write, in that write's transaction.
+
+use crate::CommitError;
+use crate::postgres::column::{params, statements};
+use crate::postgres::transaction::{Step, require};
+use crate::postgres::words;
+use protocol::hashtag::{Hashtag, day_of};
+use protocol::post::Post;
+use protocol::{Audience, PostId};
+use std::collections::BTreeSet;
+
+statements! {
+    COUNT_SHARE = "UPDATE post SET shares_count = shares_count + $2, version = version + 1
+                   WHERE id = $1 AND NOT deleted AND shares_count >= -$2::bigint";
+    COUNT_FIRST_SHARE = require!("UPDATE post SET shares_count = shares_count + 1, version = version + 1 WHERE id = $1 AND NOT deleted RETURNING 1");
+    IS_THERE = require!("SELECT 1 FROM post WHERE id = $1 AND NOT deleted");
+    INSERT_TAGS = "INSERT INTO post_hashtag (tag, post_id) SELECT tag, $2 FROM unnest($1::text[]) AS tag";
+    DELETE_TAGS = "DELETE FROM post_hashtag WHERE tag = ANY($1) AND post_id = $2";
+    /// Counters are locked in the order of the words, whoever counts which.
+    LOCK_DAY = "SELECT 1 FROM hashtag_day WHERE day = $1 AND tag = ANY($2) ORDER BY tag FOR UPDATE";
+    COUNT_TAGS = "INSERT INTO hashtag_day AS d (day, tag, posts) SELECT $1, tag, 1 FROM unnest($2::text[]) AS tag ORDER BY tag COLLATE \"C\"
+                  ON CONFLICT (day, tag) DO UPDATE SET posts = d.posts + 1";
+    FORGET_TAGS = "DELETE FROM hashtag_day WHERE day = $1 AND tag = ANY($2) AND posts = 1";
+    UNCOUNT_TAGS = "UPDATE hashtag_day SET posts = posts - 1 WHERE day = $1 AND tag = ANY($2)";
+    INSERT_SEARCH = "INSERT INTO post_search (post_id, user_id, audience, words) VALUES ($1, $2, $3, $4)";
+    UPDATE_SEARCH = "UPDATE post_search SET audience = $2, words = $3 WHERE post_id = $1";
+}
+
+/// Keeps everything about a new post, whose row was written.
+pub(super) fn begin(post: &Post) -> Vec<Step<'_>> {
+    let mut steps = Vec::new();
+    if let Some(parent) = post.parent_id {
+        let sql = if post.counted_by().is_some() { COUNT_FIRST_SHARE } else { IS_THERE };
+        steps.push(Step::or(sql, params![parent.0], CommitError::Missing("post")));
+    }
+    steps.extend(tag(post, &BTreeSet::new(), &post.found_by()));
+    steps.push(Step::new(INSERT_SEARCH, params![post.id.0, post.user_id.0, audience(post), found_words(post)]));
+    steps
+}
+
+/// Keeps everything about a post whose row was replaced. `tags` are those of the row before, as they were written, by whatever release.
+pub(super) fn follow<'w>(before: &Post, tags: &BTreeSet<String>, after: &'w Post) -> Vec<Step<'w>> {
+    let mut steps = Vec::new();
+    match (before.counted_by(), after.counted_by()) {
+        (None, Some(parent)) => steps.push(count_share(parent, 1)),
+        (Some(parent), None) => steps.push(count_share(parent, -1)),
+        _ => {}
+    }
+    steps.extend(tag(after, tags, &after.found_by()));
+    if before.content != after.content || before.audience() != after.audience() {
+        steps.push(Step::new(UPDATE_SEARCH, params![after.id.0, audience(after), found_words(after)]));
+    }
+    steps
+}
+
+/// Counts a share at what it shares. What was deleted is not counted at any more.
+fn count_share<'w>(parent: PostId, by: i64) -> Step<'w> {
+    Step::new(COUNT_SHARE, params![parent.0, by])
+}
+
+fn tag<'w>(post: &Post, known: &BTreeSet<String>, wanted: &BTreeSet<Hashtag>) -> Vec<Step<'w>> {
+    let (id, day) = (post.id.0, day_of(post.created_at));
+    let wanted: BTreeSet<String> = wanted.iter().map(|tag| tag.as_str().to_owned()).collect();
+    let added: Vec<String> = wanted.difference(known).cloned().collect();
+    let gone: Vec<String> = known.difference(&wanted).cloned().collect();
+    let mut steps = Vec::new();
+    if !gone.is_empty() {
+        steps.push(Step::new(LOCK_DAY, params![day, [&gone[..], &added[..]].concat()]));
+        steps.push(Step::new(DELETE_TAGS, params![gone.clone(), id]));
+        steps.push(Step::new(FORGET_TAGS, params![day, gone.clone()]));
+        steps.push(Step::new(UNCOUNT_TAGS, params![day, gone]));
+    }
+    if !added.is_empty() {
+        steps.push(Step::new(INSERT_TAGS, params![added.clone(), id]));
+        steps.push(Step::new(COUNT_TAGS, params![day, added]));
+    }
+    steps
+}
+
+/// The words by which it is found.
+fn found_words(post: &Post) -> Vec<String> {
+    if post.deleted { Vec::new() } else { words::distinct(&post.content).into_iter().collect() }
+}
+
+/// The word for who may find it.
+fn audience(post: &Post) -> i16 {
+    match post.audience() {
+        Audience::Everyone => 0,
+        Audience::Friends(_) => 1,
+        Audience::Only(_) => 2,
+        Audience::Gone | Audience::Platform => 3,
+    }
+}

@@ -1,0 +1,225 @@
+//! One database's handle: what every domain has, and how all of them ask.
+
+use super::column::{At, Columns, int, statements};
+use super::fault::Fault;
+use super::pool::Pool;
+use super::transaction::{self, Failure, Rows};
+use crate::metric::{DatabaseMetrics, Operation};
+use crate::{Commit, CommitError, Committed, Domain, Outboxed, Record, StoreError};
+use async_trait::async_trait;
+use protocol::{Epoch, Key, Slot, Timestamp, UserId};
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+statements! {
+    PING = "SELECT max(version) FROM schema_migration";
+    EPOCHS = "SELECT slot, epoch FROM slot_epoch WHERE epoch > 0";
+    /// Locks in the order of the slots, so that two who raise the same ones wait and do not deadlock. A lock here waits for the commits that have
+    /// passed the guard of their slot, and those behind it see the new epoch.
+    FENCE = "WITH wanted AS (
+               SELECT slot, max(epoch) AS epoch FROM unnest($1::smallint[], $2::bigint[]) AS w (slot, epoch) GROUP BY slot
+             ), lower AS (
+               SELECT s.slot, w.epoch FROM slot_epoch AS s JOIN wanted AS w ON w.slot = s.slot WHERE s.epoch < w.epoch
+               ORDER BY s.slot FOR NO KEY UPDATE OF s
+             )
+             UPDATE slot_epoch AS s SET epoch = lower.epoch FROM lower WHERE s.slot = lower.slot AND s.epoch < lower.epoch";
+    KEY_VERSION = "SELECT version FROM key_version WHERE kind = $1 AND id = $2";
+    OUTBOX = "SELECT id, slot, at, effect, version FROM outbox ORDER BY id LIMIT $1";
+    OUTBOX_OF_WRITE = "SELECT id, slot, at, effect, version FROM outbox WHERE write_id = $1 ORDER BY id LIMIT $2";
+    CONFIRM = "DELETE FROM outbox WHERE id = ANY($1)";
+    FORGET_RECORDS = "WITH forgotten AS (
+                        DELETE FROM idempotency WHERE ctid = ANY (ARRAY (
+                          SELECT ctid FROM idempotency WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))
+                        RETURNING 1
+                      ) SELECT count(*) FROM forgotten";
+}
+
+/// Idempotency records that one transaction forgets: other writes wait no longer than these take.
+const FORGET_MAX: i64 = 1000;
+/// Times that a write, or a read, is sent again when the server says that nothing came of it for a reason that passes.
+const REPETITIONS_MAX: u32 = 3;
+
+/// The database that carries out `W`. Cheap to clone.
+pub(super) struct Database<W> {
+    name: &'static str,
+    pool: Arc<Pool>,
+    metrics: Arc<DatabaseMetrics>,
+    carries_out: PhantomData<fn(W)>,
+}
+
+impl<W> Clone for Database<W> {
+    fn clone(&self) -> Self {
+        Self { name: self.name, pool: self.pool.clone(), metrics: self.metrics.clone(), carries_out: PhantomData }
+    }
+}
+
+/// Values for a query.
+pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl<W> Database<W> {
+    pub(super) fn new(name: &'static str, pool: Arc<Pool>, metrics: Arc<DatabaseMetrics>) -> Self {
+        Self { name, pool, metrics, carries_out: PhantomData }
+    }
+
+    /// Asks one statement, and reads its rows. A connection that turns out to have ended is replaced: reading again is safe.
+    pub(super) async fn read<T>(
+        &self,
+        operation: Operation,
+        sql: impl Into<Cow<'static, str>>,
+        values: Values<'_>,
+        map: impl FnOnce(&[Row]) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let (asked, sql) = (Instant::now(), sql.into());
+        let mut repetitions = 0;
+        let answer = loop {
+            match self.query(sql.clone(), values).await {
+                Err(fault) if fault.is_of_the_connection() && repetitions < REPETITIONS_MAX => repetitions += 1,
+                answer => break answer,
+            }
+        };
+        self.metrics.observe(operation, asked.elapsed());
+        answer.and_then(|rows| map(&rows)).map_err(|fault| fault.store_error(self.name))
+    }
+
+    async fn query(&self, sql: Cow<'static, str>, values: Values<'_>) -> Result<Vec<Row>, Fault> {
+        self.pool.connection().await?.query(sql, values).await
+    }
+
+    /// Asks for one row, or none.
+    pub(super) async fn optional<T>(
+        &self,
+        operation: Operation,
+        sql: &'static str,
+        values: Values<'_>,
+        map: impl FnOnce(&Row) -> Result<T, Fault>,
+    ) -> Result<Option<T>, StoreError> {
+        self.read(operation, sql, values, |rows| rows.first().map(map).transpose()).await
+    }
+
+    /// Asks for all rows.
+    pub(super) async fn list<T>(
+        &self,
+        operation: Operation,
+        sql: impl Into<Cow<'static, str>>,
+        values: Values<'_>,
+        map: impl FnMut(&Row) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.read(operation, sql, values, |rows| rows.iter().map(map).collect()).await
+    }
+}
+
+impl<W: Rows> Database<W> {
+    /// Carries a commit out, also if the caller goes away.
+    pub(super) async fn carry_out(&self, commit: Commit<W>) -> Result<Committed, CommitError> {
+        let (database, asked) = (self.clone(), Instant::now());
+        let carried_out = tokio::spawn(async move {
+            let outcome = database.attempts(&commit).await;
+            database.metrics.observe(Operation::Commit, asked.elapsed());
+            database.metrics.count(&outcome);
+            outcome
+        });
+        carried_out.await.unwrap_or_else(|_| {
+            let reason = "the write was given up".to_owned();
+            Err(CommitError::Unknown(StoreError::Unavailable { database: self.name, reason }))
+        })
+    }
+
+    async fn attempts(&self, commit: &Commit<W>) -> Result<Committed, CommitError> {
+        let unavailable = |fault: Fault| CommitError::Unavailable(fault.store_error(self.name));
+        let mut repetitions = 0;
+        loop {
+            let failure = {
+                let mut connection = self.pool.connection().await.map_err(unavailable)?;
+                match transaction::carry_out(self.name, &mut connection, commit, repetitions == 0).await {
+                    Ok(committed) => return Ok(committed),
+                    Err(failure) => failure,
+                }
+            };
+            match failure {
+                Failure::Refused(error) => return Err(error),
+                Failure::Transient(error) if repetitions == REPETITIONS_MAX => return Err(unavailable(error.into())),
+                Failure::Stale if repetitions == REPETITIONS_MAX => return Err(CommitError::Conflict),
+                Failure::Transient(_) | Failure::Stale => {}
+                Failure::Replayed => match self.replayed(commit).await.map_err(CommitError::Unavailable)? {
+                    Some(record) => return Err(CommitError::Replay(Box::new(record))),
+                    None if repetitions == REPETITIONS_MAX => return Err(CommitError::Conflict),
+                    // It was forgotten in between.
+                    None => {}
+                },
+            }
+            repetitions += 1;
+        }
+    }
+
+    async fn replayed(&self, commit: &Commit<W>) -> Result<Option<Record>, StoreError> {
+        let Some(new) = &commit.record else { return Ok(None) };
+        self.record(new.subject, &new.idempotency.route, &new.idempotency.key).await
+    }
+}
+
+#[async_trait]
+impl<W: Rows> Domain for Database<W> {
+    fn database(&self) -> &'static str {
+        self.name
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.optional(Operation::Ping, PING, &[], |_| Ok(())).await.map(drop)
+    }
+
+    async fn epochs(&self) -> Result<Vec<(Slot, Epoch)>, StoreError> {
+        self.list(Operation::Epochs, EPOCHS, &[], |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.slot()?, Epoch(columns.count()?)))
+        })
+        .await
+    }
+
+    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<(), StoreError> {
+        let (slots, epochs): (Vec<_>, Vec<_>) = epochs.into_iter().map(|(slot, epoch)| (super::column::slot(slot), int(epoch.0))).unzip();
+        self.read(Operation::Fence, FENCE, &[&slots, &epochs], |_| Ok(())).await
+    }
+
+    async fn key_version(&self, key: Key) -> Result<u64, StoreError> {
+        let kind = i16::from(u8::from(key.kind));
+        let version = self.optional(Operation::KeyVersion, KEY_VERSION, &[&kind, &key.id], |row| Columns::of(row).count()).await?;
+        Ok(version.unwrap_or(0))
+    }
+
+    async fn record(&self, subject: UserId, route: &str, key: &str) -> Result<Option<Record>, StoreError> {
+        self.optional(Operation::Record, transaction::FIND_RECORD, &[&subject.0, &route, &key], transaction::record).await
+    }
+
+    async fn outbox(&self, write: Option<Uuid>, limit: u32) -> Result<Vec<Outboxed>, StoreError> {
+        let limit = i64::from(limit);
+        match write {
+            Some(write) => self.list(Operation::Outbox, OUTBOX_OF_WRITE, &[&write, &limit], transaction::outboxed).await,
+            None => self.list(Operation::Outbox, OUTBOX, &[&limit], transaction::outboxed).await,
+        }
+    }
+
+    async fn confirm(&self, ids: Vec<i64>) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.read(Operation::Confirm, CONFIRM, &[&ids], |_| Ok(())).await
+    }
+
+    async fn forget_records(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut total = 0;
+        loop {
+            let values: Values<'_> = &[&At(before), &FORGET_MAX];
+            let forgotten = self.optional(Operation::ForgetRecords, FORGET_RECORDS, values, |row| Columns::of(row).count()).await?;
+            let forgotten = forgotten.unwrap_or(0);
+            total += forgotten;
+            if forgotten < FORGET_MAX.unsigned_abs() {
+                return Ok(total);
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Migrations: embedded in the binary, applied in order, each in a transaction of its own, and never changed once released.
+
+use super::OpenError;
+use super::fault::describe;
+use super::target::Target;
+use crate::schema::{Applied, Mismatch, Schema, checksum};
+use protocol::Timestamp;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error};
+
+macro_rules! schema {
+    ($database:literal: $($name:literal),* $(,)?) => {
+        $crate::schema::schema!("postgres", $database: $($name),*)
+    };
+}
+
+/// Every database.
+pub(super) static SCHEMAS: [Schema; 3] = [
+    schema!("users": "0001_write_protocol", "0002_people", "0003_blocks_audit_search", "0004_accounts"),
+    schema!("content": "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_by_person"),
+    schema!("shop": "0001_write_protocol", "0002_products", "0003_carts_reviews_search"),
+];
+
+/// The oldest release that is tested.
+const SERVER_MIN: u32 = 15;
+/// The advisory lock under which a database is migrated: a number that nobody else is likely to use.
+const LOCK: i64 = 0x6c65_7473_636f_6e6e;
+
+/// Connects, and makes the database where the role may and it is missing.
+pub(super) async fn connect(target: &Target) -> Result<Client, OpenError> {
+    let client = match target.connect().await {
+        Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
+            create(target).await?;
+            target.connect().await
+        }
+        connected => connected,
+    };
+    let client = client.map_err(|error| unreachable(target, error))?;
+    let sql = OpenError::sql(target.database);
+    let version: i32 = client.query_one("SELECT current_setting('server_version_num')::integer", &[]).await.map_err(sql)?.get(0);
+    let found = u32::try_from(version / 10_000).unwrap_or(0);
+    if found < SERVER_MIN {
+        return Err(OpenError::TooOld { database: target.database, server: target.server(), found, needed: SERVER_MIN });
+    }
+    Ok(client)
+}
+
+fn unreachable(target: &Target, error: Error) -> OpenError {
+    let (database, server, role) = (target.database, target.server(), target.role().to_owned());
+    let reason = describe(&error);
+    match error.code() {
+        Some(code) if *code == SqlState::INVALID_PASSWORD || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            OpenError::Refused { database, server, role, reason }
+        }
+        _ => OpenError::Unreachable { database, server, reason },
+    }
+}
+
+/// Makes the database by the way of the one that every server has.
+async fn create(target: &Target) -> Result<(), OpenError> {
+    let name = target.name();
+    let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+    let made = async { target.elsewhere("postgres").connect().await?.batch_execute(&format!("CREATE DATABASE {quoted}")).await };
+    match made.await {
+        Ok(()) => {
+            tracing::info!(database = target.database, name, "created the database");
+            Ok(())
+        }
+        // Another process was faster.
+        Err(error) if [Some(&SqlState::DUPLICATE_DATABASE), Some(&SqlState::UNIQUE_VIOLATION)].contains(&error.code()) => Ok(()),
+        Err(error) => Err(OpenError::Missing {
+            database: target.database,
+            server: target.server(),
+            command: format!("CREATE DATABASE {quoted} OWNER \"{}\"", target.role()),
+            reason: describe(&error),
+        }),
+    }
+}
+
+/// Applies what a database lacks, or only says what it lacks. Processes that start at the same time do it one after the other.
+pub(super) async fn bring_up(client: &mut Client, schema: &'static Schema, dry_run: bool) -> Result<Vec<Applied>, OpenError> {
+    let sql = OpenError::sql(schema.database);
+    if dry_run {
+        return pending(client, schema).await;
+    }
+    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.map_err(sql)?;
+    let applied = apply_all(client, schema).await;
+    // The lock would end with the connection, too.
+    client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await.map_err(sql)?;
+    applied
+}
+
+async fn apply_all(client: &mut Client, schema: &'static Schema) -> Result<Vec<Applied>, OpenError> {
+    let sql = OpenError::sql(schema.database);
+    let pending = pending(client, schema).await?;
+    if pending.len() == schema.migrations.len() {
+        let table = "CREATE TABLE IF NOT EXISTS schema_migration (
+                       version integer PRIMARY KEY, name text NOT NULL, checksum bytea NOT NULL, applied_at timestamptz NOT NULL)";
+        client.batch_execute(table).await.map_err(sql)?;
+    }
+    for (migration, step) in schema.migrations[schema.migrations.len() - pending.len()..].iter().zip(&pending) {
+        apply(client, step, migration.sql).await.map_err(sql)?;
+        tracing::info!(database = schema.database, version = step.version, name = step.name, "migrated");
+    }
+    Ok(pending)
+}
+
+async fn apply(client: &mut Client, step: &Applied, sql: &str) -> Result<(), Error> {
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(sql).await?;
+    let version = i32::try_from(step.version).expect("there are not that many migrations");
+    let record = "INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
+    transaction.execute(record, &[&version, &step.name, &&checksum(sql)[..], &super::column::At(Timestamp::now())]).await?;
+    transaction.commit().await
+}
+
+/// The steps behind those that were applied, which must be the first of this release's.
+async fn pending(client: &Client, schema: &'static Schema) -> Result<Vec<Applied>, OpenError> {
+    let database = schema.database;
+    let applied = applied(client).await.map_err(OpenError::sql(database))?;
+    schema.pending(&applied).map_err(|mismatch| match mismatch {
+        Mismatch::Newer { found } => OpenError::Newer { database, found, known: schema.migrations.len() },
+        Mismatch::Edited { version, name } => OpenError::Edited { database, version, name },
+    })
+}
+
+async fn applied(client: &Client) -> Result<Vec<(u32, String, Vec<u8>)>, Error> {
+    let known = client.query_one("SELECT to_regclass('schema_migration') IS NOT NULL", &[]).await?;
+    if !known.try_get::<_, bool>(0)? {
+        return Ok(Vec::new());
+    }
+    let rows = client.query("SELECT version::bigint, name, checksum FROM schema_migration ORDER BY version", &[]).await?;
+    rows.iter().map(|row| Ok((u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or(u32::MAX), row.try_get(1)?, row.try_get(2)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_database_begins_with_the_same_write_protocol() {
+        for schema in &SCHEMAS {
+            assert_eq!(schema.migrations[0].sql, SCHEMAS[0].migrations[0].sql, "{}", schema.database);
+        }
+    }
+
+    #[test]
+    fn a_files_number_is_its_place() {
+        SCHEMAS.iter().for_each(Schema::assert_numbered);
+    }
+}

@@ -1,0 +1,114 @@
+//! Finding people: the index of their words, and pages of those found. What is found in which order is said in [`protocol::people`].
+//!
+//! Each tier is a query of its own for at most a page, without those that are in a better tier: so the server can choose to walk people in the order
+//! of their place where most fit, and to look the words up where few do.
+
+use crate::metric::Operation;
+use crate::postgres::column::{Asked, Columns, params, statements};
+use crate::postgres::database::Database;
+use crate::postgres::transaction::{Step, borrowed};
+use crate::postgres::words;
+use crate::{Ids, StoreError, UsersWrite};
+use protocol::Position;
+use protocol::people::{Document, Search, Tier, strength};
+use protocol::user::User;
+use std::fmt::Write;
+
+statements! {
+    INDEX = "INSERT INTO person_search AS s (person_id, strength, username, words, location)
+             VALUES ($1, $2, $3, $4::text::tsvector, $5::text::tsvector)
+             ON CONFLICT (person_id) DO UPDATE
+             SET strength = excluded.strength, username = excluded.username, words = excluded.words, location = excluded.location
+             WHERE (s.strength, s.username, s.words, s.location)
+               IS DISTINCT FROM (excluded.strength, excluded.username, excluded.words, excluded.location)";
+    LEAVE_OUT = "DELETE FROM person_search WHERE person_id = $1";
+}
+
+/// Brings the index up to a person's row, which was written in this transaction.
+pub(super) fn index<'w>(person: &User) -> Step<'w> {
+    let Some(document) = Document::of(person) else { return Step::new(LEAVE_OUT, params![person.id.0]) };
+    let Document { username, name, skills, work, about, location } = &document;
+    let [name, skills, work, about, location] =
+        [name, skills, work, about, location].map(|text| text.split_whitespace().collect::<Vec<_>>());
+    let words = words::lexemes([('A', name), ('B', skills), ('C', work), ('D', about)]);
+    let row = params![person.id.0, i16::from(strength(person)), username.clone(), words, words::lexemes([('A', location)])];
+    Step::new(INDEX, row)
+}
+
+/// A page of people, best first.
+pub(super) async fn search(db: &Database<UsersWrite>, search: &Search) -> Result<Ids, StoreError> {
+    let limit = usize::from(search.page.limit.max(1));
+    let Asked { sql, values } = ask(search);
+    let mut rows = db
+        .list(Operation::Search, sql, &borrowed(&values), |row| {
+            let mut columns = Columns::of(row);
+            Ok(Position { sort: columns.take()?, id: columns.id()? })
+        })
+        .await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = if more { rows.last().copied() } else { None };
+    Ok(Ids { ids: rows.into_iter().map(|row| row.id).collect(), next })
+}
+
+fn ask(search: &Search) -> Asked {
+    let mut asked = Asked::default();
+    let limit = asked.value(i64::from(search.page.limit.max(1)) + 1);
+    let mut filters = String::new();
+    if !search.skill.is_empty() {
+        let words = asked.value(words::begun(&search.skill, "B"));
+        write!(filters, " AND words @@ {words}::text::tsquery").expect("a string takes any text");
+    }
+    if !search.location.is_empty() {
+        let words = asked.value(words::begun(&search.location, "A"));
+        write!(filters, " AND location @@ {words}::text::tsquery").expect("a string takes any text");
+    }
+    let (mut tiers, mut better) = (Vec::new(), String::new());
+    for tier in Tier::BEST_FIRST {
+        let Some(fits) = fits(tier, search, &mut asked) else { continue };
+        // A tier that was passed asks for nobody.
+        let below = asked.value(search.page.after.map_or(Some(i64::MAX), |after| tier.below(after.sort)).unwrap_or(0));
+        let first = tier.place(0);
+        tiers.push(format!(
+            "(SELECT {first} | place AS sort, person_id FROM person_search WHERE place < {below} AND {fits}{better}{filters} \
+             ORDER BY place DESC LIMIT {limit})"
+        ));
+        write!(better, " AND NOT {fits}").expect("a string takes any text");
+    }
+    asked.sql = format!("SELECT sort, person_id FROM ({}) AS found ORDER BY sort DESC LIMIT {limit}", tiers.join(" UNION ALL "));
+    asked
+}
+
+/// Who fits a tier or a better one of its sort; `None` if the question cannot have any.
+fn fits(tier: Tier, search: &Search, asked: &mut Asked) -> Option<String> {
+    let weights = match tier {
+        Tier::Username => return search.username.clone().map(|name| format!("username = {}", asked.value(name))),
+        Tier::Beginning => {
+            return search.username.clone().map(|name| {
+                // Usernames are ASCII: what begins so lies before the name with a character behind all of them.
+                let (from, to) = (asked.value(name.clone()), asked.value(format!("{name}\u{7f}")));
+                format!("(username >= {from} AND username < {to})")
+            });
+        }
+        Tier::Anywhere if !search.asks() => return Some("true".to_owned()),
+        Tier::Name => "A",
+        Tier::Skills => "AB",
+        Tier::Work => "ABC",
+        Tier::Anywhere => "ABCD",
+    };
+    (!search.words.is_empty()).then(|| format!("words @@ {}::text::tsquery", asked.value(words::begun(&search.words, weights))))
+}
+
+/// A statement of every shape.
+#[cfg(test)]
+pub(in crate::postgres) fn statements() -> Vec<String> {
+    let some = |is_asked: bool| if is_asked { vec!["word".to_owned()] } else { Vec::new() };
+    let shapes = (0..16_u8).map(|bits| Search {
+        username: (bits & 1 != 0).then(|| "ada".to_owned()),
+        words: some(bits & 2 != 0),
+        skill: some(bits & 4 != 0),
+        location: some(bits & 8 != 0),
+        ..Search::default()
+    });
+    shapes.map(|search| ask(&search).sql).collect()
+}
