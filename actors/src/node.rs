@@ -4,7 +4,7 @@ use crate::{directory::Directory, metrics::Metrics, ownership::Ownership, region
 use arc_swap::ArcSwap;
 use protocol::UserId;
 use std::{collections::HashSet, sync::Arc, time::Duration};
-use store::Stores;
+use store::{Lease, Stores};
 
 /// The bounds that actors keep. The binary's configuration sets them; the defaults are its defaults.
 #[derive(Clone, Debug)]
@@ -77,12 +77,12 @@ pub struct Node {
 }
 
 impl Node {
-    /// Puts the parts together; nothing runs yet.
+    /// Puts the parts together; nothing runs yet. The stores are this process's own for as long as `lease` holds.
     #[must_use]
-    pub fn new(stores: Stores, limits: Limits) -> Arc<Self> {
+    pub fn new(stores: Stores, lease: Lease, limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             snapshots: Arc::new(Snapshots::new(limits.cache_bytes_max)),
-            ownership: Ownership::none(),
+            ownership: Ownership::under(lease),
             region: Region::default(),
             directory: Directory::default(),
             metrics: Metrics::new(),

@@ -4,37 +4,32 @@ use futures_util::future::try_join_all;
 use protocol::{Epoch, SLOTS, Slot};
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
 };
-use store::{StoreError, Stores};
+use store::{Lease, StoreError, Stores};
 
-/// The slots that this node owns. In one process alone it holds all of them from [`Ownership::claim_all`] on, for as long as its data
-/// directory is locked; in a cluster they come and go by rows and leases.
+/// The slots that this node owns. One process alone holds all of them from [`Ownership::claim_all`] on, for as long as its stores are its own; in a
+/// cluster they come and go by rows and leases.
 pub struct Ownership {
     /// 0: not owned.
     epochs: Box<[AtomicU64]>,
     /// The highest epochs that this node began to write. A raise reaches one database before another, and may fail half-way: until it is through,
     /// a database may be at an epoch that is not in `epochs` yet, and still it is this node's.
     begun: Box<[AtomicU64]>,
-    lease_holds: AtomicBool,
+    /// Whether what is in memory may be answered: until another process may have taken the stores.
+    lease: Lease,
     /// Raises go one at a time: each must see the epoch that the one before it wrote.
     raising: tokio::sync::Mutex<()>,
 }
 
-impl Default for Ownership {
-    fn default() -> Self {
-        Self::none()
-    }
-}
-
 impl Ownership {
-    /// Owns nothing.
+    /// Owns nothing yet, and nothing beyond `lease`.
     #[must_use]
-    pub fn none() -> Self {
+    pub fn under(lease: Lease) -> Self {
         Self {
             epochs: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
             begun: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
-            lease_holds: AtomicBool::new(false),
+            lease,
             raising: tokio::sync::Mutex::new(()),
         }
     }
@@ -56,7 +51,6 @@ impl Ownership {
         for (slot, epoch) in next {
             self.epochs[slot.index()].store(epoch.0, Ordering::Release);
         }
-        self.lease_holds.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -104,7 +98,7 @@ impl Ownership {
     /// Whether the slot may be served from memory now.
     #[must_use]
     pub fn serves(&self, slot: Slot) -> bool {
-        self.epochs[slot.index()].load(Ordering::Acquire) != 0 && self.lease_holds.load(Ordering::Acquire)
+        self.epochs[slot.index()].load(Ordering::Acquire) != 0 && self.lease.holds()
     }
 
     /// Gives up a slot that turned out to be somebody else's.

@@ -8,5 +8,6 @@ pub mod node;
 pub mod open_files;
 pub mod operator;
 mod prompt;
+pub mod storage;
 pub mod telemetry;
 pub mod tree;

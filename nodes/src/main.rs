@@ -5,7 +5,7 @@ use clap::Parser;
 use nodes::{
     cli::{Cli, Command},
     config::{self, Config, Flags, Loaded, Log, LogFilter},
-    demo, node, open_files, operator, telemetry,
+    demo, node, open_files, operator, storage, telemetry,
 };
 use std::{
     fmt::Display,
@@ -58,6 +58,10 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
             runtime(config)?.block_on(async { node::serve(config, asked_to_stop()?).await })?;
         }
         Command::Demo(options) if options.bulk => {
+            anyhow::ensure!(
+                !storage::is_on_a_server(config),
+                "bulk loading fills the embedded store only: leave --bulk out, and a server fills itself through its API"
+            );
             let summary = demo::bulk(&(&options).into(), &config.node.data_dir, &config.account, |step| eprintln!("{step}"))?;
             print(format_args!("{summary}\n"))?;
         }
@@ -78,7 +82,7 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
 }
 
 fn migrate(config: &Config) -> Result<()> {
-    let applied = store::sqlite::migrate(&config.node.data_dir, false)?;
+    let applied = runtime(config)?.block_on(storage::migrate(config))?;
     for step in &applied {
         print(format_args!("applied {} {:04} {}\n", step.database, step.version, step.name))?;
     }

@@ -3,7 +3,9 @@
 use crate::{
     config::Config,
     demo::{self, DemoOptions},
-    mail, tree,
+    mail,
+    storage::Storage,
+    tree,
 };
 use actors::{Client, Limits, Node, account::Accounts, errand::Means, mail::Letters, metrics::NodeCollector, supervisor::Intensity};
 use anyhow::{Context, Result};
@@ -19,7 +21,6 @@ use edge::{
 };
 use prometheus::Registry;
 use std::{future::Future, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
-use store::sqlite::{Sqlite, SqliteOptions};
 
 /// Serves until `shutdown`, then drains.
 ///
@@ -28,9 +29,9 @@ use store::sqlite::{Sqlite, SqliteOptions};
 pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Result<()> {
     let registry = Registry::new();
     let bound = Bound::bind(listeners(config)?)?;
-    let sqlite = Sqlite::open(&config.node.data_dir, &sqlite_options(config), &registry)?;
+    let storage = Storage::open(config, &registry).await?;
 
-    let node = Node::new(sqlite.stores(), limits(config));
+    let node = Node::new(storage.stores(), storage.lease(), limits(config));
     NodeCollector::register(&node, &registry)?;
     node.claim_all().await.context("the store does not answer")?;
     let client = Client::new(node.clone());
@@ -52,16 +53,20 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
         tracing::info!("asked to stop; draining");
         draining.enter(Stage::Draining);
     };
-    let drained = tokio::select! {
-        drained = bound.serve(Dispatcher(edge.clone()), server_limits(config), stop) => drained,
+    let served = tokio::select! {
+        drained = bound.serve(Dispatcher(edge.clone()), server_limits(config), stop) => {
+            tracing::info!(aborted = drained.aborted, "stopped");
+            Ok(())
+        }
+        // What is in flight is broken off: whoever has the stores now answers for them.
+        Err(lost) = storage.lost() => Err(lost),
         never = demo => match never {},
     };
-    tracing::info!(aborted = drained.aborted, "stopped");
 
     // Owners first, so that nobody writes any more; then the stores, which finish what they were given.
     root.stop_and_wait(None, Some(Duration::from_secs(5))).await.ok();
-    sqlite.close();
-    Ok(())
+    storage.close();
+    served
 }
 
 /// Fills an empty store with demo people while the node serves, if the configuration asks for it. Never ends.
@@ -203,16 +208,4 @@ pub fn intensity(config: &Config) -> Intensity {
 pub fn open_files(config: &Config, listeners: usize) -> u64 {
     const OWN: usize = 1024;
     config.http.connections_max.saturating_mul(listeners).saturating_add(OWN) as u64
-}
-
-/// The embedded store's options.
-#[must_use]
-pub fn sqlite_options(config: &Config) -> SqliteOptions {
-    SqliteOptions {
-        readers: config.sqlite.readers,
-        read_queue_max: config.sqlite.read_queue_max,
-        write_batch_max: config.sqlite.write_batch_max,
-        busy_timeout_ms: u32::try_from(config.sqlite.busy_timeout_ms).unwrap_or(u32::MAX),
-        ..SqliteOptions::default()
-    }
 }

@@ -5,7 +5,9 @@
 use crate::{
     cli::{UserDeed, Whose},
     config::Config,
-    mail, node, prompt, tree,
+    mail, node, prompt,
+    storage::{self, Storage},
+    tree,
 };
 use actors::{
     Client, Node,
@@ -21,19 +23,17 @@ use protocol::{
     user::{self, SetActive},
 };
 use std::{sync::Arc, time::Duration};
-use store::sqlite::{OpenError, Sqlite};
 
 /// Carries a deed out. Answers what was done, in a sentence.
 ///
 /// # Errors
 /// When a server uses the store, nobody has that name, or the deed is refused. Nothing was changed then, unless the message says so.
 pub async fn carry_out(config: &Config, deed: &UserDeed) -> Result<String> {
-    let sqlite = Sqlite::open(&config.node.data_dir, &node::sqlite_options(config), &Registry::new()).map_err(|error| match error {
-        in_use @ OpenError::InUse { .. } => anyhow!("{in_use}; accounts can be changed here only while no server runs"),
-        error => error.into(),
+    let storage = Storage::open(config, &Registry::new()).await.map_err(|error| match storage::is_in_use(&error) {
+        true => anyhow!("{error}; accounts can be changed here only while no server runs"),
+        false => error,
     })?;
-    let stores = sqlite.stores();
-    let node = Node::new(stores, node::limits(config));
+    let node = Node::new(storage.stores(), storage.lease(), node::limits(config));
     node.claim_all().await.context("the store does not answer")?;
     let accounts = Accounts::new(Client::new(node.clone())).map_err(|error| anyhow!("account.argon2_*: {error}"))?;
     let letters = Letters { public_url: config.public_url(config.listen.gateway) };
@@ -42,7 +42,7 @@ pub async fn carry_out(config: &Config, deed: &UserDeed) -> Result<String> {
 
     let done = Desk { client: Client::new(node), accounts }.attend(deed).await;
     root.stop_and_wait(None, Some(Duration::from_secs(5))).await.ok();
-    sqlite.close();
+    storage.close();
     done
 }
 

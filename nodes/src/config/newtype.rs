@@ -131,6 +131,46 @@ impl Value for Secret {
     }
 }
 
+/// Where a database is, which may hold a password: `postgres://` and what PostgreSQL's own programs take behind it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// Returns the URL itself. Never log it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(redacted)")
+    }
+}
+
+impl Value for DatabaseUrl {
+    type Limits = ();
+    const SECRET: bool = true;
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        let text = raw.text()?;
+        let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+        if is_url && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(DatabaseUrl(text.to_owned()))
+        } else {
+            Err(Refusal("is not the URL of a PostgreSQL database"))
+        }
+    }
+
+    fn accepted((): &()) -> String {
+        "\"postgres://role:password@host:5432/name\", with `?sslmode=…` behind it".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::Redacted
+    }
+}
+
 /// The address of an SMTP server, which may hold a password: `smtps://`, or `smtp://` with `?tls=required`. Without TLS only on this machine, since
 /// mail carries tokens.
 #[derive(Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::{
 use edge::address::Network;
 
 use super::{
-    newtype::{LogFilter, LogFormat, Origin, PublicUrl, Secret, Sender, SmtpUrl},
+    newtype::{DatabaseUrl, LogFilter, LogFormat, Origin, PublicUrl, Secret, Sender, SmtpUrl},
     table::{Section, Setting, sections},
     value::{Unit, Value, range},
 };
@@ -175,6 +175,39 @@ sections! {
         write_batch_max: usize = 128, range(1, 10_000, Unit::Count);
         /// Time to wait for a lock that another process holds on a database, a backup for example.
         busy_timeout_ms: u64 = 5000, range(0, 600_000, Unit::Milliseconds);
+    }
+
+    /// PostgreSQL, instead of the embedded store: as soon as one URL is set. One process at a time uses the databases. Databases that are
+    /// missing are made where the role may, and brought to this release's schema. Further ones come with the services that need them.
+    postgres: Postgres {
+        /// Server of all databases: with `postgres://role:password@host:5432/app` they are `app_users`, `app_content` and `app_shop`.
+        /// `?sslmode=` takes `disable`, `prefer`, `require` or `verify-full`, as PostgreSQL's own programs do.
+        url: Option<DatabaseUrl> = None;
+        /// The users database, where it is elsewhere or has another name.
+        users_url: Option<DatabaseUrl> = None;
+        /// The content database, likewise.
+        content_url: Option<DatabaseUrl> = None;
+        /// The shop database, likewise.
+        shop_url: Option<DatabaseUrl> = None;
+        /// Certificates in PEM that a server's must come from under `sslmode=verify-full`; without it, those that this machine trusts.
+        ca_file: Option<PathBuf> = None;
+        /// Connections, per database.
+        connections_max: u32 = 16, range(1, 1000, Unit::Count);
+        /// Operations that may wait for a connection; a further one is refused with 503.
+        waiting_max: usize = 4096, range(0, 1_000_000, Unit::Count);
+        /// Time that an operation waits for a connection.
+        checkout_timeout_ms: u64 = 2000, range(10, 60_000, Unit::Milliseconds);
+        /// Time for a connection to be made.
+        connect_timeout_ms: u64 = 3000, range(10, 60_000, Unit::Milliseconds);
+        /// Time that the server works on one statement, its wait for locks included.
+        statement_timeout_ms: u64 = 5000, range(10, 600_000, Unit::Milliseconds);
+        /// Time that a connection is kept without use.
+        idle_timeout_s: u64 = 600, range(1, 86_400, Unit::Seconds);
+        /// Age at which a connection is replaced.
+        connection_lifetime_s: u64 = 1800, range(1, 86_400, Unit::Seconds);
+        /// Time for which this process has the databases to itself, from each renewal on. While none succeeds for longer, nothing is
+        /// answered from memory; a process that died without giving it back keeps the next one waiting for a third longer.
+        lease_ms: u64 = 3000, range(500, 60_000, Unit::Milliseconds);
     }
 
     /// How faults of our own are borne.

@@ -138,13 +138,18 @@ fn check(client: &mut Client, world: &World, acknowledged: &[Acknowledged]) {
 /// Neither when the process is killed, nor when it is asked to stop in the midst of it.
 #[test]
 fn acknowledged_writes_survive_every_end() {
-    let mut server = Server::start();
+    writes_survive_every_end(&[]);
+}
+
+/// As above, with these settings.
+pub fn writes_survive_every_end(settings: &[&str]) {
+    let mut server = Server::with(settings);
     let world = world(&mut server.gateway());
     let mut all = Vec::new();
     for (round, end) in (0..).zip([Server::kill, Server::stop, Server::kill]) {
         let (directory, acknowledged) = write_until(end, server, &world, (round, 100));
         all.extend(acknowledged);
-        server = Server::on(directory, &[]);
+        server = Server::on(directory, settings);
         check(&mut server.gateway(), &world, &all);
     }
 }
@@ -162,7 +167,12 @@ enum Moment {
 
 #[test]
 fn a_create_with_a_key_has_one_effect_across_a_kill() {
-    let mut server = Server::start();
+    one_effect_across_a_kill(&[]);
+}
+
+/// As above, with these settings.
+pub fn one_effect_across_a_kill(settings: &[&str]) {
+    let mut server = Server::with(settings);
     let world = world(&mut server.gateway());
     for (round, moment) in [Moment::Sent, Moment::Later, Moment::Answered, Moment::Sent, Moment::Later].into_iter().enumerate() {
         let lamp = post("/api/shop/products", json!({"name": "lamp", "price": 1, "stock": 10})).by(&world.ada);
@@ -186,7 +196,7 @@ fn a_create_with_a_key_has_one_effect_across_a_kill() {
             }
             Moment::Answered => clients.iter_mut().for_each(|client| drop(client.answer("POST").expect("an answer").ok(201))),
         }
-        server = Server::on(server.kill(), &[]);
+        server = Server::on(server.kill(), settings);
         let mut client = server.gateway();
         for request in &requests {
             let (first, again) = (client.call(request).ok(201), client.call(request).ok(201));

@@ -18,6 +18,7 @@ mod operate;
 mod paging;
 #[cfg(feature = "sabotage")]
 mod panic;
+mod postgres;
 mod rank;
 mod readme;
 mod refusal;

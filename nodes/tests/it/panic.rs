@@ -36,7 +36,12 @@ fn restarted(admin: &mut Client, count: u64) {
 
 #[test]
 fn a_panic_costs_the_request_that_caused_it_and_nothing_else() {
-    let server = start(TempDir::new().expect("a directory"), &[]);
+    a_panic_costs_one_request(&[]);
+}
+
+/// As above, with these settings.
+pub fn a_panic_costs_one_request(settings: &[&str]) {
+    let server = start(TempDir::new().expect("a directory"), settings);
     let (mut client, mut admin) = (server.gateway(), server.client("admin"));
     let ada = client.register("ada");
     let profile = format!("/api/user/profile/{}", ada.id);

@@ -36,8 +36,12 @@ fn is_id(line: &str) -> bool {
 
 #[test]
 fn the_walk_does_what_it_says() {
+    walk(&Server::start());
+}
+
+/// Walks as the README says, at this server.
+pub fn walk(server: &Server) {
     assert!(bash("command -v curl jq").status.success(), "the walk needs curl and jq");
-    let server = Server::start();
     let script = blocks("A walk");
     assert!(script.contains(GATEWAY), "the walk does not say where the platform is");
     let walked = bash(&script.replace(GATEWAY, &format!("http://{}", server.addr("gateway"))));

@@ -1,0 +1,154 @@
+//! The stores of this process: embedded in its data directory, or PostgreSQL, where its configuration names one.
+
+use crate::config::Config;
+use anyhow::{Result, anyhow};
+use prometheus::Registry;
+use std::{convert::Infallible, time::Duration};
+use store::{
+    Applied, Lease, Stores,
+    postgres::{InstanceLease, LeaseError, Postgres, PostgresOptions, Urls},
+    sqlite::{self, Sqlite, SqliteOptions},
+};
+
+/// Open stores that this process has to itself.
+pub enum Storage {
+    /// In the data directory, whose lock is the process's.
+    Embedded(Sqlite),
+    /// On a server, behind a lease. It is given back first, so that the next process need not wait.
+    Server(InstanceLease, Postgres),
+}
+
+impl Storage {
+    /// Opens the stores that the configuration names, brings them to this release's schema, and sees to it that no other process uses them.
+    ///
+    /// # Errors
+    /// When they cannot be reached or migrated, or another process uses them: the message says what to do.
+    pub async fn open(config: &Config, registry: &Registry) -> Result<Self> {
+        let Some(urls) = urls(config) else {
+            return Ok(Self::Embedded(Sqlite::open(&config.node.data_dir, &sqlite_options(config), registry)?));
+        };
+        let length = Duration::from_millis(config.postgres.lease_ms);
+        let take = async || InstanceLease::take(&urls, length, &description()).await;
+        // The lease comes first: whoever is refused must not have changed the schema under the process that holds it. It is a row of the first
+        // migration, so new databases are migrated before; of two processes that do so at once, one gets it.
+        let lease = match take().await {
+            Err(LeaseError::NoSchema) => {
+                migrate(config).await?;
+                take().await?
+            }
+            taken => taken?,
+        };
+        let postgres = Postgres::open(&urls, &postgres_options(config), registry).await?;
+        Ok(Self::Server(lease, postgres))
+    }
+
+    /// The databases.
+    #[must_use]
+    pub fn stores(&self) -> Stores {
+        match self {
+            Self::Embedded(sqlite) => sqlite.stores(),
+            Self::Server(_, postgres) => postgres.stores(),
+        }
+    }
+
+    /// For how long the stores are this process's own.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        match self {
+            Self::Embedded(_) => Lease::always(),
+            Self::Server(lease, _) => lease.lease(),
+        }
+    }
+
+    /// Waits until another process has taken the stores, which a lock does not let happen.
+    ///
+    /// # Errors
+    /// Always, once that happened.
+    pub async fn lost(&self) -> Result<Infallible> {
+        match self {
+            Self::Embedded(_) => std::future::pending().await,
+            Self::Server(lease, _) => {
+                let holder = lease.lost().await.holder;
+                Err(anyhow!("another process, {holder}, took the databases over after the lease of this one had ended: it ends"))
+            }
+        }
+    }
+
+    /// Finishes what the stores were given, and leaves them to the next process. Blocks.
+    pub fn close(self) {
+        match self {
+            Self::Embedded(sqlite) => sqlite.close(),
+            Self::Server(lease, _postgres) => lease.release(),
+        }
+    }
+}
+
+/// Whether a fault of opening says that another process uses the stores.
+#[must_use]
+pub fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(sqlite::OpenError::InUse { .. })) || matches!(error.downcast_ref(), Some(LeaseError::InUse { .. }))
+}
+
+/// Brings the configured stores to this release's schema; answers what that took.
+///
+/// # Errors
+/// When they cannot be reached or migrated. What was applied before stays applied; repeating is safe.
+pub async fn migrate(config: &Config) -> Result<Vec<Applied>> {
+    match urls(config) {
+        None => Ok(sqlite::migrate(&config.node.data_dir, false)?),
+        Some(urls) => {
+            let connect_max = Duration::from_millis(config.postgres.connect_timeout_ms);
+            Ok(store::postgres::migrate(&urls, connect_max, false).await?)
+        }
+    }
+}
+
+/// Whether the configuration names a server.
+#[must_use]
+pub fn is_on_a_server(config: &Config) -> bool {
+    urls(config).is_some()
+}
+
+/// Where the databases are; `None` where they are embedded.
+fn urls(config: &Config) -> Option<Urls> {
+    let settings = &config.postgres;
+    let of = |url: &Option<crate::config::DatabaseUrl>| url.as_ref().map(|url| url.expose().to_owned());
+    let urls = Urls {
+        all: of(&settings.url),
+        users: of(&settings.users_url),
+        content: of(&settings.content_url),
+        shop: of(&settings.shop_url),
+        ca_file: settings.ca_file.clone(),
+    };
+    let named = [&urls.all, &urls.users, &urls.content, &urls.shop].into_iter().any(Option::is_some);
+    named.then_some(urls)
+}
+
+/// What another process is told of this one.
+fn description() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("process {} on {}", std::process::id(), if host.is_empty() { "an unnamed machine" } else { host.trim() })
+}
+
+fn sqlite_options(config: &Config) -> SqliteOptions {
+    SqliteOptions {
+        readers: config.sqlite.readers,
+        read_queue_max: config.sqlite.read_queue_max,
+        write_batch_max: config.sqlite.write_batch_max,
+        busy_timeout_ms: u32::try_from(config.sqlite.busy_timeout_ms).unwrap_or(u32::MAX),
+        ..SqliteOptions::default()
+    }
+}
+
+fn postgres_options(config: &Config) -> PostgresOptions {
+    let settings = &config.postgres;
+    PostgresOptions {
+        connections_max: settings.connections_max,
+        waiting_max: settings.waiting_max,
+        checkout_max: Duration::from_millis(settings.checkout_timeout_ms),
+        connect_max: Duration::from_millis(settings.connect_timeout_ms),
+        statement_max: Duration::from_millis(settings.statement_timeout_ms),
+        idle_max: Duration::from_secs(settings.idle_timeout_s),
+        lifetime_max: Duration::from_secs(settings.connection_lifetime_s),
+    }
+}
