@@ -54,7 +54,9 @@ fn the_command_line_migrates_and_makes_the_first_admin() {
         let run = |arguments: &[&str]| {
             let mut command = binary();
             command.args(arguments).stdout(std::process::Stdio::piped());
-            settings.iter().for_each(|setting| drop(command.args(["--set", setting])));
+            for setting in settings {
+                command.args(["--set", setting]);
+            }
             let output = command.output().expect("it starts");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8_lossy(&output.stdout).into_owned()

@@ -112,10 +112,10 @@ impl Rows for ShopWrite {
 
     fn ripple(&self, seen: &[Row]) -> Result<Vec<Key>, Fault> {
         let product = |id| Key::new(Kind::Product, id);
-        let reviews = |seen| Ok(ids(seen)?.into_iter().map(|id| Key::new(Kind::Review, id)));
+        let reviews = || Ok::<_, Fault>(ids(seen)?.into_iter().map(|id| Key::new(Kind::Review, id)));
         Ok(match self {
-            Self::PlaceOrder(..) | Self::ConfirmCheckout(..) => reviews(seen)?.collect(),
-            Self::CancelOrder(order) => reviews(seen)?.chain([product(order.product_id)]).collect(),
+            Self::PlaceOrder(..) | Self::ConfirmCheckout(..) => reviews()?.collect(),
+            Self::CancelOrder(order) => reviews()?.chain([product(order.product_id)]).collect(),
             Self::ReleaseCheckout(_) => reserved(seen)?.into_iter().map(|line| product(line.product)).collect(),
             Self::CreateReview(review) | Self::RemoveReview(review) => vec![product(review.product_id)],
             Self::SaveReview(review, before) if review.rating != *before => vec![product(review.product_id)],

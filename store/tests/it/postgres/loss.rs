@@ -235,23 +235,3 @@ async fn a_full_pool_refuses_who_would_wait_too_long_and_who_are_too_many() {
 }
 
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'lets-connect'";
-
-/// Each follow locks two people's rows; whoever follows whom, in the same order.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn people_who_follow_each_other_at_once_do_not_deadlock() {
-    let opened = fresh().await;
-    let stores = opened.stores();
-    let people = [somebody(&stores).await.id, somebody(&stores).await.id, somebody(&stores).await.id];
-    let mut writers = JoinSet::new();
-    for (follower, followee) in [(0, 1), (1, 0), (1, 2), (2, 1), (0, 2), (2, 0)] {
-        let (users, follower, followee) = (stores.users.clone(), people[follower], people[followee]);
-        writers.spawn(async move {
-            for round in 0..40 {
-                users.commit(following(follower, followee, round % 2 == 0, NOW)).await.expect("committed");
-            }
-        });
-    }
-    writers.join_all().await;
-    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
-    assert_eq!(opened.databases.sql("users", &[deadlocks]).trim(), "0");
-}

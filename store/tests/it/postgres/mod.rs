@@ -3,6 +3,7 @@
 mod lease;
 mod loss;
 mod open;
+mod race;
 
 use crate::conformance::conformance;
 use crate::make::PATIENCE;
