@@ -10,6 +10,8 @@ pub(crate) enum Belonging {
     Posts,
     /// Products that are not deleted.
     Products,
+    /// What they think of products.
+    Reviews,
     /// Whom they follow.
     Following,
     /// Who follows them.
@@ -20,13 +22,14 @@ pub(crate) enum Belonging {
 
 impl Belonging {
     /// Every list.
-    pub(crate) const ALL: [Self; 5] = [Self::Posts, Self::Products, Self::Following, Self::Followers, Self::Blocks];
+    pub(crate) const ALL: [Self; 6] = [Self::Posts, Self::Products, Self::Reviews, Self::Following, Self::Followers, Self::Blocks];
 
     /// A page of the list. Positions do not move when rows come and go.
     pub(crate) async fn page(self, stores: &Stores, user: UserId, page: Page) -> Result<Ids, StoreError> {
         match self {
             Self::Posts => stores.content.timeline(user, page).await,
             Self::Products => stores.shop.seller_products(user, page).await,
+            Self::Reviews => stores.shop.reviews_by(user, page).await,
             Self::Following => Ok(stores.users.follow_page(user, false, page).await?.0),
             Self::Followers => Ok(stores.users.follow_page(user, true, page).await?.0),
             Self::Blocks => Ok(stores.users.blocked(user, page).await?.0),

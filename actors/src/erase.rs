@@ -5,7 +5,9 @@
 //! removed from the store. Each step may be repeated: whatever is gone is not found again.
 
 use crate::{belonging::Belonging, client::Client, node::Node, owner::refusal_of};
-use protocol::{Command, ErrorCode, Key, Kind, Page, Principal, Refusal, Reply, Role, UserId, follow, post, product};
+use protocol::{
+    Command, ErrorCode, Key, Kind, Page, Principal, Refusal, Reply, Role, UserId, cart, follow, post, product, review, wishlist,
+};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -23,6 +25,8 @@ pub(crate) async fn erase(node: &Arc<Node>, user: UserId) -> Result<(), Refusal>
     }
     eraser.comments().await?;
     eraser.reactions().await?;
+    eraser.votes().await?;
+    eraser.baskets().await?;
     // What is on posts that are gone has no owner that would find it, and nobody who would see it.
     node.stores.content.forget(user).await.map_err(|error| refusal_of(&error))
 }
@@ -60,6 +64,7 @@ impl Eraser<'_> {
         let (principal, key, command) = match what {
             Belonging::Posts => (Principal::Platform, Key::new(Kind::Post, id), Command::Post(post::Command::Delete)),
             Belonging::Products => (Principal::Platform, Key::new(Kind::Product, id), Command::Product(product::Command::Delete)),
+            Belonging::Reviews => (Principal::Platform, Key::new(Kind::Review, id), Command::Review(review::Command::Delete)),
             Belonging::Following => (as_user(self.user), own, follows(follow::Command::Unfollow(UserId(id)))),
             Belonging::Followers => (as_user(UserId(id)), Key::new(Kind::Follows, id), follows(follow::Command::Unfollow(self.user))),
             Belonging::Blocks => (as_user(self.user), own, follows(follow::Command::Unblock(UserId(id)))),
@@ -80,6 +85,34 @@ impl Eraser<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes back that they found reviews helpful.
+    async fn votes(&self) -> Result<(), Refusal> {
+        let mut after = None;
+        loop {
+            let batch = self.node.stores.shop.voted(self.user, after, BATCH).await.map_err(|error| refusal_of(&error))?;
+            for id in &batch {
+                let command = Command::Review(review::Command::Helpful(false));
+                self.write(as_user(self.user), Key::new(Kind::Review, *id), command).await?;
+            }
+            after = batch.last().copied();
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Empties cart and wishlist. A checkout of it that nobody drives any more is released when its time is up, and forgotten after a day.
+    async fn baskets(&self) -> Result<(), Refusal> {
+        let me = as_user(self.user);
+        self.write(me, Key::new(Kind::Cart, self.user), Command::Cart(cart::Command::Clear)).await?;
+        let wishes = self.node.stores.shop.wishes(self.user).await.map_err(|error| refusal_of(&error))?;
+        for wish in wishes {
+            let remove = Command::Wishlist(wishlist::Command::Remove(wish.product_id));
+            self.write(me, Key::new(Kind::Wishlist, self.user), remove).await?;
+        }
+        Ok(())
     }
 
     async fn reactions(&self) -> Result<(), Refusal> {

@@ -167,6 +167,15 @@ impl Export<'_> {
             }
             list.end();
         }
+        self.ids("reviews", Belonging::Reviews, Some(Kind::Review)).await?;
+        let lines = shop.cart(user).await.map_err(|e| refusal_of(&e))?;
+        let mut list = self.list("cart");
+        lines.iter().for_each(|line| list.push_json(line));
+        list.end();
+        let wishes = shop.wishes(user).await.map_err(|e| refusal_of(&e))?;
+        let mut list = self.list("wishlist");
+        wishes.iter().for_each(|wish| list.push_json(wish));
+        list.end();
         self.in_time()
     }
 

@@ -405,6 +405,10 @@ pub trait Shop: Domain {
     async fn review(&self, id: ReviewId) -> Result<Option<Review>, StoreError>;
     /// A product's reviews, newest first.
     async fn reviews(&self, product: ProductId, page: Page) -> Result<Ids, StoreError>;
+    /// A person's reviews, newest first.
+    async fn reviews_by(&self, person: UserId, page: Page) -> Result<Ids, StoreError>;
+    /// Up to `limit` reviews behind `after` that a person finds helpful, by id.
+    async fn voted(&self, person: UserId, after: Option<ReviewId>, limit: u16) -> Result<Vec<ReviewId>, StoreError>;
     /// A checkout.
     async fn checkout(&self, id: CheckoutId) -> Result<Option<Checkout>, StoreError>;
     /// What is set aside for a checkout.

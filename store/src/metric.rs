@@ -74,6 +74,8 @@ operations! {
     Wishes = "wishes",
     Review = "review",
     Reviews = "reviews",
+    ReviewsBy = "reviews_by",
+    Voted = "voted",
     Checkout = "checkout",
     Reserved = "reserved",
     CheckoutsDue = "checkouts_due",

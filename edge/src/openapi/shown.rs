@@ -1,8 +1,8 @@
 //! Answers that are put together at the edge from what owners published, as the description has them.
 
 use protocol::{
-    Money, PostId, ProductId, Timestamp, UserId, account::SessionView, bookmark::Bookmark, checkout::Total, comment::Comment, order::Order,
-    post::Post, product::Product, reaction::ReactionType, user::User,
+    Money, PostId, ProductId, Timestamp, UserId, account::SessionView, bookmark::Bookmark, cart, checkout::Total, comment::Comment,
+    order::Order, post::Post, product::Product, reaction::ReactionType, review::Review, user::User, wishlist,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -106,6 +106,9 @@ pub(super) struct Export {
     products: Vec<Product>,
     orders_placed: Vec<Order>,
     orders_received: Vec<Order>,
+    reviews: Vec<Review>,
+    cart: Vec<cart::Item>,
+    wishlist: Vec<wishlist::Item>,
     exported_at: Timestamp,
     /// `false` if there was more than a document may hold.
     complete: bool,

@@ -99,7 +99,7 @@ fn lists_of_ids_read_only_an_index() {
     covered(1, named(content::STATEMENTS, &["TIMELINE", "TIMELINE_BETWEEN", "PUBLIC_POSTS"]));
     covered(1, named(content::find::STATEMENTS, &["TIMELINE_OPEN", "TIMELINE_FRIENDS", "TIMELINE_OWN", "BOOKMARKS"]));
     covered(2, named(shop::STATEMENTS, &["SELLER_PRODUCTS"]));
-    covered(2, named(shop::review::STATEMENTS, &["REVIEWS"]));
+    covered(2, named(shop::review::STATEMENTS, &["REVIEWS", "REVIEWS_BY", "VOTED"]));
     covered(2, named(shop::basket::STATEMENTS, &["WISHES", "CHECKOUTS_DUE"]));
     let selections = shop::selection::statements();
     covered(2, selections.iter().map(|sql| (sql.as_str(), sql.as_str())).collect());

@@ -311,6 +311,8 @@ faulty! { Shop, ShopWrite, "shop";
     fn wishes(person: UserId) -> Vec<wishlist::Item>;
     fn review(id: ReviewId) -> Option<Review>;
     fn reviews(product: ProductId, page: Page) -> Ids;
+    fn reviews_by(person: UserId, page: Page) -> Ids;
+    fn voted(person: UserId, after: Option<ReviewId>, limit: u16) -> Vec<ReviewId>;
     fn checkout(id: CheckoutId) -> Option<Checkout>;
     fn reserved(id: CheckoutId) -> Vec<Reserved>;
     fn checkouts_due(now: Timestamp, limit: u32) -> Vec<(CheckoutId, u64)>;

@@ -27,6 +27,17 @@ fn who_leaves_is_gone_at_once_and_erased_soon() {
         client.call(&Request::new("PUT", format!("/api/user/users/{}/follow", whom.id)).by(by)).ok(200);
     }
 
+    // What she thinks of his chair, that she finds a review of it helpful, and what she wants to buy.
+    let chair = text(&client.call(&post("/api/shop/products", json!({"name": "chair", "price": 1, "stock": 5})).by(&bob)).ok(201)["id"]);
+    let eve = client.register("eve");
+    let review = |by, rating: u8| post(format!("/api/shop/products/{chair}/reviews"), json!({ "rating": rating })).by(by);
+    client.call(&review(&ada, 5)).ok(201);
+    let of_eve = text(&client.call(&review(&eve, 2)).ok(201)["id"]);
+    client.call(&Request::new("POST", format!("/api/shop/reviews/{of_eve}/helpful")).by(&ada)).ok(200);
+    for basket in ["cart", "wishlist"] {
+        client.call(&post(format!("/api/shop/{basket}"), json!({"productId": chair})).by(&ada)).ok(201);
+    }
+
     let leave = |password: &str| delete("/api/user/me").json(&json!({ "password": password })).by(&ada);
     refused(&client.call(&leave("a wrong password")), 401, "bad_credentials");
     assert!(is_open(&mut client, &ada));
@@ -57,6 +68,14 @@ fn who_leaves_is_gone_at_once_and_erased_soon() {
     });
     let orders = client.call(&get(format!("/api/shop/orders/buyer/{}", bob.id)).by(&bob)).ok(200);
     assert_eq!(items(&orders)[0]["sellerId"], ada.id, "his order stays");
+    eventually("her review counts no more", || {
+        let chair = client.call(&get(format!("/api/shop/public/products/{chair}"))).ok(200);
+        (&chair["ratingCount"], &chair["ratingAverage"]) == (&json!(1), &json!(2.0))
+    });
+    eventually("nor does her vote", || {
+        let reviews = client.call(&get(format!("/api/shop/products/{chair}/reviews"))).ok(200);
+        items(&reviews).len() == 1 && items(&reviews)[0]["helpfulCount"] == 0
+    });
     eventually("she follows nobody", || {
         let followers = client.call(&get(format!("/api/user/users/{}/followers", bob.id)).by(&bob)).ok(200);
         followers["total"] == 0
@@ -75,6 +94,10 @@ fn an_export_has_all_of_ones_own_and_nothing_of_others() {
     client.call(&post(format!("/api/content/posts/{his}/comments"), json!({"content": "indeed"})).by(&ada)).ok(201);
     let lamp = text(&client.call(&post("/api/shop/products", json!({"name": "lamp", "price": 1, "stock": 5})).by(&bob)).ok(201)["id"]);
     client.call(&post("/api/shop/orders", json!({"productId": lamp})).by(&ada)).ok(201);
+    client.call(&post(format!("/api/shop/products/{lamp}/reviews"), json!({"rating": 4})).by(&ada)).ok(201);
+    for basket in ["cart", "wishlist"] {
+        client.call(&post(format!("/api/shop/{basket}"), json!({"productId": lamp})).by(&ada)).ok(201);
+    }
     client.call(&Request::new("PUT", format!("/api/user/users/{}/follow", bob.id)).by(&ada)).ok(200);
 
     let answer = client.call(&get("/api/user/me/export").by(&ada));
@@ -86,6 +109,8 @@ fn an_export_has_all_of_ones_own_and_nothing_of_others() {
     let counts =
         ["sessions", "posts", "comments", "following", "followers", "blocks", "bookmarks", "products", "ordersPlaced", "ordersReceived"];
     assert_eq!(counts.map(count), [1, 3, 1, 1, 0, 0, 0, 0, 1, 0]);
+    assert_eq!(["reviews", "cart", "wishlist"].map(count), [1, 1, 1]);
+    assert_eq!((&document["reviews"][0]["verifiedPurchase"], &document["cart"][0]["productId"]), (&json!(true), &json!(lamp)));
     assert_eq!((&document["following"][0], &document["comments"][0]["content"]), (&json!(bob.id), &json!("indeed")));
     let bobs = client.call(&get("/api/user/me/export").by(&bob)).ok(200);
     assert_eq!((bobs["ordersReceived"].as_array().map(Vec::len), bobs["followers"][0].clone()), (Some(1), json!(ada.id)));

@@ -92,6 +92,14 @@ impl Shop for Database<ShopWrite> {
         self.read(Operation::Reviews, move |db| review::reviews(db, product, page)).await
     }
 
+    async fn reviews_by(&self, person: UserId, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::ReviewsBy, move |db| review::reviews_by(db, person, page)).await
+    }
+
+    async fn voted(&self, person: UserId, after: Option<ReviewId>, limit: u16) -> Result<Vec<ReviewId>, StoreError> {
+        self.read(Operation::Voted, move |db| review::voted(db, person, after, limit)).await
+    }
+
     async fn checkout(&self, id: CheckoutId) -> Result<Option<Checkout>, StoreError> {
         self.read(Operation::Checkout, move |db| basket::checkout(db, id)).await
     }

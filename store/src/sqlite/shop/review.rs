@@ -1,16 +1,19 @@
 //! Reviews, and what they make of their product's rating.
 
-use crate::sqlite::column::{Columns, TOP, by_id, cut, execute, fetch, int, list, optional, statements};
+use crate::sqlite::column::{BOTTOM, Columns, TOP, by_id, cut, execute, fetch, int, list, optional, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
 use crate::{CommitError, Ids};
 use protocol::review::Review;
 use protocol::{Key, Kind, Page, ProductId, ReviewId, Timestamp, UserId};
 use rusqlite::{Connection, Result, params};
+use uuid::Uuid;
 
 statements! {
     REVIEW = "SELECT id, product_id, user_id, rating, title, review_text, helpful_count, verified_purchase, created_at, updated_at, version
               FROM product_review WHERE id = ?1";
     REVIEWS = "SELECT id FROM product_review WHERE product_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    REVIEWS_BY = "SELECT id FROM product_review WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    VOTED = "SELECT review_id FROM review_vote WHERE user_id = ?1 AND review_id > ?2 ORDER BY review_id LIMIT ?3";
     INSERT_REVIEW = "INSERT INTO product_review (id, product_id, user_id, rating, title, review_text, helpful_count, verified_purchase, created_at,
                        updated_at, version)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0,
@@ -52,8 +55,23 @@ pub(super) fn review(db: &Connection, id: ReviewId) -> Result<Option<Review>> {
 
 /// A product's reviews, newest first.
 pub(super) fn reviews(db: &Connection, product: ProductId, page: Page) -> Result<Ids> {
+    newest_first(db, REVIEWS, product.0, page)
+}
+
+/// A person's reviews, newest first.
+pub(super) fn reviews_by(db: &Connection, person: UserId, page: Page) -> Result<Ids> {
+    newest_first(db, REVIEWS_BY, person.0, page)
+}
+
+/// Reviews behind `after` that a person finds helpful, by id.
+pub(super) fn voted(db: &Connection, person: UserId, after: Option<ReviewId>, limit: u16) -> Result<Vec<ReviewId>> {
+    let after = after.map_or(BOTTOM.id, |id| id.0);
+    list(db, VOTED, (person.0.as_bytes(), after.as_bytes(), limit), |row| Columns::of(row).id().map(ReviewId))
+}
+
+fn newest_first(db: &Connection, sql: &str, of: Uuid, page: Page) -> Result<Ids> {
     let after = page.after.unwrap_or(TOP).id;
-    let rows = list(db, REVIEWS, (product.0.as_bytes(), after.as_bytes(), fetch(page)), |row| Columns::of(row).id())?;
+    let rows = list(db, sql, (of.as_bytes(), after.as_bytes(), fetch(page)), |row| Columns::of(row).id())?;
     let (ids, next) = cut(rows, page, |id| by_id(*id));
     Ok(Ids { ids, next })
 }

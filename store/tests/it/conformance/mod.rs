@@ -85,7 +85,7 @@ macro_rules! conformance {
             }
             review {
                 reviews_make_the_rating, one_person_reviews_a_product_once, votes_are_counted_once, purchases_are_what_orders_say,
-                reviews_are_paged_newest_first,
+                reviews_are_paged_newest_first, a_persons_reviews_and_votes_are_found,
             }
             product_search {
                 words_are_found_whatever_their_case_and_accents, a_search_follows_its_products, what_fits_best_comes_first,

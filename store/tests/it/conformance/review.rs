@@ -138,3 +138,38 @@ pub async fn reviews_are_paged_newest_first(stores: Stores) {
     }
     assert_eq!(stores.shop.reviews(chair.id, Default::default()).await.expect("a page"), Ids::default());
 }
+
+pub async fn a_persons_reviews_and_votes_are_found(stores: Stores) {
+    let (ada, bob) = (UserId::new(), UserId::new());
+    let (mut written, mut voted) = (Vec::new(), Vec::new());
+    for n in 0..5 {
+        let lamp = product(UserId::new(), 1250);
+        create(&stores, &lamp).await;
+        let (hers, his) = (review(&lamp, ada, n + 1), review(&lamp, bob, 3));
+        write(&stores, &hers).await;
+        write(&stores, &his).await;
+        let next = Review { helpful_count: 1, version: 2, ..his };
+        let vote = reviewing(&next, |review| ShopWrite::VoteReview { review, by: ada, add: true });
+        stores.shop.commit(vote).await.expect("voted");
+        written.insert(0, hers.id.0);
+        voted.push(next.id);
+    }
+    for limit in [1, 2, 5, 6] {
+        let read = walk(limit, async |page| {
+            let Ids { ids, next } = stores.shop.reviews_by(ada, page).await.expect("a page");
+            (ids, next)
+        });
+        assert_eq!(read.await, written, "by pages of {limit}");
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let batch = stores.shop.voted(ada, after, limit).await.expect("a read");
+            after = batch.last().copied();
+            found.extend(batch);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, voted, "by {limit}");
+    }
+    assert_eq!(stores.shop.voted(bob, None, 10).await.expect("a read"), []);
+}
