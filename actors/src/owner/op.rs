@@ -68,6 +68,8 @@ pub struct Waiter<T> {
 
 impl<T> Waiter<T> {
     pub(super) fn send(self, answer: Result<T, Refusal>) {
+        // First: whoever is answered may ask again at once, and must find its place free.
+        drop(self._permit);
         // The caller may have gone: then nobody is interested.
         let _ = self.answer.send(answer);
     }
