@@ -6,7 +6,7 @@ pub(super) mod search;
 pub(super) mod selection;
 pub(super) mod write;
 
-use super::column::{At, Columns, TOP, by_id, cut, fetch, statements};
+use super::column::{At, BOTTOM, Columns, TOP, by_id, cut, fetch, statements};
 use super::database::{Database, Values};
 use super::fault::Fault;
 use crate::metric::Operation;
@@ -18,6 +18,7 @@ use protocol::product::{Product, Rating, Selection};
 use protocol::review::Review;
 use protocol::{CheckoutId, OrderId, Page, Position, ProductId, ReviewId, Timestamp, UserId, cart, wishlist};
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 statements! {
     PRODUCT = "SELECT id, seller_id, name, description, price_cents, currency, images, category, stock, is_public, is_active,
@@ -83,11 +84,16 @@ impl Shop for Database<ShopWrite> {
     }
 
     async fn reviews(&self, product: ProductId, page: Page) -> Result<Ids, StoreError> {
-        let after = page.after.unwrap_or(TOP).id;
-        let values = fetch(page);
-        let rows = self.list(Operation::Reviews, review::REVIEWS, &[&product.0, &after, &values], |row| Columns::of(row).id()).await?;
-        let (ids, next) = cut(rows, page, |id| by_id(*id));
-        Ok(Ids { ids, next })
+        newest_first(self, (Operation::Reviews, review::REVIEWS), product.0, page).await
+    }
+
+    async fn reviews_by(&self, person: UserId, page: Page) -> Result<Ids, StoreError> {
+        newest_first(self, (Operation::ReviewsBy, review::REVIEWS_BY), person.0, page).await
+    }
+
+    async fn voted(&self, person: UserId, after: Option<ReviewId>, limit: u16) -> Result<Vec<ReviewId>, StoreError> {
+        let (after, limit) = (after.map_or(BOTTOM.id, |id| id.0), i64::from(limit));
+        self.list(Operation::Voted, review::VOTED, &[&person.0, &after, &limit], |row| Columns::of(row).id().map(ReviewId)).await
     }
 
     async fn checkout(&self, id: CheckoutId) -> Result<Option<Checkout>, StoreError> {
@@ -160,4 +166,17 @@ fn order(row: &Row) -> Result<Order, Fault> {
         updated_at: columns.time()?,
         version: columns.count()?,
     })
+}
+
+/// A page of ids of one thing or person.
+async fn newest_first(
+    db: &Database<ShopWrite>,
+    (operation, sql): (Operation, &'static str),
+    of: Uuid,
+    page: Page,
+) -> Result<Ids, StoreError> {
+    let (after, limit) = (page.after.unwrap_or(TOP).id, fetch(page));
+    let rows = db.list(operation, sql, &[&of, &after, &limit], |row| Columns::of(row).id()).await?;
+    let (ids, next) = cut(rows, page, |id| by_id(*id));
+    Ok(Ids { ids, next })
 }

@@ -17,6 +17,8 @@ statements! {
     REVIEW = "SELECT id, product_id, user_id, rating, title, review_text, helpful_count, verified_purchase, created_at, updated_at, version
               FROM product_review WHERE id = $1";
     REVIEWS = "SELECT id FROM product_review WHERE product_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    REVIEWS_BY = "SELECT id FROM product_review WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    VOTED = "SELECT review_id FROM review_vote WHERE user_id = $1 AND review_id > $2 ORDER BY review_id LIMIT $3";
     INSERT_REVIEW = "INSERT INTO product_review (id, product_id, user_id, rating, title, review_text, helpful_count, verified_purchase, created_at,
                        updated_at, version)
                      VALUES ($1, $2, $3, $4, $5, $6, 0,
