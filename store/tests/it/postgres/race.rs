@@ -74,7 +74,8 @@ async fn a_purchase_and_a_review_at_once_agree() {
             Err(CommitError::Conflict)
         };
         let (sold, reviewed) = tokio::join!(sold, shop.commit(reviewing(&review, ShopWrite::CreateReview)));
-        (sold.expect("sold"), reviewed.expect("reviewed"));
+        sold.expect("sold");
+        reviewed.expect("reviewed");
         assert!(shop.review(review.id).await.expect("a read").expect("the review").verified_purchase, "round {round}");
     }
 }
