@@ -9,7 +9,9 @@ use crate::{
     owner::refusal_of,
 };
 use bytes::{BufMut, Bytes, BytesMut};
-use protocol::{CommentId, ErrorCode, Key, Kind, Page, PostId, Principal, Query, Refusal, Timestamp, UserId, account::SessionView};
+use protocol::{
+    CommentId, ErrorCode, Key, Kind, Page, PostId, Principal, Query, Refusal, Timestamp, UserId, account::SessionView, comment::Comment,
+};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -118,7 +120,8 @@ impl Export<'_> {
             if after.is_none() || list.is_full() {
                 break;
             }
-            batch.iter().for_each(|comment| list.push_json(comment));
+            // Hidden from others or not, it is theirs to have.
+            batch.into_iter().for_each(|comment| list.push_json(&Comment { hidden: false, ..comment }));
         }
         list.end();
 

@@ -11,7 +11,10 @@ use crate::{
     supervisor::{Child, OnEnd, StartFn, When},
 };
 use futures_util::future::join_all;
-use protocol::{ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId, audit::Entry, envelope::Change, follow};
+use protocol::{
+    Command, ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId, audit::Entry, envelope::Change, follow, moderation::Target,
+    post, product, review, user,
+};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     collections::HashMap,
@@ -50,7 +53,7 @@ pub(crate) async fn deliver(node: &Arc<Node>, effects: Vec<Outboxed>, deadline: 
             Effect::Changed { key, .. } if key.kind == Kind::Feed => node.stores.users.clone() as Arc<dyn store::Domain>,
             Effect::Changed { key, .. } => node.stores.domain(key.kind),
             Effect::FanOut { .. } => node.stores.domain(Kind::Timeline),
-            Effect::Standing(_) => node.stores.users.clone() as Arc<dyn store::Domain>,
+            Effect::Standing(_) | Effect::Verdict(_) => node.stores.users.clone() as Arc<dyn store::Domain>,
             Effect::Audit { origin, .. } => node.stores.domain(*origin),
         };
         if let Err(refusal) = carry_out(node, &row.effect, deadline).await {
@@ -84,10 +87,31 @@ async fn carry_out(node: &Arc<Node>, effect: &Effect, deadline: Instant) -> Resu
         Effect::FanOut { author, post } => fan_out(node, *author, *post, deadline).await,
         Effect::Standing(person) => in_time(node.inactive.learn(&node.stores, *person), deadline).await,
         Effect::Audit { entry, .. } => in_time(node.stores.users.note(Entry::clone(entry)), deadline).await,
+        Effect::Verdict(case) => tell_verdict(node, *case, deadline).await,
     }
 }
 
-async fn in_time(work: impl Future<Output = Result<(), StoreError>>, deadline: Instant) -> Result<(), Refusal> {
+/// Tells the owner of the thing that a case is about what the case says now. It ignores what it heard before, and what is older than that.
+async fn tell_verdict(node: &Arc<Node>, case: Uuid, deadline: Instant) -> Result<(), Refusal> {
+    let found = in_time(node.stores.users.case(case), deadline).await?;
+    let Some(case) = found else { return Ok(()) };
+    let verdict = case.verdict();
+    let command = match case.target {
+        Target::Post(_) => Command::Post(post::Command::Moderate(verdict)),
+        Target::Comment(comment, _) => Command::Post(post::Command::ModerateComment(comment, verdict)),
+        Target::Product(_) => Command::Product(product::Command::Moderate(verdict)),
+        Target::User(_) => Command::User(user::Command::Moderate(verdict)),
+        Target::Review(_) => Command::Review(review::Command::Moderate(verdict)),
+    };
+    let call = crate::Call { principal: Principal::Platform, deadline, if_match: None, idempotency: None };
+    match Client::new(node.clone()).write(&call, case.target.key(), command).await {
+        // It was deleted meanwhile: nobody sees it.
+        Err(refusal) if refusal.code == ErrorCode::NotFound => Ok(()),
+        told => told.map(drop),
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>, deadline: Instant) -> Result<T, Refusal> {
     let done = tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| ErrorCode::OutcomeUnknown)?;
     done.map_err(|error| crate::owner::refusal_of(&error))
 }
@@ -121,7 +145,7 @@ async fn fan_out(node: &Arc<Node>, author: UserId, post: Uuid, deadline: Instant
 async fn pull(node: &Arc<Node>, author: UserId, deadline: Instant) -> Result<(), Refusal> {
     let client = Client::new(node.clone());
     let call = crate::Call { principal: Principal::Platform, deadline, if_match: None, idempotency: None };
-    client.write(&call, Key::new(Kind::Follows, author), protocol::Command::Follows(follow::Command::MarkPulled)).await?;
+    client.write(&call, Key::new(Kind::Follows, author), Command::Follows(follow::Command::MarkPulled)).await?;
     node.pull(author);
     Ok(())
 }

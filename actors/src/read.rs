@@ -4,6 +4,8 @@
 //! function names everything that it misses, the missing is asked for at once, and the function runs again ([`complete`]). What was found or fetched
 //! is held for the rest of the request, so eviction in between cannot starve it.
 
+pub mod case;
+
 use crate::{
     client::{Call, Client},
     snapshot::Snapshot,

@@ -36,6 +36,12 @@ pub enum List {
     ProductsRelevance = 41,
     Reviews = 42,
     Wishlist = 43,
+    Cases = 50,
+    OpenCases = 51,
+    HiddenCases = 52,
+    RestoredCases = 53,
+    DismissedCases = 54,
+    OwnCases = 55,
 }
 
 /// Writes a cursor.

@@ -206,6 +206,22 @@ pub fn composed(request: &HeaderMap, body: Bytes, caching: Caching) -> Response<
     tagged(request, Bytes::from(format!("\"{:016x}\"", hasher.finish())), caching, || body)
 }
 
+/// A page of rows that are rendered already, each a JSON object, and that no cache may keep.
+#[must_use]
+pub fn objects(list: List, rows: &[Bytes], next: Option<Position>) -> Response<Bytes> {
+    let mut body = BytesMut::with_capacity(128 + rows.iter().map(|row| row.len() + 1).sum::<usize>());
+    body.put_slice(b"{\"items\":[");
+    for (index, row) in rows.iter().enumerate() {
+        if index > 0 {
+            body.put_u8(b',');
+        }
+        body.put_slice(row);
+    }
+    body.put_u8(b']');
+    close(&mut body, next.map(|next| (list, next)), None);
+    json(StatusCode::OK, body.freeze())
+}
+
 /// What a write came to: 201 or 200 with the thing, 204 where there is nothing to show.
 #[must_use]
 pub fn reply(reply: Reply) -> Response<Bytes> {

@@ -301,6 +301,7 @@ pub fn table() -> Vec<Route> {
     routes.extend(handler::user::routes());
     routes.extend(handler::people::routes());
     routes.extend(handler::rank::routes());
+    routes.extend(handler::moderation::routes());
     routes.extend(handler::content::routes());
     routes.extend(handler::shop::routes());
     openapi::describe(&mut routes);

@@ -40,6 +40,8 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> S
             region::owners::<entity::review::Review>(node, owners),
             region::owners::<entity::list::Reviews>(node, owners),
             region::owners::<entity::wishlist::Wishlist>(node, owners),
+            region::owners::<entity::case::Case>(node, owners),
+            region::owners::<entity::list::CaseList>(node, owners),
             // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.
             outbox::sweeper(node),
             // Mail and what else follows an answer; what was under way is run again.

@@ -18,6 +18,7 @@ pub mod action {
     pub const UNBAN: &str = "user.unban";
     /// Somebody left for good.
     pub const LEAVE: &str = "user.leave";
+    // Moderation's decisions are named `<target type>.<action>`, such as `post.hide`; on people they are bans.
     /// A new password was set, for somebody else.
     pub const RESET_PASSWORD: &str = "user.reset_password";
 }

@@ -1,8 +1,8 @@
 //! What an owner is asked, and what it answers.
 
 use crate::{
-    account, bookmark, cart, checkout, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, order, page::Page,
-    people, post, product, review, user, wishlist,
+    account, bookmark, cart, checkout, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, moderation, order,
+    page::Page, people, post, product, review, user, wishlist,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ pub enum Command {
     Checkout(checkout::Command),
     Review(review::Command),
     Wishlist(wishlist::Command),
+    Case(moderation::Command),
 }
 
 /// A read of part of an entity. It is also the cache key of that part, so it holds every parameter that the answer depends on.
@@ -80,6 +81,12 @@ pub enum Query {
     People(people::Search),
     /// Reviews, newest first.
     Reviews(Page),
+    /// A comment of a post as its author wrote it, also when it is hidden: for its author and moderators.
+    Comment(CommentId),
+    /// What only moderators see of a case: who flagged the thing, and who decided.
+    CaseRecord,
+    /// Cases of a list; of the queue only those that stand so.
+    Cases(Option<moderation::Status>, Page),
 }
 
 /// What a write came to.

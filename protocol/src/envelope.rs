@@ -155,9 +155,9 @@ mod tests {
     use super::*;
     use crate::{
         account, bookmark, cart, checkout, follow,
-        id::{CheckoutId, PostId, ProductId, SkillId, UserId},
+        id::{CheckoutId, CommentId, PostId, ProductId, SkillId, UserId},
         key::Kind,
-        order,
+        moderation, order,
         page::{Page, Position},
         people, post, product, review,
         time::Timestamp,
@@ -211,6 +211,9 @@ mod tests {
         let reserved = checkout::Reserved { product: ProductId(id(6)), seller: UserId(id(8)), quantity: 3, price, currency };
         let keep = bookmark::Command::Add(bookmark::NewBookmark { user_id: None, post_id: PostId(id(6)) });
         let post_search = Query::PostSearch { words: "quick fox".into(), of: Some((UserId(id(1)), 7)), page };
+        let target = moderation::Target::Comment(CommentId(id(6)), PostId(id(4)));
+        let flag =
+            moderation::Command::Flag { target, author: UserId(id(3)), reason: moderation::Reason::Fraud, note: Some("look".into()) };
         let bodies = vec![
             ("view", Kind::User, Body::View { version_min: 4 }),
             ("query", Kind::Follows, Body::Query(Query::Followers(page))),
@@ -236,6 +239,9 @@ mod tests {
             ("query reviews", Kind::Reviews, Body::Query(Query::Reviews(page))),
             ("keep post", Kind::Bookmarks, write(Command::Bookmarks(keep))),
             ("query post search", Kind::PostList, Body::Query(post_search)),
+            ("flag", Kind::Case, write(Command::Case(flag))),
+            ("verdict", Kind::Post, write(Command::Post(post::Command::Moderate(moderation::Verdict { hidden: true, case_version: 6 })))),
+            ("query cases", Kind::CaseList, Body::Query(Query::Cases(Some(moderation::Status::Open), page))),
         ];
         let envelope = |kind, body| {
             let key = Key::new(kind, ProductId(id(1)));

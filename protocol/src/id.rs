@@ -79,4 +79,6 @@ ids! {
     CheckoutId;
     /// A review of a product.
     ReviewId;
+    /// That somebody flagged something.
+    FlagId;
 }

@@ -75,11 +75,15 @@ kinds! {
     Review = 26, "review";
     /// What a person wishes for; the id is the person's.
     Wishlist = 27, "wishlist";
+    /// What was flagged, with what came of it; the id is the flagged thing's.
+    Case = 30, "case";
+    /// A list of cases: the queue, whose id is its family's, or those about what is a person's, whose id is the person's.
+    CaseList = 31, "case_list";
 }
 
 impl Kind {
     /// One more than the highest code: the length of a table indexed by [`Kind::index`].
-    pub const TABLE: usize = 28;
+    pub const TABLE: usize = 32;
 
     /// The kind as an index below [`Kind::TABLE`].
     #[must_use]

@@ -5,6 +5,7 @@
 //! * [`account`], [`user`], [`follow`], [`post`], [`comment`], [`reaction`], [`hashtag`], [`bookmark`], [`product`], [`order`], [`cart`],
 //!   [`checkout`], [`review`], [`wishlist`]: one file a domain, with its data, commands and limits.
 //! * [`people`]: finding people, and who comes first; [`fold`]: words as searches compare them. [`audit`]: what was done by rank.
+//! * [`moderation`]: flags, cases, decisions, appeals.
 //! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes.
 //!
 //! Nothing here does I/O, knows actors, HTTP or SQL, or depends on another crate of ours.
@@ -23,6 +24,7 @@ pub mod follow;
 pub mod hashtag;
 pub mod id;
 pub mod key;
+pub mod moderation;
 pub mod money;
 pub mod order;
 pub mod page;

@@ -5,6 +5,7 @@ use crate::{
     error::Refusal,
     hashtag::{Hashtag, hashtags},
     id::{CommentId, MediaId, PostId, UserId},
+    moderation::Verdict,
     principal::UnknownName,
     reaction::{ReactionType, Reactions},
     time::Timestamp,
@@ -84,6 +85,9 @@ pub struct Post {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: u64,
+    /// Hidden by moderators: only its author may see it. Shown where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// A deleted post keeps its row, without content, so that its id stays known as gone.
     #[serde(skip)]
     pub deleted: bool,
@@ -96,6 +100,7 @@ impl Post {
         match (self.deleted, self.is_published, self.visibility) {
             (true, ..) => Audience::Gone,
             (_, false, _) | (_, _, Visibility::Private) => Audience::Only(self.user_id),
+            _ if self.hidden => Audience::Only(self.user_id),
             (_, _, Visibility::Friends) => Audience::Friends(self.user_id),
             (_, _, Visibility::Public) => Audience::Everyone,
         }
@@ -270,6 +275,10 @@ pub enum Command {
     },
     /// Sets the caller's reaction, or takes it back. Anyone who may see the post, which is checked before it is sent.
     React(Option<ReactionType>),
+    /// Hides it, or ends that. The platform only.
+    Moderate(Verdict),
+    /// Hides a comment, which leaves a tombstone, or ends that. The platform only.
+    ModerateComment(CommentId, Verdict),
 }
 
 #[cfg(test)]

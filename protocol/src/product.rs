@@ -3,6 +3,7 @@
 use crate::{
     error::Refusal,
     id::{CheckoutId, ProductId, UserId},
+    moderation::Verdict,
     money::Money,
     order::NewOrder,
     page::Page,
@@ -40,6 +41,9 @@ pub struct Product {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: u64,
+    /// Hidden by moderators: only its seller may see it. Shown where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// A deleted product keeps its row: orders name it, and its id stays known as gone.
     #[serde(skip)]
     pub deleted: bool,
@@ -49,7 +53,7 @@ impl Product {
     /// Who may see it.
     #[must_use]
     pub fn audience(&self) -> Audience {
-        match (self.deleted, self.is_public && self.is_active) {
+        match (self.deleted, self.is_public && self.is_active && !self.hidden) {
             (true, _) => Audience::Gone,
             (_, true) => Audience::Everyone,
             (_, false) => Audience::Only(self.seller_id),
@@ -228,6 +232,8 @@ pub enum Command {
     Order(NewOrder),
     /// Sets some of it aside for a checkout of the caller's, until that confirms or releases it. Repeating it changes nothing.
     Reserve(Reserve),
+    /// Hides it, or ends that. The platform only.
+    Moderate(Verdict),
 }
 
 /// A line of a checkout, as its product's owner is asked to set it aside.

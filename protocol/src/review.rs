@@ -3,9 +3,11 @@
 use crate::{
     error::Refusal,
     id::{ProductId, ReviewId, UserId},
+    moderation::Verdict,
     patch::Patch,
     time::Timestamp,
     validate,
+    view::Audience,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,17 @@ pub struct Review {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: u64,
+    /// Hidden by moderators: only its author may see it, and it is not in the product's rating. Shown where it is so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
+impl Review {
+    /// Who may see it.
+    #[must_use]
+    pub const fn audience(&self) -> Audience {
+        if self.hidden { Audience::Only(self.user_id) } else { Audience::Everyone }
+    }
 }
 
 /// The body of `POST /products/:id/reviews`.
@@ -128,4 +141,6 @@ pub enum Command {
     Delete,
     /// Finds it helpful (`true`) or not any more. Anybody but the author; again is no error.
     Helpful(bool),
+    /// Hides it, or ends that. The platform only.
+    Moderate(Verdict),
 }

@@ -96,6 +96,9 @@ struct ShownComment {
     reply_count: u32,
     score: i32,
     is_deleted: bool,
+    /// Where it is so: then, too, it says neither what nor who.
+    #[serde(default)]
+    hidden: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
 }

@@ -4,6 +4,7 @@ use crate::{
     account::{DEPARTED_HOST, Device, Session},
     error::{ErrorCode, Refusal},
     id::{SkillId, UserId},
+    moderation::Verdict,
     patch::Patch,
     principal::{Principal, Role, UnknownName},
     time::Timestamp,
@@ -231,6 +232,8 @@ pub enum Command {
         /// Where the request came from.
         from: Option<IpAddr>,
     },
+    /// Bans the person, or ends a ban, as their case says. The platform only.
+    Moderate(Verdict),
 }
 
 /// The body of `PUT /users/:userId/role`.

@@ -1,7 +1,8 @@
 //! Views: what an owner publishes for everyone to read without asking it.
 
 use crate::{
-    account::Session, bookmark::Bookmark, cart, follow::Relations, id::PostId, id::UserId, page::Position, principal::Role, wishlist,
+    account::Session, bookmark::Bookmark, cart, follow::Relations, id::PostId, id::UserId, moderation::Target, page::Position,
+    principal::Role, wishlist,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,13 @@ pub enum Fact {
     Cart(Vec<cart::Item>),
     /// What somebody wishes for, newest first, at most [`wishlist::ITEMS_MAX`].
     Wishes(Vec<wishlist::Item>),
+    /// A case.
+    Case {
+        /// What it is about.
+        target: Target,
+        /// Who is behind that.
+        author: UserId,
+    },
 }
 
 impl Fact {

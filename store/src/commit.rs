@@ -46,6 +46,8 @@ pub enum Touch {
     Standing(UserId),
     /// What was done goes into the audit log: in this transaction where the log is in this database, else through the outbox.
     Audit(Box<Entry>),
+    /// The thing that this case is about must be hidden, or shown, as the case says.
+    Verdict(Uuid),
 }
 
 /// One write, whole.
@@ -132,6 +134,9 @@ pub enum Effect {
         /// What.
         entry: Box<Entry>,
     },
+    /// The owner of the thing that this case is about is to be told what the case says. It does not say what that is: the effect may be delivered late,
+    /// and the case is asked.
+    Verdict(Uuid),
 }
 
 /// A row of the outbox.
@@ -168,6 +173,9 @@ pub enum CommitError {
     /// A unique value is taken. Nothing was written.
     #[error("{0} is taken")]
     Taken(&'static str),
+    /// A limit on rows is reached. Nothing was written.
+    #[error("the limit of {0} is reached")]
+    Full(&'static str),
     /// A row that the write needs does not exist. Nothing was written.
     #[error("{0} does not exist")]
     Missing(&'static str),

@@ -10,6 +10,7 @@
 
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
+use protocol::moderation::{Case, Flag, Status, Verdict};
 use protocol::people::Search;
 use protocol::{
     BookmarkId, CartItemId, CheckoutId, CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, ReviewId, SkillId, Slot,
@@ -152,6 +153,14 @@ pub trait Users: Domain {
     async fn audit(&self, filter: Filter, page: Page) -> Result<(Vec<Entry>, Option<Position>), StoreError>;
     /// Adds an entry to the audit log that another database's commit made. Safe to repeat.
     async fn note(&self, entry: Entry) -> Result<(), StoreError>;
+    /// The case about a thing.
+    async fn case(&self, id: Uuid) -> Result<Option<Case>, StoreError>;
+    /// A case's newest flags, the newest first.
+    async fn flags(&self, id: Uuid, limit: u32) -> Result<Vec<Flag>, StoreError>;
+    /// Cases by [`Case::priority`]: all of them, or those that stand so.
+    async fn cases(&self, status: Option<Status>, page: Page) -> Result<Ids, StoreError>;
+    /// Cases about what is a person's, newest first.
+    async fn cases_of(&self, author: UserId, page: Page) -> Result<Ids, StoreError>;
     /// Carries out a write; see [`commit`].
     async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError>;
     /// Who has this username or email address, without regard to case; also somebody who is not active.
@@ -305,6 +314,21 @@ pub enum UsersWrite {
         /// What.
         task: Task,
     },
+    /// A case's next row, which at version 1 is new, and a flag. [`CommitError::Unchanged`] if its reporter has flagged the thing already and no
+    /// decision came of it yet; [`CommitError::Full`] if too many of theirs wait for one.
+    Flag {
+        /// Next row.
+        case: Box<Case>,
+        /// The flag.
+        flag: Flag,
+    },
+    /// A case's next row; nothing waits for a decision on it any more.
+    Decide(Box<Case>),
+    /// A case's next row.
+    SaveCase(Box<Case>),
+    /// A person's next row, in which they are active unless the verdict hides them; else all their sessions end. [`CommitError::Unchanged`] if a verdict
+    /// of this version of the case or a newer one was heard already.
+    Moderate(Box<User>, Verdict),
 }
 
 /// Posts that one search looks at, at most: all of them hold its words, and most of them the viewer may see.
@@ -325,6 +349,8 @@ pub trait Content: Domain {
     async fn comments(&self, post: PostId, parent: Option<CommentId>, page: Page) -> Result<(Vec<Comment>, Option<Position>), StoreError>;
     /// Which post a comment is on, and who wrote it. Immutable.
     async fn comment_place(&self, id: CommentId) -> Result<Option<(PostId, UserId)>, StoreError>;
+    /// A comment, tombstones included.
+    async fn comment(&self, id: CommentId) -> Result<Option<Comment>, StoreError>;
     /// How a person reacted to a post.
     async fn reaction(&self, post: PostId, user: UserId) -> Result<Option<ReactionType>, StoreError>;
     /// Those of an author's posts that viewers in this scope may see, newest first.
@@ -361,7 +387,7 @@ pub enum ContentWrite {
     CreatePost(Box<Post>),
     /// A post's next row, with what is found by it and the shares of what it shares, as above.
     SavePost(Box<Post>),
-    /// A post's next row, and a comment added. [`CommitError::Missing`] if it answers a comment that is not on this post or was deleted.
+    /// A post's next row, and a comment added. [`CommitError::Missing`] if it answers a comment that is not on this post, or was deleted or hidden.
     AddComment(Box<Post>, Comment),
     /// A post's next row, and a comment deleted. One that was answered becomes a tombstone, which goes with its last answer.
     /// [`CommitError::Unchanged`] if it was not there.
@@ -380,6 +406,12 @@ pub enum ContentWrite {
     AddBookmark(UserId, Bookmark),
     /// A person's bookmark given up. [`CommitError::Missing`] if they have no such one.
     RemoveBookmark(UserId, BookmarkId),
+    /// A post's next row, hidden or shown as the verdict says. [`CommitError::Unchanged`] if a verdict of this version of the case or a newer one was
+    /// heard already.
+    Moderate(Box<Post>, Verdict),
+    /// A post's next row, and a comment hidden or shown as the verdict says. [`CommitError::Missing`] if it was deleted, [`CommitError::Unchanged`] as
+    /// for posts.
+    ModerateComment(Box<Post>, CommentId, Verdict),
 }
 
 /// Products and orders.
@@ -447,9 +479,9 @@ pub enum ShopWrite {
     /// A new review, at version 1: the product's rating has it. [`CommitError::Taken`] if its author has one of this product already,
     /// [`CommitError::Missing`] if there is no such product.
     CreateReview(Box<Review>),
-    /// A review's next row, and the stars that it gave before: the product's rating follows.
+    /// A review's next row, and the stars that it gave before: the product's rating follows, unless the review is hidden.
     SaveReview(Box<Review>, u8),
-    /// A review removed, given as its next row: the product's rating follows.
+    /// A review removed, given as its next row: the product's rating follows, unless the review was hidden.
     RemoveReview(Box<Review>),
     /// A review's next row; somebody found it helpful, or took that back. [`CommitError::Unchanged`] if it already was so.
     VoteReview {
@@ -470,6 +502,12 @@ pub enum ShopWrite {
     ConfirmCheckout(Box<Checkout>, Vec<Order>),
     /// A checkout's next row, which is released: what was set aside is in stock again.
     ReleaseCheckout(Box<Checkout>),
+    /// A product's next row, hidden or shown as the verdict says. [`CommitError::Unchanged`] if a verdict of this version of the case or a newer one was
+    /// heard already.
+    Moderate(Box<Product>, Verdict),
+    /// A review's next row, hidden or shown as the verdict says, and whether it was hidden before: only what is shown is in the product's rating.
+    /// [`CommitError::Unchanged`] as for products.
+    ModerateReview(Box<Review>, bool, Verdict),
 }
 
 /// The stores that a node works on. Cheap to clone.
@@ -495,7 +533,7 @@ impl Stores {
     pub fn domain(&self, kind: protocol::Kind) -> Arc<dyn Domain> {
         use protocol::Kind;
         match kind {
-            Kind::User | Kind::Account | Kind::Follows | Kind::PeopleList => self.users.clone(),
+            Kind::User | Kind::Account | Kind::Follows | Kind::PeopleList | Kind::Case | Kind::CaseList => self.users.clone(),
             Kind::Timeline | Kind::Feed | Kind::Post | Kind::PostList | Kind::Hashtag | Kind::Bookmarks => self.content.clone(),
             Kind::Product | Kind::BuyerOrders | Kind::SellerOrders | Kind::SellerProducts | Kind::ProductList => self.shop.clone(),
             Kind::Order | Kind::Cart | Kind::Checkout | Kind::Reviews | Kind::Review | Kind::Wishlist => self.shop.clone(),

@@ -80,10 +80,16 @@ operations! {
     Reserved = "reserved",
     CheckoutsDue = "checkouts_due",
     ForgetCheckouts = "forget_checkouts",
+    Case = "case",
+    Flags = "flags",
+    Cases = "cases",
+    CasesOf = "cases_of",
+    Comment = "comment",
 }
 
 /// The values of the label `outcome`.
-const OUTCOMES: [&str; 9] = ["committed", "fenced", "conflict", "taken", "missing", "unchanged", "replay", "unavailable", "unknown"];
+const OUTCOMES: [&str; 10] =
+    ["committed", "fenced", "conflict", "taken", "missing", "unchanged", "replay", "unavailable", "unknown", "full"];
 
 /// The families, shared by the databases.
 pub(crate) struct Metrics {
@@ -165,6 +171,7 @@ impl DatabaseMetrics {
             Err(CommitError::Replay(_)) => 6,
             Err(CommitError::Unavailable(_)) => 7,
             Err(CommitError::Unknown(_)) => 8,
+            Err(CommitError::Full(_)) => 9,
         };
         self.commits[index].inc();
     }

@@ -1,7 +1,7 @@
 //! Lists: pages of rows or ids under a generation. The state is the generation alone; it is read before any query, and moves only when
 //! membership or order does, so a page of an older generation is unreachable, not expired.
 
-use super::{Asked, Decision, Entity, QueryError, json};
+use super::{Asked, Decision, Entity, QueryError, family, json};
 use crate::node::Node;
 use protocol::{Audience, Command, Fact, Key, Kind, ProductId, Query, Refusal, UserId, View};
 use std::{convert::Infallible, sync::Arc};
@@ -85,6 +85,11 @@ list!(
     Reviews, Kind::Reviews, reviews
 );
 
+list!(
+    /// Lists of moderation's cases.
+    CaseList, Kind::CaseList, cases
+);
+
 type Fetched = Result<(Audience, bytes::Bytes, Fact), QueryError>;
 
 fn ids(found: Ids) -> Fetched {
@@ -147,4 +152,10 @@ async fn orders(node: &Node, person: Uuid, buyer: bool, query: Query) -> Fetched
 async fn reviews(node: &Node, product: Uuid, query: Query) -> Fetched {
     let Query::Reviews(page) = query else { return Err(QueryError::unknown()) };
     ids(node.stores.shop.reviews(ProductId(product), page).await?)
+}
+
+async fn cases(node: &Node, id: Uuid, query: Query) -> Fetched {
+    let Query::Cases(status, page) = query else { return Err(QueryError::unknown()) };
+    let users = &node.stores.users;
+    ids(if id == family::CASES { users.cases(status, page).await? } else { users.cases_of(UserId(id), page).await? })
 }

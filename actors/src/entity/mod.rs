@@ -10,6 +10,7 @@ use uuid::Uuid;
 pub mod account;
 pub mod bookmarks;
 pub mod cart;
+pub mod case;
 pub mod checkout;
 pub mod feed;
 pub mod follows;
@@ -98,6 +99,14 @@ impl Asked {
     /// `unauthenticated` when nobody signed in.
     pub fn user(&self) -> Result<UserId, Refusal> {
         self.principal.user().ok_or_else(|| ErrorCode::Unauthenticated.into())
+    }
+
+    /// Refuses anyone but the platform itself.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn only_platform(&self) -> Result<(), Refusal> {
+        if self.principal == Principal::Platform { Ok(()) } else { Err(ErrorCode::Forbidden.into()) }
     }
 
     /// Refuses anyone but `owner`.
@@ -217,6 +226,13 @@ pub mod family {
     pub const TRENDING: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0018);
     /// People who are searched for.
     pub const PEOPLE: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0013);
+    /// Moderation's cases.
+    pub const CASES: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0031);
+}
+
+/// What a verdict comes to, whether it was heard before or not.
+pub(crate) const fn heard() -> Reply {
+    Reply { outcome: protocol::Outcome::Done, version: 0, body: bytes::Bytes::new() }
 }
 
 /// Names the key of `kind` for `id` as touched.

@@ -1,6 +1,6 @@
 //! Posts, with their comments and reactions.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, family, hashtag, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, family, hashtag, heard, json, touch};
 use crate::{node::Node, visibility::moderates};
 use protocol::{
     Audience, Command, CommentId, ErrorCode, Fact, Kind, Outcome, Page, PostId, Query, Refusal, Reply, UserId, View,
@@ -45,6 +45,7 @@ impl Entity for Post {
         let (body, fact) = match query {
             Query::Comments(page) => comments(node, &state, None, page).await?,
             Query::Replies(parent, page) => comments(node, &state, Some(parent), page).await?,
+            Query::Comment(id) => return one_comment(node, &state, id).await,
             Query::Reactions(of) => {
                 let own = match of {
                     Some(user) => node.stores.content.reaction(PostId(id), user).await?,
@@ -90,6 +91,17 @@ impl Entity for Post {
                 Ok(Plan { write, expect: Expect::Row, touches: Vec::new(), next: Some(next), reply, unchanged }.into())
             }
             post::Command::React(reaction) => react(state, asked.user()?, reaction),
+            post::Command::Moderate(verdict) => {
+                asked.only_platform()?;
+                let next = post::Post { hidden: verdict.hidden, ..counted(state) };
+                let touches = list_touches(Some(state), &next);
+                Ok(moderated(ContentWrite::Moderate(Box::new(next.clone()), verdict), touches, next))
+            }
+            post::Command::ModerateComment(comment, verdict) => {
+                asked.only_platform()?;
+                let next = counted(state);
+                Ok(moderated(ContentWrite::ModerateComment(Box::new(next.clone()), comment, verdict), Vec::new(), next))
+            }
         }
     }
 }
@@ -143,6 +155,12 @@ pub(super) fn list_touches(before: Option<&post::Post>, after: &post::Post) -> V
     touches
 }
 
+/// A verdict; only the store knows whether it was heard before.
+fn moderated(write: ContentWrite, touches: Vec<Touch>, next: post::Post) -> Decision<post::Post> {
+    let write = Write::Content(write);
+    Plan { write, expect: Expect::Row, touches, next: Some(next), reply: heard(), unchanged: Some(heard()) }.into()
+}
+
 fn comment(state: &post::Post, asked: &Asked, new: NewComment) -> Result<Decision<post::Post>, Refusal> {
     let user_id = asked.user_named(new.user_id)?;
     new.validate()?;
@@ -157,6 +175,7 @@ fn comment(state: &post::Post, asked: &Asked, new: NewComment) -> Result<Decisio
         created_at: asked.now,
         updated_at: asked.now,
         deleted: false,
+        hidden: false,
     };
     let next = post::Post { comments_count: state.comments_count.saturating_add(1), ..counted(state) };
     let reply = Reply { outcome: Outcome::Created, version: next.version, body: json(&comment) };
@@ -171,6 +190,18 @@ fn react(state: &post::Post, user: UserId, reaction: Option<ReactionType>) -> Re
     let (unchanged, reply) = (Some(reply(state.version)), reply(next.version));
     let write = Write::Content(ContentWrite::React { post: Box::new(next), user, reaction });
     Ok(Plan { write, expect: Expect::Row, touches: Vec::new(), next: None, reply, unchanged }.into())
+}
+
+/// A comment as it was written: hidden ones are for their authors, and for moderators, who look at the body whoever it is for.
+async fn one_comment(node: &Arc<Node>, state: &post::Post, id: CommentId) -> Result<View, QueryError> {
+    let found = node.stores.content.comment(id).await?;
+    let found = found.filter(|comment| comment.post_id == state.id && !comment.deleted && !state.deleted);
+    let Some(comment) = found else {
+        return Ok(View { version: state.version, audience: Audience::Gone, body: bytes::Bytes::new(), fact: Fact::None });
+    };
+    let audience = if comment.hidden { Audience::Only(comment.user_id) } else { state.audience() };
+    let fact = Fact::By(comment.user_id);
+    Ok(View { version: state.version, audience, body: json(&Comment { hidden: false, ..comment }), fact })
 }
 
 /// A page of comments with who wrote which row: some viewers see fewer of them.
@@ -194,7 +225,7 @@ async fn comments(node: &Arc<Node>, state: &post::Post, parent: Option<CommentId
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{Principal, Role, Timestamp, UserId, post::Visibility};
+    use protocol::{Principal, Role, Timestamp, UserId, moderation::Verdict, post::Visibility};
 
     fn a_post(author: UserId, visibility: Visibility) -> post::Post {
         post::Post {
@@ -214,6 +245,7 @@ mod tests {
             updated_at: Timestamp(1),
             version: 3,
             deleted: false,
+            hidden: false,
         }
     }
 
@@ -253,6 +285,25 @@ mod tests {
         let Write::Content(ContentWrite::React { post: row, .. }) = reacting.write else { panic!("a reaction was expected") };
         assert_eq!((row.updated_at, row.version), (post.updated_at, 4));
         assert_eq!((reacting.reply.version, reacting.unchanged.expect("it may be so already").version), (4, 3));
+    }
+
+    #[test]
+    fn a_hidden_post_is_its_authors_and_comes_back_as_it_was() {
+        let author = UserId::new();
+        let verdict = |hidden| post::Command::Moderate(Verdict { hidden, case_version: 2 });
+        for visibility in [Visibility::Public, Visibility::Friends, Visibility::Private] {
+            let shown = a_post(author, visibility);
+            let hiding = decide(&shown, Principal::Platform, verdict(true)).expect("hidden");
+            let hidden = hiding.next.expect("a next state");
+            assert_eq!(hidden.audience(), Audience::Only(author));
+            let lists = hiding.touches.iter().filter(|moved| **moved == touch(Kind::PostList, family::POSTS)).count();
+            assert_eq!(lists == 1, visibility == Visibility::Public, "the list of public posts loses it");
+            assert!(String::from_utf8_lossy(&Post::view(&hidden).body).contains("\"hidden\":true"));
+            let again = decide(&hidden, Principal::Platform, verdict(false)).expect("restored").next.expect("a next state");
+            assert_eq!(again, post::Post { version: shown.version + 2, ..shown });
+        }
+        let admin = Principal::User { id: UserId::new(), role: Role::Admin };
+        assert_eq!(decide(&a_post(author, Visibility::Public), admin, verdict(true)).err(), Some(ErrorCode::Forbidden));
     }
 
     #[test]

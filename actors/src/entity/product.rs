@@ -1,6 +1,6 @@
 //! Products: price, stock, and the orders that take from it.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, family, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, family, heard, json, touch};
 use crate::{node::Node, visibility::moderates};
 use protocol::{
     Audience, Command, ErrorCode, Fact, Kind, Money, OrderId, Outcome, ProductId, Query, Refusal, Reply, UserId, View,
@@ -74,6 +74,14 @@ impl Entity for Product {
             }
             product::Command::Order(new) => order(state, asked, new),
             product::Command::Reserve(line) => reserve(state, asked, line),
+            product::Command::Moderate(verdict) => {
+                asked.only_platform()?;
+                // Nobody edited it.
+                let next = product::Product { hidden: verdict.hidden, updated_at: state.updated_at, ..next(state, asked) };
+                let touches = list_touches(Some(state), &next);
+                let write = Write::Shop(ShopWrite::Moderate(Box::new(next.clone()), verdict));
+                Ok(Plan { write, expect: Expect::Row, touches, next: Some(next), reply: heard(), unchanged: Some(heard()) }.into())
+            }
         }
     }
 }
@@ -133,6 +141,7 @@ fn create(state: Option<&product::Product>, asked: &Asked, new: NewProduct) -> R
         updated_at: asked.now,
         version: 1,
         deleted: false,
+        hidden: false,
     };
     let reply = Reply { outcome: Outcome::Created, version: 1, body: json(&product) };
     let touches = list_touches(None, &product);
@@ -230,6 +239,7 @@ mod tests {
             updated_at: Timestamp(1),
             version: 1,
             deleted: false,
+            hidden: false,
         }
     }
 
@@ -273,6 +283,28 @@ mod tests {
         assert_eq!(families(product::Update { name: Some("torch".into()), ..update() }), 3);
         assert_eq!(families(product::Update { is_active: Some(false), ..update() }), 3);
         assert!(decide(&lamp, UserId::new(), buy(&lamp, 1)).expect("accepted").touches.len() == 2);
+    }
+
+    #[test]
+    fn a_hidden_product_is_its_sellers_and_comes_back_as_it_was() {
+        let seller = UserId::new();
+        let moderated = |state: &product::Product, hidden| {
+            let verdict = protocol::moderation::Verdict { hidden, case_version: 2 };
+            let asked = Asked { id: state.id.0, principal: Principal::Platform, now: Timestamp(9) };
+            match Product::decide(Some(state), &asked, product::Command::Moderate(verdict)) {
+                Ok(Decision::Commit(plan)) => plan,
+                _ => panic!("the platform may"),
+            }
+        };
+        let lamp = a_product(seller, 5);
+        let hiding = moderated(&lamp, true);
+        assert!(hiding.touches.contains(&touch(Kind::ProductList, family::PRODUCTS)), "the list of products loses it");
+        let hidden = hiding.next.expect("a next state");
+        assert_eq!(hidden.audience(), Audience::Only(seller));
+        assert_eq!(decide(&hidden, UserId::new(), buy(&hidden, 1)).err(), Some(ErrorCode::NotFound), "nobody buys it");
+        assert_eq!(moderated(&hidden, false).next, Some(product::Product { version: lamp.version + 2, ..lamp }));
+        let verdict = protocol::moderation::Verdict { hidden: true, case_version: 9 };
+        assert_eq!(decide(&hidden, seller, product::Command::Moderate(verdict)).err(), Some(ErrorCode::Forbidden));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Reviews. A review's owner decides what becomes of it; the product's rating follows in the same transaction, and so do the lists by rating.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, family, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, family, heard, json, touch};
 use crate::{node::Node, visibility::moderates};
 use protocol::{
-    Audience, Command, ErrorCode, Fact, Kind, Outcome, Query, Refusal, Reply, ReviewId, View,
+    Command, ErrorCode, Fact, Kind, Outcome, Query, Refusal, Reply, ReviewId, View,
     review::{self, NewReview, Vote},
 };
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Entity for Review {
     }
 
     fn view(state: &review::Review) -> View {
-        View { version: state.version, audience: Audience::Everyone, body: json(state), fact: Fact::By(state.user_id) }
+        View { version: state.version, audience: state.audience(), body: json(state), fact: Fact::By(state.user_id) }
     }
 
     async fn query(_: &Arc<Node>, _: Uuid, _: Arc<review::Review>, _: Query) -> Result<View, QueryError> {
@@ -61,7 +61,7 @@ impl Entity for Review {
                 update.validate()?;
                 let mut next = review::Review { updated_at: asked.now, ..next(state) };
                 update.apply(&mut next);
-                let touches = if next.rating == state.rating { Vec::new() } else { vec![by_rating()] };
+                let touches = if next.rating == state.rating || state.hidden { Vec::new() } else { vec![by_rating()] };
                 let reply = Reply { outcome: Outcome::Done, version: next.version, body: json(&next) };
                 Ok(plan(ShopWrite::SaveReview(Box::new(next.clone()), state.rating), touches, Some(next), reply))
             }
@@ -74,6 +74,13 @@ impl Entity for Review {
                 Ok(plan(ShopWrite::RemoveReview(Box::new(next(state))), touches, None, reply))
             }
             review::Command::Helpful(add) => helpful(state, asked, add),
+            review::Command::Moderate(verdict) => {
+                asked.only_platform()?;
+                let next = review::Review { hidden: verdict.hidden, ..next(state) };
+                let touches = vec![touch(Kind::Reviews, state.product_id), by_rating()];
+                let write = Write::Shop(ShopWrite::ModerateReview(Box::new(next.clone()), state.hidden, verdict));
+                Ok(Plan { write, expect: Expect::Row, touches, next: Some(next), reply: heard(), unchanged: Some(heard()) }.into())
+            }
         }
     }
 }
@@ -106,6 +113,7 @@ fn create(asked: &Asked, product_id: protocol::ProductId, new: NewReview) -> Res
         created_at: asked.now,
         updated_at: asked.now,
         version: 1,
+        hidden: false,
     };
     let reply = Reply { outcome: Outcome::Created, version: 1, body: json(&review) };
     let touches = vec![touch(Kind::Reviews, product_id), by_rating()];
@@ -133,7 +141,7 @@ fn helpful(state: &review::Review, asked: &Asked, add: bool) -> Result<Decision<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{Principal, ProductId, Role, Timestamp, UserId};
+    use protocol::{Audience, Principal, ProductId, Role, Timestamp, UserId};
 
     fn a_review(author: UserId) -> review::Review {
         review::Review {
@@ -148,6 +156,7 @@ mod tests {
             created_at: Timestamp(1),
             updated_at: Timestamp(1),
             version: 3,
+            hidden: false,
         }
     }
 
@@ -178,6 +187,29 @@ mod tests {
         assert_eq!(decide(Some(&review), (other, Role::User), review::Command::Delete).err(), Some(ErrorCode::Forbidden));
         assert!(decide(Some(&review), (other, Role::Moderator), review::Command::Delete).is_ok());
         assert!(decide(Some(&review), (author, Role::User), review::Command::Delete).is_ok());
+    }
+
+    #[test]
+    fn a_hidden_review_is_its_authors_and_moves_no_rating() {
+        let author = UserId::new();
+        let shown = a_review(author);
+        let moderated = |state: &review::Review, hidden| {
+            let command = review::Command::Moderate(protocol::moderation::Verdict { hidden, case_version: 2 });
+            match Review::decide(Some(state), &Asked { id: state.id.0, principal: Principal::Platform, now: Timestamp(9) }, command) {
+                Ok(Decision::Commit(plan)) => plan,
+                _ => panic!("the platform may"),
+            }
+        };
+        let hiding = moderated(&shown, true);
+        assert!(matches!(hiding.write, Write::Shop(ShopWrite::ModerateReview(_, false, _))));
+        assert!(hiding.touches.contains(&by_rating()));
+        let hidden = hiding.next.expect("a next state");
+        assert_eq!(Review::view(&hidden).audience, Audience::Only(author));
+        let update = review::Command::Update(review::Update { rating: Some(1), ..Default::default() });
+        assert!(decide(Some(&hidden), (author, Role::User), update).expect("accepted").touches.is_empty());
+        assert_eq!(moderated(&hidden, false).next, Some(review::Review { version: shown.version + 2, ..shown }));
+        let verdict = review::Command::Moderate(protocol::moderation::Verdict { hidden: false, case_version: 9 });
+        assert_eq!(decide(Some(&hidden), (author, Role::Admin), verdict).err(), Some(ErrorCode::Forbidden));
     }
 
     #[test]

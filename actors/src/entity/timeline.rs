@@ -110,6 +110,7 @@ impl Entity for Timeline {
             updated_at: asked.now,
             version: 1,
             deleted: false,
+            hidden: false,
         };
         let mut touches = vec![Touch::FanOut { author, post: post.id.0 }];
         touches.extend(super::post::list_touches(None, &post));

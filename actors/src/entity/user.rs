@@ -1,10 +1,11 @@
 //! People: profile and skills.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, family, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, family, heard, json, touch};
 use crate::node::Node;
 use protocol::{
     Audience, Command, ErrorCode, Fact, Kind, Outcome, Query, Refusal, Reply, Role, SkillId, UserId, View,
     audit::{Entry, action},
+    moderation::Verdict,
     people,
     user::{self, NewSkill, NewUser, Profile, SKILLS_MAX, SetActive, Skill},
 };
@@ -80,12 +81,15 @@ impl Entity for User {
             user::Command::Register(new) => return register(state, asked, *new),
             user::Command::SetRole { role, from } => return set_role(still_here(state)?, asked, role, from),
             user::Command::SetActive { change, from } => return set_active(still_here(state)?, asked, change, from),
+            user::Command::Moderate(verdict) => return moderate(still_here(state)?, asked, verdict),
             other => other,
         };
         let state = state.filter(|s| s.is_active).ok_or(ErrorCode::NotFound)?;
         match command {
             user::Command::Leave { from } => leave(state, asked, from),
-            user::Command::Register(_) | user::Command::SetRole { .. } | user::Command::SetActive { .. } => Err(ErrorCode::BadFrame.into()),
+            user::Command::Register(_) | user::Command::SetRole { .. } | user::Command::SetActive { .. } | user::Command::Moderate(_) => {
+                Err(ErrorCode::BadFrame.into())
+            }
             user::Command::Update(update) => {
                 asked.only(state.id)?;
                 update.validate()?;
@@ -229,6 +233,15 @@ fn set_active(state: &user::User, asked: &Asked, change: SetActive, from: Option
     let touches = vec![touch(Kind::Account, state.id), list, Touch::Standing(state.id), Touch::Audit(Box::new(entry))];
     let write = if is_active { UsersWrite::Save } else { UsersWrite::Suspend };
     Ok(deed(write, user::User { is_active, ..next(state, asked) }, touches))
+}
+
+/// A ban, or its end, by a case. That logged it.
+fn moderate(state: &user::User, asked: &Asked, verdict: Verdict) -> Result<Decision<user::User>, Refusal> {
+    asked.only_platform()?;
+    let next = user::User { is_active: !verdict.hidden, ..next(state, asked) };
+    let touches = vec![touch(Kind::Account, state.id), touch(Kind::PeopleList, family::PEOPLE), Touch::Standing(state.id)];
+    let write = Write::Users(UsersWrite::Moderate(Box::new(next.clone()), verdict));
+    Ok(Plan { write, expect: Expect::Row, touches, next: Some(next), reply: heard(), unchanged: Some(heard()) }.into())
 }
 
 #[cfg(test)]

@@ -132,6 +132,9 @@ impl<E: Entity> Owner<E> {
             CommitError::Taken("username") => flight.waiter.send(Err(ErrorCode::UsernameTaken.into())),
             CommitError::Taken("email") => flight.waiter.send(Err(ErrorCode::EmailTaken.into())),
             CommitError::Taken(_) => flight.waiter.send(Err(ErrorCode::Conflict.into())),
+            CommitError::Full(what) => {
+                flight.waiter.send(Err(Refusal::new(ErrorCode::LimitReached, format!("there are as many {what} as one may have"))));
+            }
             CommitError::Missing(_) => flight.waiter.send(Err(ErrorCode::NotFound.into())),
             CommitError::Unavailable(error) => {
                 tracing::warn!(%key, %error, "commit failed; nothing was written");

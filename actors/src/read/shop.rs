@@ -192,6 +192,7 @@ mod tests {
             updated_at: Timestamp(1),
             version: 1,
             deleted: false,
+            hidden: false,
         }
     }
 

@@ -9,6 +9,7 @@ mod feed;
 mod herd;
 mod hidden;
 mod list;
+mod moderation;
 mod outbox;
 mod overload;
 mod panic;

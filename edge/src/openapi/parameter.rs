@@ -24,6 +24,7 @@ pub(super) fn query(name: &str) -> Value {
             json!({ "type": "string" }),
             "The order: `newest`, `price_asc`, `price_desc`, `rating` or `relevance`. Without it, what fits `search` best, or newest first.",
         ),
+        "status" => (json!({ "type": "string", "enum": ["open", "hidden", "restored", "dismissed"] }), "Only cases that stand so."),
         _ => (json!({ "type": "string" }), ""),
     };
     json!({ "name": name, "in": "query", "schema": schema, "description": description })

@@ -1,8 +1,20 @@
 //! Answers that are put together at the edge from what owners published, as the description has them.
 
 use protocol::{
-    Money, PostId, ProductId, Timestamp, UserId, account::SessionView, bookmark::Bookmark, cart, checkout::Total, comment::Comment,
-    order::Order, post::Post, product::Product, reaction::ReactionType, review::Review, user::User, wishlist,
+    Money, PostId, ProductId, Timestamp, UserId,
+    account::SessionView,
+    bookmark::Bookmark,
+    cart,
+    checkout::Total,
+    comment::Comment,
+    moderation::{Flag, PublicCase},
+    order::Order,
+    post::Post,
+    product::Product,
+    reaction::ReactionType,
+    review::Review,
+    user::{PublicUser, User},
+    wishlist,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -120,4 +132,40 @@ pub(super) struct Export {
 struct OwnReaction {
     post_id: PostId,
     r#type: Option<ReactionType>,
+}
+
+/// What a case is about, as it is now.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, clippy::large_enum_variant)]
+pub(super) enum ShownTarget {
+    Post(Post),
+    Comment(Comment),
+    Product(Product),
+    Review(Review),
+    User(PublicUser<'static>),
+}
+
+/// A case with what it is about.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShownCase {
+    #[serde(flatten)]
+    case: PublicCase<'static>,
+    /// `null` if it was deleted.
+    target: Option<ShownTarget>,
+}
+
+/// A case with what it is about; to moderators also with who flagged that and who decided.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WholeCase {
+    #[serde(flatten)]
+    case: ShownCase,
+    /// To moderators only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_by: Option<UserId>,
+    /// To moderators only: the newest flags, newest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reports: Option<Vec<Flag>>,
 }

@@ -1,6 +1,6 @@
 //! What each route takes, answers and refuses, and for whom it is, beyond what follows from its row.
 
-use super::shown::{Export, ShownBookmark, ShownCart, ShownPost, ShownWish};
+use super::shown::{Export, ShownBookmark, ShownCart, ShownCase, ShownPost, ShownWish, WholeCase};
 use crate::route::{Access, Described, Route, Service, Shape};
 use http::StatusCode;
 use protocol::{
@@ -10,6 +10,7 @@ use protocol::{
     comment::{Comment, NewComment},
     follow,
     hashtag::Trend,
+    moderation::{Flagged, NewAppeal, NewDecision, NewFlag, PublicCase},
     order::{self, NewOrder, Order},
     post::{self, NewPost, NewShare},
     product::{self, NewProduct, Product},
@@ -121,6 +122,11 @@ fn of_user(method: &str, path: &str) -> Option<About> {
         ("PUT", "/users/:userId/role") => one::<PublicUser<'static>>().takes::<user::SetRole>(),
         ("PUT", "/users/:userId/active") => one::<PublicUser<'static>>().takes::<user::SetActive>(),
         ("GET", "/audit") => page::<audit::Entry>(),
+        ("POST", "/moderation/flags") => created::<Flagged>().or::<Flagged>(StatusCode::OK).takes::<NewFlag>().refuses(&[E::NotFound]),
+        ("GET", "/moderation/queue" | "/moderation/mine") => page::<ShownCase>(),
+        ("GET", "/moderation/cases/:id") => one::<WholeCase>().only(Access::OwnerOrModerator),
+        ("POST", "/moderation/cases/:id/decision") => one::<PublicCase<'static>>().takes::<NewDecision>().refuses(&[E::PreconditionFailed]),
+        ("POST", "/moderation/cases/:id/appeal") => created::<PublicCase<'static>>().takes::<NewAppeal>().only(Access::Owner),
         _ => return None,
     })
 }

@@ -230,6 +230,7 @@ fn post_row(author: UserId, post: &Post, at: Timestamp, numbers: &mut ChaCha8Rng
         updated_at: at,
         version: 1,
         deleted: false,
+        hidden: false,
     }
 }
 
@@ -249,6 +250,7 @@ fn comment_rows(ids: &[UserId], on: &post::Post, post: Post, numbers: &mut ChaCh
             created_at: at,
             updated_at: at,
             deleted: false,
+            hidden: false,
         });
     }
     rows
@@ -273,6 +275,7 @@ fn product_row(seller: UserId, product: Product, at: Timestamp, numbers: &mut Ch
         updated_at: at,
         version: 1,
         deleted: false,
+        hidden: false,
     }
 }
 

@@ -5,9 +5,11 @@
 
 use crate::{
     http::{Client, Person, Request, delete, get, items, post, put, text},
+    rank::promoted,
     server::Server,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use protocol::Role;
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -25,6 +27,9 @@ struct Post {
     visibility: &'static str,
     is_published: bool,
     is_deleted: bool,
+    is_hidden: bool,
+    /// Who flagged it since the last decision; `None` if nobody ever did.
+    flags: Option<BTreeSet<usize>>,
     parent: Option<usize>,
     reactions: BTreeMap<usize, &'static str>,
     /// Who commented, and the comments' ids, oldest first.
@@ -33,7 +38,7 @@ struct Post {
 
 impl Post {
     fn is_open(&self) -> bool {
-        self.visibility == "public" && self.is_published && !self.is_deleted
+        self.visibility == "public" && self.is_published && !self.is_deleted && !self.is_hidden
     }
 }
 
@@ -41,6 +46,7 @@ struct Play {
     random: ChaCha8Rng,
     client: Client,
     people: Vec<Person>,
+    moderator: Person,
     posts: Vec<Post>,
     /// The post that was chosen last.
     last: Option<usize>,
@@ -72,8 +78,8 @@ impl Play {
         if viewer.is_some_and(|viewer| self.are_apart(viewer, post.author)) {
             return false;
         }
-        let of_friend =
-            post.is_published && post.visibility == "friends" && viewer.is_some_and(|viewer| self.are_friends(viewer, post.author));
+        let is_for_friends = post.is_published && post.visibility == "friends" && !post.is_hidden;
+        let of_friend = is_for_friends && viewer.is_some_and(|viewer| self.are_friends(viewer, post.author));
         !post.is_deleted && (viewer == Some(post.author) || post.is_open() || of_friend)
     }
 
@@ -88,15 +94,17 @@ impl Play {
     }
 
     fn deed(&mut self) {
-        match self.random.random_range(0..19) {
-            16 => self.block(),
-            17..=18 => self.comment(),
+        match self.random.random_range(0..24) {
+            19 => self.block(),
+            20..=21 => self.comment(),
             0..=4 => self.write(),
             5..=7 => self.change(),
             8 => self.delete(),
             9..=10 => self.follow(),
             11..=12 => self.share(),
             13 => self.keep(),
+            14..=16 => self.flag(),
+            17..=18 => self.moderate(),
             _ => self.react(),
         }
     }
@@ -115,6 +123,8 @@ impl Play {
             visibility,
             is_published,
             is_deleted: false,
+            is_hidden: false,
+            flags: None,
             parent: None,
             reactions: BTreeMap::new(),
             comments: Vec::new(),
@@ -133,7 +143,8 @@ impl Play {
     /// Whether a share of the post would be for more people than the post: by whom, and for whom.
     fn is_too_wide(&self, parent: usize, by: usize, visibility: &str) -> bool {
         let parent = &self.posts[parent];
-        let friendly = parent.is_published && parent.visibility == "friends" && parent.author == by && visibility == "friends";
+        let is_for_friends = parent.is_published && parent.visibility == "friends" && !parent.is_hidden;
+        let friendly = is_for_friends && parent.author == by && visibility == "friends";
         !(parent.is_open() || visibility == "private" || friendly)
     }
 
@@ -229,6 +240,8 @@ impl Play {
                 visibility,
                 is_published: true,
                 is_deleted: false,
+                is_hidden: false,
+                flags: None,
                 parent: Some(parent),
                 reactions: BTreeMap::new(),
                 comments: Vec::new(),
@@ -264,6 +277,38 @@ impl Play {
             if is_seen {
                 self.posts[at].reactions.insert(by, reaction);
             }
+        }
+    }
+
+    fn flag(&mut self) {
+        let (Some(at), by) = (self.one_post(), self.someone()) else { return };
+        let is_flagged = self.posts[at].flags.as_ref().is_some_and(|flags| flags.contains(&by));
+        let status = match () {
+            () if !self.sees(Some(by), &self.posts[at]) => 404,
+            () if self.posts[at].author == by => 403,
+            () if is_flagged => 200,
+            () => 201,
+        };
+        let body = json!({"targetType": "post", "targetId": self.posts[at].id, "reason": "spam"});
+        self.call(by, &post("/api/user/moderation/flags", body), status);
+        if status == 201 {
+            self.posts[at].flags.get_or_insert_default().insert(by);
+        }
+    }
+
+    fn moderate(&mut self) {
+        let Some(at) = self.one_post() else { return };
+        let action = self.of(&["hide", "hide", "restore"]);
+        let status = match &self.posts[at] {
+            Post { flags: None, .. } => 404,
+            Post { is_hidden: false, .. } if action == "restore" => 409,
+            _ => 200,
+        };
+        let decision = post(format!("/api/user/moderation/cases/{}/decision", self.posts[at].id), json!({"action": action}));
+        self.client.call(&decision.by(&self.moderator)).ok(status);
+        if status == 200 {
+            self.posts[at].is_hidden = action == "hide";
+            self.posts[at].flags = Some(BTreeSet::new());
         }
     }
 
@@ -384,6 +429,7 @@ impl Play {
         if status == 200 {
             let found = &self.posts[at];
             assert_eq!(shown["content"], Self::content(at, found.tag, found.word));
+            assert_eq!(shown.get("hidden"), found.is_hidden.then_some(&json!(true)));
             assert_eq!((&shown["likesCount"], &reactions["total"]), (&json!(found.reactions.len()), &json!(found.reactions.len())));
             let known = |by: usize| viewer.is_none_or(|viewer| !self.are_apart(viewer, by));
             let expected: Vec<_> = found.comments.iter().filter(|(by, _)| known(*by)).map(|(_, id)| id.clone()).collect();
@@ -409,9 +455,12 @@ fn play(settings: &[&str], seed: u64, steps: u64) {
     let mut server = Server::with(settings);
     let mut client = server.gateway();
     let people = (0..PEOPLE).map(|number| client.register(&format!("person{number}"))).collect();
+    let moderator = client.register("judge");
+    server = promoted(server, &[(&moderator, Role::Moderator)], settings);
+    client = server.gateway();
     let random = ChaCha8Rng::seed_from_u64(seed);
-    let mut play =
-        Play { random, client, people, posts: Vec::new(), last: None, follows: BTreeSet::new(), blocks: BTreeSet::new(), kept: Vec::new() };
+    let (follows, blocks) = Default::default();
+    let mut play = Play { random, client, people, moderator, posts: Vec::new(), last: None, follows, blocks, kept: Vec::new() };
     for step in 1..=steps {
         play.deed();
         play.check_last();

@@ -14,6 +14,7 @@ mod http;
 mod lifecycle;
 mod matrix;
 mod model;
+mod moderation;
 mod operate;
 mod paging;
 #[cfg(feature = "sabotage")]

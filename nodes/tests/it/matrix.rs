@@ -102,6 +102,13 @@ impl Stage {
                 self.make(&format!("/api/user/users/{}/skills", owner.id), json!({ "name": name }), owner)
             }
             "products" => self.product_of(owner),
+            // Hidden: then its author may appeal.
+            "cases" => {
+                let (flagged, moderator) = (self.post_of(owner), self.moderator.clone());
+                let flag = json!({ "targetType": "post", "targetId": flagged, "reason": "spam" });
+                self.make("/api/user/moderation/flags", flag, &third);
+                self.make(&format!("/api/user/moderation/cases/{flagged}/decision"), json!({ "action": "hide" }), &moderator)
+            }
             "bookmarks" => {
                 let kept = self.post_of(&third);
                 self.make("/api/content/bookmarks", json!({ "postId": kept }), owner)
@@ -169,7 +176,7 @@ impl Stage {
             ("boolean", _) => json!(true),
             ("integer" | "number", _) => json!(schema["minimum"].as_u64().unwrap_or(1).max(1)),
             (_, "productId") => self.product_of(&third).into(),
-            (_, "postId") => self.post_of(&third).into(),
+            (_, "postId" | "targetId") => self.post_of(&third).into(),
             (_, "email") => format!("person-{}@example.org", self.number()).into(),
             (_, "price") => json!("1.00"),
             (_, "username") => format!("person-{}", self.number()).into(),

@@ -19,6 +19,7 @@ mod statement;
 mod target;
 mod transaction;
 mod users;
+mod verdict;
 mod words;
 
 pub use lease::{InstanceLease, LeaseError, Lost};

@@ -2,13 +2,13 @@
 
 use super::migration::SCHEMAS;
 use super::transaction::Rows;
-use super::{Urls, content, database, migrate, shop, transaction, users};
+use super::{Urls, content, database, migrate, shop, transaction, users, verdict};
 use crate::{ContentWrite, ShopWrite, UsersWrite};
 use std::time::Duration;
 
 /// The statements of each database by name.
 fn statements(database: &str) -> Vec<(String, String)> {
-    let shared = [database::STATEMENTS, transaction::STATEMENTS];
+    let shared = [database::STATEMENTS, transaction::STATEMENTS, verdict::STATEMENTS];
     let own: &[&[(&str, &str)]] = match database {
         "users" => &[
             users::read::STATEMENTS,
@@ -17,6 +17,7 @@ fn statements(database: &str) -> Vec<(String, String)> {
             users::audit::STATEMENTS,
             users::account::STATEMENTS,
             users::search::STATEMENTS,
+            users::case::STATEMENTS,
         ],
         "content" => &[
             content::STATEMENTS,

@@ -412,6 +412,7 @@ fn effect(own: Key, touch: &Touch) -> Effect {
         Touch::Key(key) => Effect::Changed { key: *key, version: 0 },
         Touch::FanOut { author, post } => Effect::FanOut { author: *author, post: *post },
         Touch::Standing(person) => Effect::Standing(*person),
+        Touch::Verdict(case) => Effect::Verdict(*case),
         Touch::Audit(entry) => Effect::Audit { origin: own.kind, entry: entry.clone() },
     }
 }

@@ -63,6 +63,11 @@ impl<'r, 's> Columns<'r, 's> {
         self.take().map(Timestamp)
     }
 
+    /// An instant or nothing.
+    pub(super) fn time_or_none(&mut self) -> Result<Option<Timestamp>> {
+        Ok(self.take::<Option<i64>>()?.map(Timestamp))
+    }
+
     /// A count or version.
     pub(super) fn count(&mut self) -> Result<u64> {
         self.convert(Type::Integer, |n: i64| u64::try_from(n))

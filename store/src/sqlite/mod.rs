@@ -19,6 +19,7 @@ mod reader;
 mod shop;
 mod transaction;
 mod users;
+mod verdict;
 mod writer;
 
 pub mod bulk;

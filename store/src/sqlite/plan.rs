@@ -2,7 +2,7 @@
 //! slow only once there is something to read: so it is found here.
 
 use super::migration::{SCHEMAS, bring_up};
-use super::{content, database, shop, transaction, users};
+use super::{content, database, shop, transaction, users, verdict};
 use rusqlite::Connection;
 
 /// Plans that read a whole table or index, and why they may.
@@ -54,7 +54,7 @@ fn all<'a>(lists: &[&[(&'a str, &'a str)]]) -> Vec<(&'a str, &'a str)> {
 
 #[test]
 fn every_statement_finds_its_rows_by_an_index() {
-    let protocol = [database::STATEMENTS, transaction::STATEMENTS];
+    let protocol = [database::STATEMENTS, transaction::STATEMENTS, verdict::STATEMENTS];
     for number in 0..SCHEMAS.len() {
         check(number, all(&protocol));
     }
@@ -79,6 +79,7 @@ fn every_statement_finds_its_rows_by_an_index() {
     );
     let shop = [shop::STATEMENTS, shop::write::STATEMENTS, shop::basket::STATEMENTS, shop::review::STATEMENTS, shop::search::STATEMENTS];
     check(2, all(&shop));
+    check(0, all(&[users::case::STATEMENTS]));
     let selections = shop::selection::statements();
     check(2, selections.iter().map(|sql| (sql.as_str(), sql.as_str())));
 }
@@ -96,6 +97,7 @@ fn lists_of_ids_read_only_an_index() {
     let named = |list: &[(&'static str, &'static str)], names: &[&str]| list.iter().filter(|(n, _)| names.contains(n)).copied().collect();
     covered(0, named(users::read::STATEMENTS, &["FOLLOWING_PAGE", "FOLLOWERS_PAGE", "FOLLOWERS", "ENDORSERS_PAGE", "SESSIONS"]));
     covered(0, named(users::block::STATEMENTS, &["BLOCKED_PAGE"]));
+    covered(0, named(users::case::STATEMENTS, &["QUEUE", "QUEUE_OF_STATUS", "CASES_OF"]));
     covered(1, named(content::STATEMENTS, &["TIMELINE", "TIMELINE_BETWEEN", "PUBLIC_POSTS"]));
     covered(1, named(content::find::STATEMENTS, &["TIMELINE_OPEN", "TIMELINE_FRIENDS", "TIMELINE_OWN", "BOOKMARKS"]));
     covered(2, named(shop::STATEMENTS, &["SELLER_PRODUCTS"]));

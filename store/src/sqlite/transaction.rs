@@ -106,6 +106,7 @@ fn touched<W: Rows>(database: &'static str, db: &Connection, commit: &Commit<W>,
         Touch::FanOut { author, post } => Effect::FanOut { author: *author, post: *post },
         Touch::Standing(person) => Effect::Standing(*person),
         Touch::Audit(entry) if database == users::DATABASE => return audit::note(db, entry).map(|()| None),
+        Touch::Verdict(case) => Effect::Verdict(*case),
         Touch::Audit(entry) => Effect::Audit { origin: commit.key.kind, entry: entry.clone() },
     };
     let bytes = postcard::to_stdvec(&effect).expect("an effect is ids and texts, which can always be encoded");

@@ -79,6 +79,7 @@ pub fn post(author: UserId) -> Post {
         updated_at: NOW,
         version: 1,
         deleted: false,
+        hidden: false,
     }
 }
 
@@ -95,6 +96,7 @@ pub fn comment(post: PostId, created_at: Timestamp) -> Comment {
         created_at,
         updated_at: created_at,
         deleted: false,
+        hidden: false,
     }
 }
 
@@ -116,6 +118,7 @@ pub fn product(seller: UserId, cents: i64) -> Product {
         updated_at: NOW,
         version: 1,
         deleted: false,
+        hidden: false,
     }
 }
 
@@ -204,6 +207,7 @@ pub fn review(product: &Product, author: UserId, rating: u8) -> Review {
         created_at: NOW,
         updated_at: NOW,
         version: 1,
+        hidden: false,
     }
 }
 

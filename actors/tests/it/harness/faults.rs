@@ -3,6 +3,7 @@
 use super::gate::Gate;
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
+use protocol::moderation::{Case, Flag, Status};
 use protocol::people::Search;
 use protocol::{
     CheckoutId, CommentId, Epoch, Key, OrderId, Page, Position, PostId, ProductId, ReviewId, SkillId, Slot, Timestamp, UserId,
@@ -278,6 +279,10 @@ faulty! { Users, UsersWrite, "users";
     fn errand_done(errand: Errand) -> ();
     fn errand_failed(errand: Errand, due_at: Timestamp) -> ();
     fn search(search: Search) -> Ids;
+    fn case(id: Uuid) -> Option<Case>;
+    fn flags(id: Uuid, limit: u32) -> Vec<Flag>;
+    fn cases(status: Option<Status>, page: Page) -> Ids;
+    fn cases_of(author: UserId, page: Page) -> Ids;
 }
 
 faulty! { Content, ContentWrite, "content";
@@ -286,6 +291,7 @@ faulty! { Content, ContentWrite, "content";
     fn posts_by(authors: Arc<[UserId]>, page: Page) -> Ids;
     fn public_posts(page: Page) -> Ids;
     fn comments(post: PostId, parent: Option<CommentId>, page: Page) -> (Vec<Comment>, Option<Position>);
+    fn comment(id: CommentId) -> Option<Comment>;
     fn comment_place(id: CommentId) -> Option<(PostId, UserId)>;
     fn reaction(post: PostId, user: UserId) -> Option<ReactionType>;
     fn timeline_for(author: UserId, scope: Scope, page: Page) -> Ids;

@@ -76,7 +76,7 @@ impl Default for Setup {
 
 impl Setup {
     fn children(&self, node: &Arc<Node>) -> Vec<Child> {
-        let rows: [(Kind, Row); 21] = [
+        let rows: [(Kind, Row); 23] = [
             (Kind::User, region::owners::<entity::user::User>),
             (Kind::Account, region::owners::<entity::account::Account>),
             (Kind::Follows, region::owners::<entity::follows::Follows>),
@@ -98,6 +98,8 @@ impl Setup {
             (Kind::Review, region::owners::<entity::review::Review>),
             (Kind::Reviews, region::owners::<entity::list::Reviews>),
             (Kind::Wishlist, region::owners::<entity::wishlist::Wishlist>),
+            (Kind::Case, region::owners::<entity::case::Case>),
+            (Kind::CaseList, region::owners::<entity::list::CaseList>),
         ];
         let replaced = |kind| self.owners.iter().find(|(k, _)| *k == kind).map(|(_, row)| *row);
         let mut children: Vec<_> = rows.into_iter().map(|(kind, row)| replaced(kind).unwrap_or(row)(node, self.intensity)).collect();

@@ -24,10 +24,11 @@ use uuid::Uuid;
 
 statements! {
     POST = "SELECT id, user_id, parent_id, content, post_type, media_ids, visibility, likes_count, comments_count, shares_count, reactions,
-              is_published, created_at, updated_at, version, deleted
+              is_published, created_at, updated_at, version, deleted, EXISTS (SELECT 1 FROM verdict WHERE verdict.id = post.id AND verdict.hidden)
             FROM post WHERE id = $1";
     POST_WITH_TAGS = "SELECT id, user_id, parent_id, content, post_type, media_ids, visibility, likes_count, comments_count, shares_count, reactions,
-                        is_published, created_at, updated_at, version, deleted, ARRAY (SELECT tag FROM post_hashtag WHERE post_id = $1)
+                        is_published, created_at, updated_at, version, deleted,
+                        EXISTS (SELECT 1 FROM verdict WHERE verdict.id = post.id AND verdict.hidden), ARRAY (SELECT tag FROM post_hashtag WHERE post_id = $1)
                       FROM post WHERE id = $1";
     TIMELINE = "SELECT id FROM post WHERE user_id = $1 AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3";
     /// A page of each author, by one look into the index each, of which the newest are kept.
@@ -35,10 +36,15 @@ statements! {
                   SELECT id FROM post WHERE user_id = a.author AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3
                 ) AS p ORDER BY p.id DESC LIMIT $3";
     PUBLIC_POSTS = "SELECT id FROM post WHERE NOT deleted AND is_published AND visibility = 'public' AND id < $1 ORDER BY id DESC LIMIT $2";
-    COMMENTS = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted FROM comment
+    COMMENTS = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted,
+                  EXISTS (SELECT 1 FROM verdict WHERE verdict.id = comment.id AND verdict.hidden) FROM comment
                 WHERE post_id = $1 AND parent_id IS NULL AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4";
-    REPLIES = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted FROM comment
+    REPLIES = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted,
+                  EXISTS (SELECT 1 FROM verdict WHERE verdict.id = comment.id AND verdict.hidden) FROM comment
                WHERE parent_id = $5 AND post_id = $1 AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4";
+    COMMENT = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted,
+                 EXISTS (SELECT 1 FROM verdict WHERE verdict.id = comment.id AND verdict.hidden)
+               FROM comment WHERE id = $1";
     COMMENT_PLACE = "SELECT post_id, user_id FROM comment WHERE id = $1";
     REACTION = "SELECT reaction FROM reaction WHERE post_id = $1 AND user_id = $2";
 }
@@ -81,6 +87,10 @@ impl Content for Database<ContentWrite> {
             Ok((PostId(columns.id()?), UserId(columns.id()?)))
         })
         .await
+    }
+
+    async fn comment(&self, id: CommentId) -> Result<Option<Comment>, StoreError> {
+        self.optional(Operation::Comment, COMMENT, &[&id.0], comment).await
     }
 
     async fn reaction(&self, post: PostId, user: UserId) -> Result<Option<ReactionType>, StoreError> {
@@ -171,6 +181,7 @@ fn read_post(columns: &mut Columns<'_>) -> Result<Post, Fault> {
         updated_at: columns.time()?,
         version: columns.count()?,
         deleted: columns.take()?,
+        hidden: columns.take()?,
     })
 }
 
@@ -187,5 +198,6 @@ fn comment(row: &Row) -> Result<Comment, Fault> {
         created_at: columns.time()?,
         updated_at: columns.time()?,
         deleted: columns.take()?,
+        hidden: columns.take()?,
     })
 }

@@ -4,6 +4,7 @@ use super::index;
 use crate::postgres::column::{At, Columns, Param, int, params, statements};
 use crate::postgres::fault::Fault;
 use crate::postgres::transaction::{Question, Rows, Step, require, touching};
+use crate::postgres::verdict;
 use crate::{CommitError, ContentWrite};
 use protocol::bookmark::Bookmark;
 use protocol::comment::Comment;
@@ -23,7 +24,9 @@ statements! {
                    WHERE id = $1 AND version + 1 = $11 RETURNING 1");
     INSERT_COMMENT = "INSERT INTO comment (id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted)
                       VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, false)";
-    COUNT_REPLY = require!("UPDATE comment SET reply_count = reply_count + 1 WHERE id = $1 AND post_id = $2 AND NOT deleted RETURNING 1");
+    COUNT_REPLY = require!("UPDATE comment SET reply_count = reply_count + 1 WHERE id = $1 AND post_id = $2 AND NOT deleted
+                   AND NOT EXISTS (SELECT 1 FROM verdict WHERE verdict.id = $1 AND verdict.hidden) RETURNING 1");
+    IS_COMMENT = require!("SELECT 1 FROM comment WHERE id = $1 AND post_id = $2 AND NOT deleted");
     /// A comment, and behind it what goes with it: each tombstone of which it is the last answer, and the one whose answer the last of them is.
     ENDING = "WITH RECURSIVE ending AS (
                 SELECT id, parent_id, reply_count, reply_count = 0 AS ends, 0 AS height FROM comment WHERE id = $1 AND post_id = $2 AND NOT deleted
@@ -55,7 +58,12 @@ impl Rows for ContentWrite {
             Self::CreatePost(_) => None,
             // Nor has a person's list of bookmarks.
             Self::AddBookmark(..) | Self::RemoveBookmark(..) => None,
-            Self::SavePost(post) | Self::AddComment(post, _) | Self::RemoveComment(post, _) | Self::React { post, .. } => {
+            Self::SavePost(post)
+            | Self::AddComment(post, _)
+            | Self::RemoveComment(post, _)
+            | Self::React { post, .. }
+            | Self::Moderate(post, _)
+            | Self::ModerateComment(post, ..) => {
                 Some((Key::new(Kind::Post, post.id), post.version))
             }
         }
@@ -66,25 +74,29 @@ impl Rows for ContentWrite {
         match self {
             Self::RemoveComment(post, comment) => Some(question(ENDING, params![comment.0, post.id.0])),
             Self::React { post, user, .. } => Some(question(super::REACTION, params![post.id.0, user.0])),
-            Self::SavePost(post) => Some(question(super::POST_WITH_TAGS, params![post.id.0])),
-            Self::CreatePost(_) | Self::AddComment(..) | Self::AddBookmark(..) | Self::RemoveBookmark(..) => None,
+            Self::SavePost(post) | Self::Moderate(post, _) => Some(question(super::POST_WITH_TAGS, params![post.id.0])),
+            Self::CreatePost(_)
+            | Self::AddComment(..)
+            | Self::AddBookmark(..)
+            | Self::RemoveBookmark(..)
+            | Self::ModerateComment(..) => None,
         }
     }
 
     fn steps(&self, now: Timestamp, seen: &[Row]) -> Result<Vec<Step<'_>>, Fault> {
         Ok(match self {
             Self::CreatePost(post) => [insert_post(post)].into_iter().chain(index::begin(post)).collect(),
-            Self::SavePost(post) => {
-                let followed = match seen.first() {
-                    Some(row) => {
-                        let (before, tags) = super::post_with_tags(row)?;
-                        index::follow(&before, &tags, post)
-                    }
-                    // Nor will its next row be written.
-                    None => Vec::new(),
-                };
-                [save(post)].into_iter().chain(followed).collect()
+            Self::SavePost(post) => replace(post, seen)?,
+            Self::Moderate(post, verdict) => {
+                let mut steps = vec![verdict::hear(post.id.0, *verdict)];
+                steps.extend(replace(post, seen)?);
+                steps
             }
+            Self::ModerateComment(post, comment, verdict) => vec![
+                save(post),
+                Step::or(IS_COMMENT, params![comment.0, post.id.0], CommitError::Missing("comment")),
+                verdict::hear(comment.0, *verdict),
+            ],
             Self::AddComment(post, comment) => {
                 let answered =
                     comment.parent_id.map(|parent| Step::or(COUNT_REPLY, params![parent.0, post.id.0], CommitError::Missing("comment")));
@@ -130,6 +142,19 @@ fn insert_post(post: &Post) -> Step<'_> {
         post.deleted
     ];
     Step::new(INSERT_POST, row)
+}
+
+/// Replaces a post's row, if it has the version before, and all that is kept beside the row. What was seen is the row before, with its hashtags.
+fn replace<'w>(post: &'w Post, seen: &[Row]) -> Result<Vec<Step<'w>>, Fault> {
+    let followed = match seen.first() {
+        Some(row) => {
+            let (before, tags) = super::post_with_tags(row)?;
+            index::follow(&before, &tags, post)
+        }
+        // Nor will its next row be written.
+        None => Vec::new(),
+    };
+    Ok([save(post)].into_iter().chain(followed).collect())
 }
 
 /// Replaces a post's row, if it has the version before.

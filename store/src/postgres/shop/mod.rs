@@ -22,7 +22,8 @@ use uuid::Uuid;
 
 statements! {
     PRODUCT = "SELECT id, seller_id, name, description, price_cents, currency, images, category, stock, is_public, is_active,
-                 rating_sum, rating_count, created_at, updated_at, version, deleted
+                 rating_sum, rating_count, created_at, updated_at, version, deleted,
+                 EXISTS (SELECT 1 FROM verdict WHERE verdict.id = product.id AND verdict.hidden)
                FROM product WHERE id = $1";
     SELLER_PRODUCTS = "SELECT id FROM product WHERE seller_id = $1 AND NOT deleted AND id < $2 ORDER BY id DESC LIMIT $3";
     BUYER_ORDERS = "SELECT id, buyer_id, seller_id, product_id, quantity, total_cents, currency, status, shipping_address, payment_method,
@@ -145,6 +146,7 @@ fn product(row: &Row) -> Result<Product, Fault> {
         updated_at: columns.time()?,
         version: columns.count()?,
         deleted: columns.take()?,
+        hidden: columns.take()?,
     })
 }
 

@@ -7,6 +7,8 @@ use crate::CommitError;
 use crate::postgres::column::{At, Columns, int, params, statements};
 use crate::postgres::fault::Fault;
 use crate::postgres::transaction::{Question, Step, require};
+use crate::postgres::verdict;
+use protocol::moderation::Verdict;
 use protocol::order::Order;
 use protocol::review::Review;
 use protocol::{ProductId, ReviewId, Timestamp, UserId};
@@ -14,7 +16,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 statements! {
-    REVIEW = "SELECT id, product_id, user_id, rating, title, review_text, helpful_count, verified_purchase, created_at, updated_at, version
+    REVIEW = "SELECT id, product_id, user_id, rating, title, review_text, helpful_count, verified_purchase, created_at, updated_at, version,
+                EXISTS (SELECT 1 FROM verdict WHERE verdict.id = product_review.id AND verdict.hidden)
               FROM product_review WHERE id = $1";
     REVIEWS = "SELECT id FROM product_review WHERE product_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
     REVIEWS_BY = "SELECT id FROM product_review WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
@@ -65,6 +68,7 @@ pub(super) fn review(row: &Row) -> Result<Review, Fault> {
         created_at: columns.time()?,
         updated_at: columns.time()?,
         version: columns.count()?,
+        hidden: columns.take()?,
     })
 }
 
@@ -99,19 +103,29 @@ pub(super) fn save(review: &Review) -> Step<'_> {
     Step::or(UPDATE_REVIEW, row, CommitError::Conflict)
 }
 
-/// Replaces a review that gave so many stars before.
+/// Replaces a review that gave so many stars before. What is hidden is in no rating.
 pub(super) fn save_rated(review: &Review, before: u8) -> Vec<Step<'_>> {
-    let rated = (review.rating != before).then(|| rate(review.product_id, i64::from(review.rating) - i64::from(before), 0));
+    let is_rated = review.rating != before && !review.hidden;
+    let rated = is_rated.then(|| rate(review.product_id, i64::from(review.rating) - i64::from(before), 0));
     rated.into_iter().chain([save(review)]).collect()
+}
+
+/// Replaces a review that a verdict hides or shows; what is hidden is in no rating.
+pub(super) fn moderate(review: &Review, was_hidden: bool, verdict: Verdict) -> Vec<Step<'_>> {
+    let stars = i64::from(review.rating);
+    let rated = match (was_hidden, review.hidden) {
+        (false, true) => Some(rate(review.product_id, -stars, -1)),
+        (true, false) => Some(rate(review.product_id, stars, 1)),
+        _ => None,
+    };
+    rated.into_iter().chain([verdict::hear(review.id.0, verdict), save(review)]).collect()
 }
 
 /// Removes a review with its votes, if it has the version before `review.version`.
 pub(super) fn remove(review: &Review) -> Vec<Step<'_>> {
-    vec![
-        rate(review.product_id, -i64::from(review.rating), -1),
-        Step::new(DELETE_VOTES, params![review.id.0]),
-        Step::or(DELETE_REVIEW, params![review.id.0, int(review.version)], CommitError::Conflict),
-    ]
+    let rated = (!review.hidden).then(|| rate(review.product_id, -i64::from(review.rating), -1));
+    let removed = Step::or(DELETE_REVIEW, params![review.id.0, int(review.version)], CommitError::Conflict);
+    rated.into_iter().chain([Step::new(DELETE_VOTES, params![review.id.0]), removed]).collect()
 }
 
 /// Gives or takes back a vote.

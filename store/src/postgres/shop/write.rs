@@ -6,6 +6,7 @@ use super::{basket, review, search};
 use crate::postgres::column::{At, Columns, int, params, statements};
 use crate::postgres::fault::Fault;
 use crate::postgres::transaction::{Question, Rows, Step, require, touching};
+use crate::postgres::verdict;
 use crate::{CommitError, ShopWrite};
 use protocol::checkout::Reserved;
 use protocol::order::Order;
@@ -43,11 +44,19 @@ impl Rows for ShopWrite {
 
     fn row(&self) -> Option<(Key, u64)> {
         match self {
-            Self::CreateProduct(product) | Self::SaveProduct(product) | Self::PlaceOrder(product, _) | Self::Reserve(product, ..) => {
+            Self::CreateProduct(product)
+            | Self::SaveProduct(product)
+            | Self::PlaceOrder(product, _)
+            | Self::Reserve(product, ..)
+            | Self::Moderate(product, _) => {
                 Some((Key::new(Kind::Product, product.id), product.version))
             }
             Self::SaveOrder(order) | Self::CancelOrder(order) => Some((Key::new(Kind::Order, order.id), order.version)),
-            Self::CreateReview(review) | Self::SaveReview(review, _) | Self::RemoveReview(review) | Self::VoteReview { review, .. } => {
+            Self::CreateReview(review)
+            | Self::SaveReview(review, _)
+            | Self::RemoveReview(review)
+            | Self::VoteReview { review, .. }
+            | Self::ModerateReview(review, ..) => {
                 Some((Key::new(Kind::Review, review.id), review.version))
             }
             Self::BeginCheckout(checkout) | Self::ConfirmCheckout(checkout, _) | Self::ReleaseCheckout(checkout) => {
@@ -74,6 +83,7 @@ impl Rows for ShopWrite {
         Ok(match self {
             Self::CreateProduct(product) => vec![insert_product(product), search::list(product)],
             Self::SaveProduct(product) => vec![save(product), search::list(product)],
+            Self::Moderate(product, verdict) => vec![verdict::hear(product.id.0, *verdict), save(product)],
             // What a product is found by does not change when it is sold.
             Self::PlaceOrder(product, order) => {
                 let verified = review::verify(slice::from_ref(order), ids(seen)?);
@@ -93,6 +103,7 @@ impl Rows for ShopWrite {
             Self::SaveReview(next, before) => review::save_rated(next, *before),
             Self::RemoveReview(next) => review::remove(next),
             Self::VoteReview { review: next, by, add } => review::vote(next, (*by, *add), now),
+            Self::ModerateReview(next, was_hidden, verdict) => review::moderate(next, *was_hidden, *verdict),
             Self::BeginCheckout(checkout) => vec![basket::begin(checkout)],
             Self::Reserve(product, checkout, begun, line) => basket::reserve(*checkout, *begun, line, save(product)),
             Self::ConfirmCheckout(checkout, orders) => {
@@ -117,6 +128,9 @@ impl Rows for ShopWrite {
             Self::PlaceOrder(..) | Self::ConfirmCheckout(..) => reviews()?.collect(),
             Self::CancelOrder(order) => reviews()?.chain([product(order.product_id)]).collect(),
             Self::ReleaseCheckout(_) => reserved(seen)?.into_iter().map(|line| product(line.product)).collect(),
+            // What is hidden is in no rating.
+            Self::SaveReview(review, _) | Self::RemoveReview(review) if review.hidden => Vec::new(),
+            Self::ModerateReview(review, was_hidden, _) if review.hidden != *was_hidden => vec![product(review.product_id)],
             Self::CreateReview(review) | Self::RemoveReview(review) => vec![product(review.product_id)],
             Self::SaveReview(review, before) if review.rating != *before => vec![product(review.product_id)],
             _ => Vec::new(),

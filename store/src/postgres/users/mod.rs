@@ -3,6 +3,7 @@
 pub(super) mod account;
 pub(super) mod audit;
 pub(super) mod block;
+pub(super) mod case;
 pub(super) mod read;
 pub(super) mod search;
 pub(super) mod write;
@@ -15,9 +16,11 @@ use crate::{AccountRow, Commit, CommitError, Committed, Errand, Ids, SessionRow,
 use async_trait::async_trait;
 use protocol::account::{Credentials, SESSIONS_MAX, TokenHash};
 use protocol::audit::{Entry, Filter};
+use protocol::moderation::{Case, Flag, Status};
 use protocol::people::Search;
 use protocol::{Kind, Page, Position, SkillId, Timestamp, UserId, follow::Relations, user::User};
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 /// The database's name.
 pub(super) const DATABASE: &str = "users";
@@ -101,6 +104,22 @@ impl Users for Database<UsersWrite> {
     async fn note(&self, entry: Entry) -> Result<(), StoreError> {
         let params = audit::row(&entry);
         self.read(Operation::Note, audit::INSERT_ENTRY, &borrowed(&params), |_| Ok(())).await
+    }
+
+    async fn case(&self, id: Uuid) -> Result<Option<Case>, StoreError> {
+        self.optional(Operation::Case, case::CASE, &[&id], case::case).await
+    }
+
+    async fn flags(&self, id: Uuid, limit: u32) -> Result<Vec<Flag>, StoreError> {
+        self.list(Operation::Flags, case::FLAGS, &[&id, &i64::from(limit)], case::flag).await
+    }
+
+    async fn cases(&self, status: Option<Status>, page: Page) -> Result<Ids, StoreError> {
+        case::queue(self, status, page).await
+    }
+
+    async fn cases_of(&self, author: UserId, page: Page) -> Result<Ids, StoreError> {
+        case::of(self, author, page).await
     }
 
     async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError> {

@@ -1,9 +1,10 @@
 //! Writes of the users database.
 
-use super::{account, block, fold, search};
+use super::{account, block, case, fold, search};
 use crate::postgres::column::{At, Param, int, params, statements};
 use crate::postgres::fault::Fault;
 use crate::postgres::transaction::{Rows, Step, begin, require};
+use crate::postgres::verdict;
 use crate::{CommitError, UsersWrite};
 use protocol::user::{Skill, User};
 use protocol::{Key, Kind, SkillId, Timestamp, UserId};
@@ -37,9 +38,11 @@ impl Rows for UsersWrite {
             | Self::Save(user)
             | Self::Suspend(user)
             | Self::Depart(user)
+            | Self::Moderate(user, _)
             | Self::AddSkill(user, _)
             | Self::RemoveSkill(user, _)
             | Self::Endorse { user, .. } => Some((Key::new(Kind::User, user.id), user.version)),
+            Self::Flag { case, .. } | Self::Decide(case) | Self::SaveCase(case) => Some((Key::new(Kind::Case, case.target.id()), case.version)),
             Self::OpenSession { .. }
             | Self::CloseSession { .. }
             | Self::Follow { .. }
@@ -79,6 +82,13 @@ impl Rows for UsersWrite {
             Self::SetPassword { user, password_hash, keep } => account::set_password(*user, password_hash, keep.as_ref(), now),
             Self::AllowReset { user, reset } => vec![account::allow_reset(*user, reset)],
             Self::Ask { user, task } => vec![account::ask(*user, *task, now)],
+            Self::Flag { case, flag } => [case::save(case)].into_iter().chain(case::add_flag(case.target.id(), flag)).collect(),
+            Self::Decide(case) => vec![case::save(case), case::close_flags(case.target.id())],
+            Self::SaveCase(case) => vec![case::save(case)],
+            Self::Moderate(user, verdict) => {
+                let ended = (!user.is_active).then(|| account::end_sessions(user.id, None));
+                [verdict::hear(user.id.0, *verdict), save(user), search::index(user)].into_iter().chain(ended).collect()
+            }
             Self::MarkPulled(user) => vec![Step::or(MARK_PULLED, params![user.0], CommitError::Missing("user"))],
         })
     }

@@ -23,15 +23,20 @@ use uuid::Uuid;
 
 statements! {
     POST = "SELECT id, user_id, parent_id, content, post_type, media_ids, visibility, likes_count, comments_count, shares_count, reactions,
-              is_published, created_at, updated_at, version, deleted
+              is_published, created_at, updated_at, version, deleted, EXISTS (SELECT 1 FROM verdict WHERE verdict.id = post.id AND verdict.hidden = 1)
             FROM post WHERE id = ?1";
     TIMELINE = "SELECT id FROM post WHERE user_id = ?1 AND deleted = 0 AND id < ?2 ORDER BY id DESC LIMIT ?3";
     TIMELINE_BETWEEN = "SELECT id FROM post WHERE user_id = ?1 AND deleted = 0 AND id < ?2 AND id > ?3 ORDER BY id DESC LIMIT ?4";
     PUBLIC_POSTS = "SELECT id FROM post WHERE deleted = 0 AND is_published = 1 AND visibility = 'public' AND id < ?1 ORDER BY id DESC LIMIT ?2";
-    COMMENTS = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted FROM comment
+    COMMENTS = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted,
+                  EXISTS (SELECT 1 FROM verdict WHERE verdict.id = comment.id AND verdict.hidden = 1) FROM comment
                 WHERE post_id = ?1 AND parent_id IS NULL AND (created_at, id) > (?2, ?3) ORDER BY created_at, id LIMIT ?4";
-    REPLIES = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted FROM comment
+    REPLIES = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted,
+                  EXISTS (SELECT 1 FROM verdict WHERE verdict.id = comment.id AND verdict.hidden = 1) FROM comment
                WHERE parent_id = ?5 AND post_id = ?1 AND (created_at, id) > (?2, ?3) ORDER BY created_at, id LIMIT ?4";
+    COMMENT = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted,
+                 EXISTS (SELECT 1 FROM verdict WHERE verdict.id = comment.id AND verdict.hidden = 1)
+               FROM comment WHERE id = ?1";
     COMMENT_PLACE = "SELECT post_id, user_id FROM comment WHERE id = ?1";
     REACTION = "SELECT reaction FROM reaction WHERE post_id = ?1 AND user_id = ?2";
 }
@@ -82,6 +87,10 @@ impl Content for Database<ContentWrite> {
             })
         })
         .await
+    }
+
+    async fn comment(&self, id: CommentId) -> Result<Option<Comment>, StoreError> {
+        self.read(Operation::Comment, move |db| optional(db, COMMENT, [id.0.as_bytes()], comment)).await
     }
 
     async fn reaction(&self, post: PostId, user: UserId) -> Result<Option<ReactionType>, StoreError> {
@@ -189,6 +198,7 @@ fn post(row: &Row<'_>) -> rusqlite::Result<Post> {
         updated_at: columns.time()?,
         version: columns.count()?,
         deleted: columns.take()?,
+        hidden: columns.take()?,
     })
 }
 
@@ -205,5 +215,6 @@ fn comment(row: &Row<'_>) -> rusqlite::Result<Comment> {
         created_at: columns.time()?,
         updated_at: columns.time()?,
         deleted: columns.take()?,
+        hidden: columns.take()?,
     })
 }

@@ -8,8 +8,9 @@ use rusqlite::{Connection, Result};
 use uuid::Uuid;
 
 statements! {
-    COMMENTS_BY = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted FROM comment
-                   WHERE user_id = ?1 AND deleted = 0 AND id > ?2 ORDER BY id LIMIT ?3";
+    COMMENTS_BY = "SELECT id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted,
+                     EXISTS (SELECT 1 FROM verdict WHERE verdict.id = comment.id AND verdict.hidden = 1)
+                   FROM comment WHERE user_id = ?1 AND deleted = 0 AND id > ?2 ORDER BY id LIMIT ?3";
     REACTED = "SELECT post_id FROM reaction WHERE user_id = ?1 AND post_id > ?2 ORDER BY post_id LIMIT ?3";
     FORGET_COMMENTS = "UPDATE comment SET content = '', deleted = 1 WHERE user_id = ?1 AND deleted = 0
                        AND EXISTS (SELECT 1 FROM post WHERE post.id = comment.post_id AND post.deleted = 1)";

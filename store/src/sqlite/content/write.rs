@@ -4,9 +4,11 @@ use super::index;
 use crate::sqlite::column::{Columns, execute, int, json, optional, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
 use crate::sqlite::transaction::{Rows, raise};
+use crate::sqlite::verdict;
 use crate::{CommitError, ContentWrite};
 use protocol::bookmark::Bookmark;
 use protocol::comment::Comment;
+use protocol::moderation::Verdict;
 use protocol::post::Post;
 use protocol::reaction::ReactionType;
 use protocol::{CommentId, Key, Kind, PostId, Timestamp, UserId};
@@ -21,7 +23,8 @@ statements! {
                    WHERE id = ?1 AND version = ?11 - 1";
     INSERT_COMMENT = "INSERT INTO comment (id, post_id, user_id, content, parent_id, reply_count, score, created_at, updated_at, deleted)
                       VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, 0)";
-    COUNT_REPLY = "UPDATE comment SET reply_count = reply_count + 1 WHERE id = ?1 AND post_id = ?2 AND deleted = 0";
+    COUNT_REPLY = "UPDATE comment SET reply_count = reply_count + 1 WHERE id = ?1 AND post_id = ?2 AND deleted = 0
+                     AND NOT EXISTS (SELECT 1 FROM verdict WHERE verdict.id = ?1 AND verdict.hidden = 1)";
     COMMENT = "SELECT parent_id, reply_count FROM comment WHERE id = ?1 AND post_id = ?2 AND deleted = 0";
     EMPTY_COMMENT = "UPDATE comment SET content = '', deleted = 1, updated_at = ?2 WHERE id = ?1";
     DELETE_COMMENT = "DELETE FROM comment WHERE id = ?1";
@@ -42,9 +45,12 @@ impl Rows for ContentWrite {
             Self::CreatePost(_) => None,
             // Nor has a person's list of bookmarks.
             Self::AddBookmark(..) | Self::RemoveBookmark(..) => None,
-            Self::SavePost(post) | Self::AddComment(post, _) | Self::RemoveComment(post, _) | Self::React { post, .. } => {
-                Some((Key::new(Kind::Post, post.id), post.version))
-            }
+            Self::SavePost(post)
+            | Self::AddComment(post, _)
+            | Self::RemoveComment(post, _)
+            | Self::React { post, .. }
+            | Self::Moderate(post, _)
+            | Self::ModerateComment(post, ..) => Some((Key::new(Kind::Post, post.id), post.version)),
         }
     }
 
@@ -54,11 +60,7 @@ impl Rows for ContentWrite {
                 insert_post(db, post)?;
                 index::begin(db, post)
             }
-            Self::SavePost(post) => {
-                let before = super::read_post(db, post.id)?.ok_or(CommitError::Conflict)?;
-                save(db, post)?;
-                index::follow(db, &before, post)
-            }
+            Self::SavePost(post) => replace(db, post, None),
             Self::AddComment(post, comment) => {
                 save(db, post)?;
                 add_comment(db, post.id, comment)
@@ -73,8 +75,14 @@ impl Rows for ContentWrite {
                 0 => Err(CommitError::Missing("bookmark").into()),
                 _ => Ok(()),
             },
+            Self::Moderate(post, verdict) => replace(db, post, Some(*verdict)),
+            Self::ModerateComment(post, comment, verdict) => {
+                save(db, post)?;
+                moderate_comment(db, post.id, *comment, *verdict)
+            }
         }
     }
+
     fn touch(&self, db: &Connection, key: Key) -> rusqlite::Result<u64> {
         match key.kind {
             Kind::Post => db.prepare_cached(POST_VERSION)?.query_row([key.id.as_bytes()], |row| Columns::of(row).count()),
@@ -111,6 +119,16 @@ pub(in crate::sqlite) fn insert_post(db: &Connection, post: &Post) -> Result<(),
     execute(db, INSERT_POST, row).map(drop).map_err(|error| insert_refused(error, &[]))
 }
 
+/// Replaces a post's row, by a verdict if it is one that was not heard before, and all that is kept beside the row.
+fn replace(db: &Connection, post: &Post, verdict: Option<Verdict>) -> Result<(), Fault> {
+    let before = super::read_post(db, post.id)?.ok_or(CommitError::Conflict)?;
+    if let Some(verdict) = verdict {
+        verdict::hear(db, post.id.0, verdict)?;
+    }
+    save(db, post)?;
+    index::follow(db, &before, post)
+}
+
 /// Replaces a post's row, if it has the version before.
 fn save(db: &Connection, post: &Post) -> Result<(), Fault> {
     let row = params![
@@ -138,10 +156,17 @@ fn add_comment(db: &Connection, post: PostId, comment: &Comment) -> Result<(), F
     insert_comment(db, post, comment)
 }
 
-/// Counts a comment at the one that it answers; `false` if that is not on this post or was deleted.
+/// Counts a comment at the one that it answers; `false` if that is not on this post, or was deleted or hidden.
 pub(in crate::sqlite) fn count_reply(db: &Connection, post: PostId, comment: &Comment) -> Result<bool, Fault> {
     let Some(parent) = comment.parent_id else { return Ok(true) };
     Ok(execute(db, COUNT_REPLY, (parent.0.as_bytes(), post.0.as_bytes()))? > 0)
+}
+
+/// Hides a comment, or shows it again; refused if it was deleted.
+fn moderate_comment(db: &Connection, post: PostId, comment: CommentId, verdict: Verdict) -> Result<(), Fault> {
+    let found = optional(db, COMMENT, (comment.0.as_bytes(), post.0.as_bytes()), |_| Ok(()))?;
+    found.ok_or(CommitError::Missing("comment"))?;
+    verdict::hear(db, comment.0, verdict)
 }
 
 /// Deletes a comment. One that was answered stays as a tombstone; with its last answer it goes, and then perhaps the tombstone that it answered.

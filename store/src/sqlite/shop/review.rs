@@ -9,7 +9,8 @@ use rusqlite::{Connection, Result, params};
 use uuid::Uuid;
 
 statements! {
-    REVIEW = "SELECT id, product_id, user_id, rating, title, review_text, helpful_count, verified_purchase, created_at, updated_at, version
+    REVIEW = "SELECT id, product_id, user_id, rating, title, review_text, helpful_count, verified_purchase, created_at, updated_at, version,
+                EXISTS (SELECT 1 FROM verdict WHERE verdict.id = product_review.id AND verdict.hidden = 1)
               FROM product_review WHERE id = ?1";
     REVIEWS = "SELECT id FROM product_review WHERE product_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
     REVIEWS_BY = "SELECT id FROM product_review WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
@@ -49,6 +50,7 @@ pub(super) fn review(db: &Connection, id: ReviewId) -> Result<Option<Review>> {
             created_at: columns.time()?,
             updated_at: columns.time()?,
             version: columns.count()?,
+            hidden: columns.take()?,
         })
     })
 }

@@ -4,6 +4,7 @@ use super::{basket, review};
 use crate::sqlite::column::{Columns, execute, int, json, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
 use crate::sqlite::transaction::{Rows, raise};
+use crate::sqlite::verdict;
 use crate::{CommitError, ShopWrite};
 use protocol::order::Order;
 use protocol::product::Product;
@@ -29,13 +30,17 @@ statements! {
 impl Rows for ShopWrite {
     fn row(&self) -> Option<(Key, u64)> {
         match self {
-            Self::CreateProduct(product) | Self::SaveProduct(product) | Self::PlaceOrder(product, _) | Self::Reserve(product, ..) => {
-                Some((Key::new(Kind::Product, product.id), product.version))
-            }
+            Self::CreateProduct(product)
+            | Self::SaveProduct(product)
+            | Self::PlaceOrder(product, _)
+            | Self::Reserve(product, ..)
+            | Self::Moderate(product, _) => Some((Key::new(Kind::Product, product.id), product.version)),
             Self::SaveOrder(order) | Self::CancelOrder(order) => Some((Key::new(Kind::Order, order.id), order.version)),
-            Self::CreateReview(review) | Self::SaveReview(review, _) | Self::RemoveReview(review) | Self::VoteReview { review, .. } => {
-                Some((Key::new(Kind::Review, review.id), review.version))
-            }
+            Self::CreateReview(review)
+            | Self::SaveReview(review, _)
+            | Self::RemoveReview(review)
+            | Self::VoteReview { review, .. }
+            | Self::ModerateReview(review, ..) => Some((Key::new(Kind::Review, review.id), review.version)),
             Self::BeginCheckout(checkout) | Self::ConfirmCheckout(checkout, _) | Self::ReleaseCheckout(checkout) => {
                 Some((Key::new(Kind::Checkout, checkout.id), checkout.version))
             }
@@ -75,6 +80,14 @@ impl Rows for ShopWrite {
                 })
             }
             Self::ReleaseCheckout(checkout) => basket::save(db, checkout),
+            Self::Moderate(product, verdict) => {
+                verdict::hear(db, product.id.0, *verdict)?;
+                save(db, product)
+            }
+            Self::ModerateReview(next, _, verdict) => {
+                verdict::hear(db, next.id.0, *verdict)?;
+                review::save(db, next)
+            }
         }
     }
 
@@ -89,6 +102,13 @@ impl Rows for ShopWrite {
             }
             Self::ReleaseCheckout(checkout) => basket::give_back(db, checkout.id)?,
             Self::CreateReview(new) => review::rate(db, new.product_id, new.rating.into(), 1)?,
+            // What is hidden is in no rating.
+            Self::SaveReview(next, _) | Self::RemoveReview(next) if next.hidden => Vec::new(),
+            Self::ModerateReview(next, was_hidden, _) => match (was_hidden, next.hidden) {
+                (false, true) => review::rate(db, next.product_id, -i64::from(next.rating), -1)?,
+                (true, false) => review::rate(db, next.product_id, next.rating.into(), 1)?,
+                _ => Vec::new(),
+            },
             Self::SaveReview(next, before) => review::rate(db, next.product_id, i64::from(next.rating) - i64::from(*before), 0)?,
             Self::RemoveReview(next) => review::rate(db, next.product_id, -i64::from(next.rating), -1)?,
             _ => Vec::new(),

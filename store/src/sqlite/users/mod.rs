@@ -3,6 +3,7 @@
 pub(super) mod account;
 pub(super) mod audit;
 pub(super) mod block;
+pub(super) mod case;
 pub(super) mod read;
 pub(super) mod search;
 pub(super) mod write;
@@ -13,6 +14,7 @@ use super::metric::Operation;
 use crate::{AccountRow, Commit, CommitError, Committed, Errand, Ids, SessionRow, StoreError, Users, UsersWrite};
 use async_trait::async_trait;
 use protocol::audit::{Entry, Filter};
+use protocol::moderation::{Case, Flag, Status};
 use protocol::people::Search;
 use protocol::{
     Page, Position, SkillId, Timestamp, UserId,
@@ -20,6 +22,7 @@ use protocol::{
     follow::Relations,
     user::User,
 };
+use uuid::Uuid;
 
 /// The database's name.
 pub(super) const DATABASE: &str = "users";
@@ -89,6 +92,22 @@ impl Users for Database<UsersWrite> {
 
     async fn note(&self, entry: Entry) -> Result<(), StoreError> {
         self.maintain(Operation::Note, move |db| audit::note(db, &entry)).await
+    }
+
+    async fn case(&self, id: Uuid) -> Result<Option<Case>, StoreError> {
+        self.read(Operation::Case, move |db| case::case(db, id)).await
+    }
+
+    async fn flags(&self, id: Uuid, limit: u32) -> Result<Vec<Flag>, StoreError> {
+        self.read(Operation::Flags, move |db| case::flags(db, id, limit)).await
+    }
+
+    async fn cases(&self, status: Option<Status>, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::Cases, move |db| case::queue(db, status, page)).await
+    }
+
+    async fn cases_of(&self, author: UserId, page: Page) -> Result<Ids, StoreError> {
+        self.read(Operation::CasesOf, move |db| case::of(db, author, page)).await
     }
 
     async fn commit(&self, commit: Commit<UsersWrite>) -> Result<Committed, CommitError> {

@@ -1,9 +1,10 @@
 //! Writes of the users database.
 
-use super::{account, block, fold, search};
+use super::{account, block, case, fold, search};
 use crate::sqlite::column::{execute, int, json, statements};
 use crate::sqlite::fault::{Fault, insert_refused, is_orphan};
 use crate::sqlite::transaction::{Rows, begin};
+use crate::sqlite::verdict;
 use crate::{CommitError, UsersWrite};
 use protocol::user::{Skill, User};
 use protocol::{Key, Kind, SkillId, Timestamp, UserId};
@@ -37,6 +38,7 @@ impl Rows for UsersWrite {
             | Self::Save(user)
             | Self::Suspend(user)
             | Self::Depart(user)
+            | Self::Moderate(user, _)
             | Self::AddSkill(user, _)
             | Self::RemoveSkill(user, _)
             | Self::Endorse { user, .. } => Some((Key::new(Kind::User, user.id), user.version)),
@@ -49,6 +51,9 @@ impl Rows for UsersWrite {
             | Self::SetPassword { .. }
             | Self::AllowReset { .. }
             | Self::Ask { .. } => None,
+            Self::Flag { case, .. } | Self::Decide(case) | Self::SaveCase(case) => {
+                Some((Key::new(Kind::Case, case.target.id()), case.version))
+            }
         }
     }
 
@@ -58,18 +63,10 @@ impl Rows for UsersWrite {
                 insert_person(db, user, password_hash)?;
                 account::insert_session(db, user.id, session, device)
             }
-            Self::Save(user) => {
-                save(db, user)?;
-                search::index(db, user)
-            }
-            Self::Suspend(user) => {
-                save(db, user)?;
-                search::index(db, user)?;
-                account::end_sessions(db, user.id, None)
-            }
+            Self::Save(user) => replace(db, user),
+            Self::Suspend(user) => suspend(db, user),
             Self::Depart(user) => {
-                save(db, user)?;
-                search::index(db, user)?;
+                replace(db, user)?;
                 account::depart(db, user.id, now)
             }
             Self::AddSkill(user, skill) => {
@@ -98,6 +95,19 @@ impl Rows for UsersWrite {
             Self::SetPassword { user, password_hash, keep } => account::set_password(db, *user, password_hash, keep.as_ref(), now),
             Self::AllowReset { user, reset } => account::allow_reset(db, *user, reset),
             Self::Ask { user, task } => account::ask(db, *user, *task, now),
+            Self::Flag { case, flag } => {
+                case::save(db, case)?;
+                case::flag(db, case.target.id(), flag)
+            }
+            Self::Decide(case) => {
+                case::save(db, case)?;
+                Ok(case::close_flags(db, case.target.id())?)
+            }
+            Self::SaveCase(case) => case::save(db, case),
+            Self::Moderate(user, verdict) => {
+                verdict::hear(db, user.id.0, *verdict)?;
+                if user.is_active { replace(db, user) } else { suspend(db, user) }
+            }
         }
     }
 }
@@ -172,6 +182,18 @@ fn save(db: &Connection, user: &User) -> Result<(), Fault> {
     ];
     let saved = execute(db, UPDATE_PERSON, row).map_err(person_refused)?;
     if saved == 0 { Err(CommitError::Conflict.into()) } else { Ok(()) }
+}
+
+/// Replaces a person's row, if it has the version before, and what they are found by.
+fn replace(db: &Connection, user: &User) -> Result<(), Fault> {
+    save(db, user)?;
+    search::index(db, user)
+}
+
+/// Replaces the row of a person who is not active any more, and ends their sessions.
+fn suspend(db: &Connection, user: &User) -> Result<(), Fault> {
+    replace(db, user)?;
+    account::end_sessions(db, user.id, None)
 }
 
 fn person_refused(error: rusqlite::Error) -> Fault {

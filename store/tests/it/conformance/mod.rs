@@ -9,6 +9,7 @@ pub mod comment;
 pub mod content;
 pub mod follow;
 pub mod found;
+pub mod moderation;
 pub mod order;
 pub mod person;
 pub mod product;
@@ -70,6 +71,11 @@ macro_rules! conformance {
             }
             reaction {
                 a_person_has_one_reaction, a_reaction_that_is_so_already_changes_nothing,
+            }
+            moderation {
+                a_case_is_read_as_written, a_person_flags_a_thing_once_until_a_decision, so_many_flags_of_a_person_wait_at_most,
+                the_queue_is_by_priority_and_ones_own_by_age, older_verdicts_are_not_heard, a_hidden_review_is_in_no_rating,
+                a_hidden_comment_keeps_its_words_and_is_not_answered,
             }
             product {
                 a_product_is_read_as_written, a_product_is_saved_version_by_version, an_order_takes_stock_or_is_not_made, orders_are_paged_newest_first,
