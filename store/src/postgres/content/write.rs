@@ -63,9 +63,7 @@ impl Rows for ContentWrite {
             | Self::RemoveComment(post, _)
             | Self::React { post, .. }
             | Self::Moderate(post, _)
-            | Self::ModerateComment(post, ..) => {
-                Some((Key::new(Kind::Post, post.id), post.version))
-            }
+            | Self::ModerateComment(post, ..) => Some((Key::new(Kind::Post, post.id), post.version)),
         }
     }
 
@@ -75,11 +73,9 @@ impl Rows for ContentWrite {
             Self::RemoveComment(post, comment) => Some(question(ENDING, params![comment.0, post.id.0])),
             Self::React { post, user, .. } => Some(question(super::REACTION, params![post.id.0, user.0])),
             Self::SavePost(post) | Self::Moderate(post, _) => Some(question(super::POST_WITH_TAGS, params![post.id.0])),
-            Self::CreatePost(_)
-            | Self::AddComment(..)
-            | Self::AddBookmark(..)
-            | Self::RemoveBookmark(..)
-            | Self::ModerateComment(..) => None,
+            Self::CreatePost(_) | Self::AddComment(..) | Self::AddBookmark(..) | Self::RemoveBookmark(..) | Self::ModerateComment(..) => {
+                None
+            }
         }
     }
 

@@ -48,17 +48,13 @@ impl Rows for ShopWrite {
             | Self::SaveProduct(product)
             | Self::PlaceOrder(product, _)
             | Self::Reserve(product, ..)
-            | Self::Moderate(product, _) => {
-                Some((Key::new(Kind::Product, product.id), product.version))
-            }
+            | Self::Moderate(product, _) => Some((Key::new(Kind::Product, product.id), product.version)),
             Self::SaveOrder(order) | Self::CancelOrder(order) => Some((Key::new(Kind::Order, order.id), order.version)),
             Self::CreateReview(review)
             | Self::SaveReview(review, _)
             | Self::RemoveReview(review)
             | Self::VoteReview { review, .. }
-            | Self::ModerateReview(review, ..) => {
-                Some((Key::new(Kind::Review, review.id), review.version))
-            }
+            | Self::ModerateReview(review, ..) => Some((Key::new(Kind::Review, review.id), review.version)),
             Self::BeginCheckout(checkout) | Self::ConfirmCheckout(checkout, _) | Self::ReleaseCheckout(checkout) => {
                 Some((Key::new(Kind::Checkout, checkout.id), checkout.version))
             }

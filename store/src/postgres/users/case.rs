@@ -95,9 +95,7 @@ pub(super) async fn queue(db: &Database<UsersWrite>, status: Option<Status>, pag
     };
     let rows = match status {
         None => db.list(Operation::Cases, QUEUE, &[&after.sort, &after.id, &limit], position).await?,
-        Some(status) => {
-            db.list(Operation::Cases, QUEUE_OF_STATUS, &[&after.sort, &after.id, &limit, &status.name()], position).await?
-        }
+        Some(status) => db.list(Operation::Cases, QUEUE_OF_STATUS, &[&after.sort, &after.id, &limit, &status.name()], position).await?,
     };
     Ok(ids(rows, page))
 }

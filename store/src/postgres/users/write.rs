@@ -42,7 +42,9 @@ impl Rows for UsersWrite {
             | Self::AddSkill(user, _)
             | Self::RemoveSkill(user, _)
             | Self::Endorse { user, .. } => Some((Key::new(Kind::User, user.id), user.version)),
-            Self::Flag { case, .. } | Self::Decide(case) | Self::SaveCase(case) => Some((Key::new(Kind::Case, case.target.id()), case.version)),
+            Self::Flag { case, .. } | Self::Decide(case) | Self::SaveCase(case) => {
+                Some((Key::new(Kind::Case, case.target.id()), case.version))
+            }
             Self::OpenSession { .. }
             | Self::CloseSession { .. }
             | Self::Follow { .. }
