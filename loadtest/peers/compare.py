@@ -104,14 +104,15 @@ def cpu(pid, ended=False):
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
-def copy(postgres, file, database, tables):
-    """Moves rows of the embedded store: the columns have the same names, their types follow the target's."""
+def copy(postgres, file, database, tables, sources=None):
+    """Moves rows of the embedded store: the columns have the same names, their types follow the target's. `sources` names tables that are called otherwise."""
     source = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
     for table in tables:
         listed = postgres.sql(database, f"SELECT column_name || ' ' || data_type FROM information_schema.columns WHERE table_name = '{table}' AND is_generated = 'NEVER'")
         types = dict(line.split(" ", 1) for line in listed.splitlines())
-        columns = [row[1] for row in source.execute(f'PRAGMA table_info("{table}")') if row[1] in types]
-        rows = source.execute(f'SELECT {", ".join(columns)} FROM "{table}"')
+        named = (sources or {}).get(table, table)
+        columns = [row[1] for row in source.execute(f'PRAGMA table_info("{named}")') if row[1] in types]
+        rows = source.execute(f'SELECT {", ".join(columns)} FROM "{named}"')
         text = "".join("\t".join(field(value, types[name]) for name, value in zip(columns, row)) + "\n" for row in rows)
         postgres.run("psql", *postgres.where(database), "-c", f'COPY {table} ({", ".join(columns)}) FROM STDIN', text=text)
     postgres.sql(database, "ANALYZE;")
@@ -132,8 +133,9 @@ def field(value, kind):
 
 
 def settings(postgres):
-    pairs = [f"postgres.{name}_url={postgres.url(name)}" for name in ("users", "content", "shop")]
-    pairs += ["node.worker_threads=1", "cache.bytes_max=1048576", "log.filter=warn", "rate.enabled=off"]
+    pairs = [f"postgres.{name}_url={postgres.url(name)}?sslmode=disable" for name in ("users", "content", "shop")]
+    pairs += ["node.worker_threads=1", "cache.bytes_max=1048576", "log.filter=warn"]
+    pairs += [f"rate.{kind}_per_s=0" for kind in ("read", "write", "search")]
     return [word for pair in pairs for word in ("--set", pair)]
 
 
@@ -149,8 +151,24 @@ def prepare(folder, binary, people):
     subprocess.run([binary, "migrate", *settings(postgres)], **quiet)
     copy(postgres, embedded / "users.db", "users", ["person", "credential", "relation", "skill"])
     copy(postgres, embedded / "shop.db", "shop", ["product"])
+    index(postgres, embedded / "users.db")
     shutil.rmtree(embedded)
     return postgres
+
+
+def index(postgres, users):
+    """What the platform writes with each person and product (store/src/postgres/users/search.rs, shop/search.rs), for all at once."""
+    texts = ("username", "name", "skills", "work", "about", "location")
+    postgres.sql("users", f"CREATE TABLE found (person_id uuid, {', '.join(f'{text} text' for text in texts)})")
+    copy(postgres, users, "users", ["found"], {"found": "person_search"})
+    weighed = " || ".join(f"setweight(to_tsvector('simple', {text}), '{weight}')" for text, weight in zip(texts[1:5], "ABCD"))
+    postgres.sql("users", f"""INSERT INTO person_search (person_id, strength, username, words, location)
+        SELECT person_id, 0, username, {weighed}, setweight(to_tsvector('simple', location), 'A') FROM found ORDER BY person_id;
+        DROP TABLE found; VACUUM ANALYZE""")
+    weighed = " || ".join(f"setweight(to_tsvector('simple', coalesce({text}, '')), '{weight}')" for text, weight in zip(("name", "category", "description"), "ABC"))
+    postgres.sql("shop", f"""INSERT INTO product_listing (product_id, category, price_cents, rating_rank, name, words)
+        SELECT id, category, price_cents, rating_rank, lower(name), {weighed} FROM product WHERE is_public AND is_active AND NOT deleted ORDER BY id;
+        VACUUM ANALYZE""")
 
 
 def install_peer():

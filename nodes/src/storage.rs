@@ -144,6 +144,7 @@ fn postgres_options(config: &Config) -> PostgresOptions {
     let settings = &config.postgres;
     PostgresOptions {
         connections_max: settings.connections_max,
+        shared_connections: settings.shared_connections,
         waiting_max: settings.waiting_max,
         checkout_max: Duration::from_millis(settings.checkout_timeout_ms),
         connect_max: Duration::from_millis(settings.connect_timeout_ms),

@@ -17,8 +17,8 @@ const texts = { type: "array", items: text };
 const object = (properties) => ({ type: "object", properties });
 const PRODUCT = object({
   id: text, sellerId: text, name: text, description: maybe, price: text, currency: text, images: texts, category: maybe,
-  stock: { type: "integer" }, isPublic: { type: "boolean" }, isActive: { type: "boolean" }, createdAt: text, updatedAt: text,
-  version: { type: "integer" },
+  stock: { type: "integer" }, isPublic: { type: "boolean" }, isActive: { type: "boolean" }, ratingAverage: { type: "number", nullable: true },
+  ratingCount: { type: "integer" }, createdAt: text, updatedAt: text, version: { type: "integer" },
 });
 const SKILL = object({ id: text, name: text, level: text, endorsements: { type: "integer" }, createdAt: text });
 const PERSON = object({
@@ -33,7 +33,8 @@ const LIST = (items) => object({ items: { type: "array", items } });
 const answers = (schema) => ({ schema: { response: { 200: schema } } });
 
 const PRODUCT_COLUMNS =
-  "id, seller_id, name, description, price_cents, currency, images, category, stock, is_public, is_active, created_at, updated_at, version";
+  `id, seller_id, name, description, price_cents, currency, images, category, stock, is_public, is_active, rating_sum, rating_count,
+  created_at, updated_at, version`;
 const PERSON_COLUMNS = `id, username, first_name, last_name, bio, avatar, role, is_active, location, website, company, job_title,
   interests, social_links, created_at, updated_at, version`;
 const PRODUCT_BY_ID = `SELECT ${PRODUCT_COLUMNS} FROM product WHERE id = $1 AND NOT deleted AND is_public AND is_active`;
@@ -48,9 +49,10 @@ const PEOPLE_LIKE = `SELECT ${PERSON_COLUMNS}, '[]'::json AS skills FROM person
   WHERE is_active AND (username ILIKE $1 OR first_name ILIKE $1 OR last_name ILIKE $1 OR bio ILIKE $1) ORDER BY created_at DESC LIMIT 20`;
 
 const price = (cents) => `${cents.slice(0, -2) || "0"}.${cents.slice(-2).padStart(2, "0")}`;
+const average = ({ rating_sum, rating_count }) => (rating_count === "0" ? null : Math.round((rating_sum / rating_count) * 100) / 100);
 const product = (row) => ({
   id: row.id, sellerId: row.seller_id, name: row.name, description: row.description, price: price(row.price_cents), currency: row.currency,
-  images: row.images, category: row.category, stock: Number(row.stock), isPublic: row.is_public, isActive: row.is_active,
+  images: row.images, category: row.category, stock: Number(row.stock), isPublic: row.is_public, isActive: row.is_active, ratingAverage: average(row), ratingCount: Number(row.rating_count),
   createdAt: row.created_at.toISOString(), updatedAt: row.updated_at.toISOString(), version: Number(row.version),
 });
 const person = (row) => ({

@@ -191,9 +191,11 @@ sections! {
         shop_url: Option<DatabaseUrl> = None;
         /// Certificates in PEM that a server's must come from under `sslmode=verify-full`; without it, those that this machine trusts.
         ca_file: Option<PathBuf> = None;
-        /// Connections, per database.
+        /// Connections for writes, lists and searches, per database. Each has one user at a time.
         connections_max: u32 = 16, range(1, 1000, Unit::Count);
-        /// Operations that may wait for a connection; a further one is refused with 503.
+        /// Connections that look-ups by key share, per database, beside those.
+        shared_connections: u32 = 2, range(1, 100, Unit::Count);
+        /// Operations that may wait for a connection, and look-ups under way on a shared one; a further one is refused with 503.
         waiting_max: usize = 4096, range(0, 1_000_000, Unit::Count);
         /// Time that an operation waits for a connection.
         checkout_timeout_ms: u64 = 2000, range(10, 60_000, Unit::Milliseconds);

@@ -1,11 +1,13 @@
 //! A connection with what it has prepared, and how the pool makes and keeps one.
 
 use super::fault::{Fault, describe, is_of_the_plan};
+use super::pool::LastFailure;
 use super::target::Target;
 use futures_util::future::try_join_all;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -16,9 +18,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A connection. What is prepared on it stays so: there are about a hundred statements in all.
 pub(super) struct Connection {
     client: Client,
-    prepared: HashMap<Cow<'static, str>, Statement>,
+    prepared: RwLock<HashMap<Cow<'static, str>, Statement>>,
     patience: Duration,
-    is_broken: bool,
+    is_given_up: AtomicBool,
 }
 
 impl Connection {
@@ -33,42 +35,49 @@ impl Connection {
 
     /// Whether it is of no more use.
     pub(super) fn is_broken(&self) -> bool {
-        self.is_broken || self.client.is_closed()
+        self.is_given_up.load(Ordering::Relaxed) || self.client.is_closed()
     }
 
     /// Uses it no more: what it was asked may be answered at any time, or never.
-    pub(super) fn give_up(&mut self) {
-        self.is_broken = true;
+    pub(super) fn give_up(&self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
     }
 
     /// Learns from an error whether it is of further use.
-    pub(super) fn note(&mut self, error: &Error) {
-        self.is_broken |= error.code().is_none_or(is_of_the_plan);
+    pub(super) fn note(&self, error: &Error) {
+        if error.code().is_none_or(is_of_the_plan) {
+            self.give_up();
+        }
     }
 
     /// The statements, prepared: those that are new on this connection are sent together.
-    pub(super) async fn prepare_all(&mut self, statements: Vec<Cow<'static, str>>) -> Result<Vec<Statement>, Fault> {
-        let mut missing: Vec<_> = statements.iter().filter(|sql| !self.prepared.contains_key(*sql)).cloned().collect();
-        if !missing.is_empty() {
-            missing.sort_unstable();
-            missing.dedup();
-            let client = &self.client;
-            let preparing = try_join_all(missing.iter().map(|sql| client.prepare(sql)));
-            let made = self.within(preparing).await?;
-            self.prepared.extend(missing.into_iter().zip(made));
+    pub(super) async fn prepare_all(&self, statements: &[Cow<'static, str>]) -> Result<Vec<Statement>, Fault> {
+        let found: Vec<_> = statements.iter().map(|sql| self.prepared(sql)).collect();
+        let mut missing: Vec<_> = statements.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(sql, _)| sql.clone()).collect();
+        if missing.is_empty() {
+            return Ok(found.into_iter().flatten().collect());
         }
-        Ok(statements.iter().map(|sql| self.prepared[sql].clone()).collect())
+        missing.sort_unstable();
+        missing.dedup();
+        let made = self.within(try_join_all(missing.iter().map(|sql| self.client.prepare(sql)))).await?;
+        let mut prepared = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
+        prepared.extend(missing.into_iter().zip(made));
+        Ok(statements.iter().map(|sql| prepared[sql].clone()).collect())
+    }
+
+    fn prepared(&self, sql: &str) -> Option<Statement> {
+        self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(sql).cloned()
     }
 
     /// The rows that a statement gives.
-    pub(super) async fn query(&mut self, sql: Cow<'static, str>, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
-        let statement = self.prepare_all(vec![sql]).await?.remove(0);
+    pub(super) async fn query(&self, sql: Cow<'static, str>, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
+        let statement = match self.prepared(&sql) {
+            Some(statement) => statement,
+            None => self.prepare_all(&[sql]).await?.remove(0),
+        };
         let answer = self.within(self.client.query(&statement, params)).await;
-        if let Err(fault) = &answer {
-            match fault {
-                Fault::Sql(error) => self.note(error),
-                _ => self.give_up(),
-            }
+        if let Err(Fault::Sql(error)) = &answer {
+            self.note(error);
         }
         answer
     }
@@ -76,22 +85,26 @@ impl Connection {
     async fn within<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Fault> {
         match tokio::time::timeout(self.patience, answer).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(Fault::Silent),
+            Err(_) => {
+                self.give_up();
+                Err(Fault::Silent)
+            }
         }
     }
 }
 
-/// Makes connections for a pool.
+/// Makes connections.
+#[derive(Clone)]
 pub(super) struct Manager {
-    target: Target,
+    target: Arc<Target>,
     patience: Duration,
-    last_failure: Arc<Mutex<Option<String>>>,
+    last_failure: LastFailure,
 }
 
 impl Manager {
     /// `statement_max` is the time that the target gives a statement. `last_failure` is told why the last connection could not be made.
-    pub(super) fn new(target: Target, statement_max: Duration, last_failure: Arc<Mutex<Option<String>>>) -> Self {
-        Self { target, patience: statement_max + GRACE, last_failure }
+    pub(super) fn new(target: Target, statement_max: Duration, last_failure: LastFailure) -> Self {
+        Self { target: Arc::new(target), patience: statement_max + GRACE, last_failure }
     }
 }
 
@@ -105,9 +118,9 @@ impl bb8::ManageConnection for Manager {
         if let Some(reason) = &failure {
             tracing::warn!(database = self.target.database, server = self.target.server(), reason, "no connection to the server");
         }
-        *self.last_failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = failure;
+        self.last_failure.set(failure);
         let client = connected?;
-        Ok(Connection { client, prepared: HashMap::new(), patience: self.patience, is_broken: false })
+        Ok(Connection { client, prepared: RwLock::default(), patience: self.patience, is_given_up: AtomicBool::new(false) })
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), Error> {

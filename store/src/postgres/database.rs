@@ -61,12 +61,31 @@ impl<W> Clone for Database<W> {
 /// Values for a query.
 pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
+/// Which connection a statement is asked on.
+#[derive(Clone, Copy)]
+enum On {
+    /// One that nobody else uses meanwhile.
+    ItsOwn,
+    /// One on which it waits for the answers before its own.
+    Shared,
+}
+
+/// What the first row says, if there is one.
+pub(super) fn first<T>(map: impl FnOnce(&Row) -> Result<T, Fault>) -> impl FnOnce(&[Row]) -> Result<Option<T>, Fault> {
+    |rows| rows.first().map(map).transpose()
+}
+
+/// The count that one row says.
+pub(super) fn count(rows: &[Row]) -> Result<u64, Fault> {
+    rows.first().map_or(Ok(0), |row| Columns::of(row).count())
+}
+
 impl<W> Database<W> {
     pub(super) fn new(name: &'static str, pool: Arc<Pool>, metrics: Arc<DatabaseMetrics>) -> Self {
         Self { name, pool, metrics, carries_out: PhantomData }
     }
 
-    /// Asks one statement, and reads its rows. A connection that turns out to have ended is replaced: reading again is safe.
+    /// Asks one statement, and reads its rows.
     pub(super) async fn read<T>(
         &self,
         operation: Operation,
@@ -74,10 +93,33 @@ impl<W> Database<W> {
         values: Values<'_>,
         map: impl FnOnce(&[Row]) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        let (asked, sql) = (Instant::now(), sql.into());
+        self.ask(On::ItsOwn, operation, sql.into(), values, map).await
+    }
+
+    /// As [`Self::read`], for statements that find their rows by key and change nothing: many of them share a connection.
+    pub(super) async fn look_up<T>(
+        &self,
+        operation: Operation,
+        sql: &'static str,
+        values: Values<'_>,
+        map: impl FnOnce(&[Row]) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.ask(On::Shared, operation, sql.into(), values, map).await
+    }
+
+    /// A connection that turns out to have ended is replaced: reading again is safe.
+    async fn ask<T>(
+        &self,
+        on: On,
+        operation: Operation,
+        sql: Cow<'static, str>,
+        values: Values<'_>,
+        map: impl FnOnce(&[Row]) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let asked = Instant::now();
         let mut repetitions = 0;
         let answer = loop {
-            match self.query(sql.clone(), values).await {
+            match self.query(on, sql.clone(), values).await {
                 Err(fault) if fault.is_of_the_connection() && repetitions < REPETITIONS_MAX => repetitions += 1,
                 answer => break answer,
             }
@@ -86,11 +128,14 @@ impl<W> Database<W> {
         answer.and_then(|rows| map(&rows)).map_err(|fault| fault.store_error(self.name))
     }
 
-    async fn query(&self, sql: Cow<'static, str>, values: Values<'_>) -> Result<Vec<Row>, Fault> {
-        self.pool.connection().await?.query(sql, values).await
+    async fn query(&self, on: On, sql: Cow<'static, str>, values: Values<'_>) -> Result<Vec<Row>, Fault> {
+        match on {
+            On::ItsOwn => self.pool.connection().await?.query(sql, values).await,
+            On::Shared => self.pool.look_up(sql, values).await,
+        }
     }
 
-    /// Asks for one row, or none.
+    /// Looks up one row, or none.
     pub(super) async fn optional<T>(
         &self,
         operation: Operation,
@@ -98,7 +143,7 @@ impl<W> Database<W> {
         values: Values<'_>,
         map: impl FnOnce(&Row) -> Result<T, Fault>,
     ) -> Result<Option<T>, StoreError> {
-        self.read(operation, sql, values, |rows| rows.first().map(map).transpose()).await
+        self.look_up(operation, sql, values, first(map)).await
     }
 
     /// Asks for all rows.
@@ -134,8 +179,8 @@ impl<W: Rows> Database<W> {
         let mut repetitions = 0;
         loop {
             let failure = {
-                let mut connection = self.pool.connection().await.map_err(unavailable)?;
-                match transaction::carry_out(self.name, &mut connection, commit, repetitions == 0).await {
+                let connection = self.pool.connection().await.map_err(unavailable)?;
+                match transaction::carry_out(self.name, &connection, commit, repetitions == 0).await {
                     Ok(committed) => return Ok(committed),
                     Err(failure) => failure,
                 }
@@ -169,7 +214,7 @@ impl<W: Rows> Domain for Database<W> {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.optional(Operation::Ping, PING, &[], |_| Ok(())).await.map(drop)
+        self.read(Operation::Ping, PING, &[], |_| Ok(())).await
     }
 
     async fn epochs(&self) -> Result<Vec<(Slot, Epoch)>, StoreError> {
@@ -187,8 +232,7 @@ impl<W: Rows> Domain for Database<W> {
 
     async fn key_version(&self, key: Key) -> Result<u64, StoreError> {
         let kind = i16::from(u8::from(key.kind));
-        let version = self.optional(Operation::KeyVersion, KEY_VERSION, &[&kind, &key.id], |row| Columns::of(row).count()).await?;
-        Ok(version.unwrap_or(0))
+        self.look_up(Operation::KeyVersion, KEY_VERSION, &[&kind, &key.id], count).await
     }
 
     async fn record(&self, subject: UserId, route: &str, key: &str) -> Result<Option<Record>, StoreError> {
@@ -214,8 +258,7 @@ impl<W: Rows> Domain for Database<W> {
         let mut total = 0;
         loop {
             let values: Values<'_> = &[&At(before), &FORGET_MAX];
-            let forgotten = self.optional(Operation::ForgetRecords, FORGET_RECORDS, values, |row| Columns::of(row).count()).await?;
-            let forgotten = forgotten.unwrap_or(0);
+            let forgotten = self.read(Operation::ForgetRecords, FORGET_RECORDS, values, count).await?;
             total += forgotten;
             if forgotten < FORGET_MAX.unsigned_abs() {
                 return Ok(total);

@@ -38,6 +38,7 @@ impl Metrics {
             timeouts: self.timeouts.with_label_values(&[database]),
             idle: self.connections.with_label_values(&[database, "idle"]),
             busy: self.connections.with_label_values(&[database, "busy"]),
+            shared: self.connections.with_label_values(&[database, "shared"]),
         }
     }
 
@@ -54,6 +55,8 @@ pub(super) struct PoolMetrics {
     pub(super) timeouts: IntCounter,
     idle: IntGauge,
     busy: IntGauge,
+    /// Connections that look-ups share.
+    pub(super) shared: IntGauge,
 }
 
 impl PoolMetrics {

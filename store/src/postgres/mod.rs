@@ -1,6 +1,7 @@
 //! PostgreSQL: the store that several processes can reach.
 //!
-//! One database a domain, each with a pool of connections of its own. A read is one prepared statement, a write one round trip (`transaction`).
+//! One database a domain, each with connections of its own. A read is one prepared statement, look-ups by key travel together (`shared`), a write is one
+//! round trip (`transaction`).
 //! `target` says where a database is and how the way there is secured, `migration` brings it to this release's schema, `lease` keeps a second
 //! process away where one has the stores to itself.
 
@@ -13,6 +14,7 @@ mod lease;
 mod metric;
 mod migration;
 mod pool;
+mod shared;
 mod shop;
 #[cfg(test)]
 mod statement;
@@ -71,9 +73,11 @@ impl Urls {
 /// Limits of each of the three databases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// Connections at most. At least 1; less is taken as 1.
+    /// Connections that have one user at a time, at most. At least 1; less is taken as 1.
     pub connections_max: u32,
-    /// Operations that wait for a connection. One more is refused as overloaded.
+    /// Connections that look-ups by key share, beside those. At least 1; less is taken as 1.
+    pub shared_connections: u32,
+    /// Operations that wait for a connection, and look-ups under way on a shared one. One more is refused as overloaded.
     pub waiting_max: usize,
     /// How long an operation waits for a connection.
     pub checkout_max: Duration,
@@ -91,6 +95,7 @@ impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
             connections_max: 16,
+            shared_connections: 2,
             waiting_max: 4096,
             checkout_max: Duration::from_secs(2),
             connect_max: Duration::from_secs(3),

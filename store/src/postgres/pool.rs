@@ -1,28 +1,58 @@
-//! The connections of one database.
+//! The connections of one database: those that one user has at a time, and those that look-ups share.
 
 use super::PostgresOptions;
 use super::connection::{Connection, Manager};
 use super::fault::Fault;
 use super::metric::{PoolCollector, PoolMetrics};
+use super::shared::{Limits, Shared};
 use super::target::Target;
 use bb8::{PooledConnection, RunError};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// A bounded number of connections, made when they are needed, for a bounded number of those who wait for one.
 pub(super) struct Pool {
     pool: bb8::Pool<Manager>,
+    shared: Shared,
     /// Connections at most; a look at as many that turn out to have ended finds a new one.
     connections_max: u32,
     waiting_max: i64,
     metrics: PoolMetrics,
-    last_failure: Arc<Mutex<Option<String>>>,
+    last_failure: LastFailure,
+}
+
+/// Why the last connection could not be made, if it could not.
+#[derive(Clone, Default)]
+pub(super) struct LastFailure(Arc<Mutex<Option<String>>>);
+
+impl LastFailure {
+    pub(super) fn set(&self, failure: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    /// What it means that there was no connection in time.
+    pub(super) fn fault(&self) -> Fault {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(reason) => Fault::Away(format!("no connection to the server: {reason}")),
+            None => Fault::Overloaded,
+        }
+    }
 }
 
 impl Pool {
     pub(super) fn new(target: Target, options: &PostgresOptions, metrics: PoolMetrics) -> Self {
-        let last_failure = Arc::default();
-        let manager = Manager::new(target, options.statement_max, Arc::clone(&last_failure));
+        let last_failure = LastFailure::default();
+        let manager = Manager::new(target, options.statement_max, last_failure.clone());
+        let limits = Limits {
+            connections: options.shared_connections,
+            under_way_max: options.waiting_max,
+            checkout_max: options.checkout_max,
+            lifetime_max: options.lifetime_max,
+        };
+        let shared = Shared::new(manager.clone(), &limits, metrics.shared.clone());
         let connections_max = options.connections_max.max(1);
         let pool = bb8::Pool::builder()
             .max_size(connections_max)
@@ -33,7 +63,7 @@ impl Pool {
             .test_on_check_out(false)
             .build_unchecked(manager);
         let waiting_max = i64::try_from(options.waiting_max).unwrap_or(i64::MAX);
-        Self { pool, connections_max, waiting_max, metrics, last_failure }
+        Self { pool, shared, connections_max, waiting_max, metrics, last_failure }
     }
 
     /// A connection that is open as far as anybody knows.
@@ -53,13 +83,16 @@ impl Pool {
         self.metrics.wait.observe(asked.elapsed().as_secs_f64());
         taken.map_err(|error| {
             self.metrics.timeouts.inc();
-            let last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            match (error, last_failure) {
-                (RunError::User(error), _) => Fault::Sql(error),
-                (RunError::TimedOut, Some(reason)) => Fault::Away(format!("no connection to the server: {reason}")),
-                (RunError::TimedOut, None) => Fault::Overloaded,
+            match error {
+                RunError::User(error) => Fault::Sql(error),
+                RunError::TimedOut => self.last_failure.fault(),
             }
         })
+    }
+
+    /// The rows of a look-up by key, on a connection that others use as well.
+    pub(super) async fn look_up(&self, sql: Cow<'static, str>, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
+        self.shared.query(sql, values, &self.last_failure).await
     }
 
     /// Shows how many connections there are.

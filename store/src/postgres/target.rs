@@ -7,7 +7,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -116,15 +118,42 @@ impl Target {
         match &self.tls {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;
-                tokio::spawn(async move { ended(database, connection.await) });
+                tokio::spawn(async move { ended(database, Last::new(connection).await) });
                 Ok(client)
             }
             None => {
                 let (client, connection) = self.config.connect(tokio_postgres::NoTls).await?;
-                tokio::spawn(async move { ended(database, connection.await) });
+                tokio::spawn(async move { ended(database, Last::new(connection).await) });
                 Ok(client)
             }
         }
+    }
+}
+
+/// A future that runs when everything else that is ready has run: what they all ask a connection then goes in one packet. It takes its turn at once
+/// where nothing else is ready.
+struct Last<F> {
+    future: F,
+    has_waited: bool,
+}
+
+impl<F> Last<F> {
+    fn new(future: F) -> Self {
+        Self { future, has_waited: false }
+    }
+}
+
+impl<F: Future + Unpin> Future for Last<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.has_waited = !self.has_waited;
+        if self.has_waited {
+            // A task that wakes itself goes to the end of the queue.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.future).poll(context)
     }
 }
 

@@ -179,7 +179,7 @@ pub(super) enum Failure {
 /// Sends a commit, and says what became of it. `is_first` where it was not tried before.
 pub(super) async fn carry_out<W: Rows>(
     database: &'static str,
-    connection: &mut Connection,
+    connection: &Connection,
     commit: &Commit<W>,
     is_first: bool,
 ) -> Result<Committed, Failure> {
@@ -196,8 +196,8 @@ pub(super) async fn carry_out<W: Rows>(
     };
     let plan = Plan::of(database, commit, &seen)?;
     let steps = &plan.steps;
-    let statements = steps.iter().map(|step| step.sql.clone()).collect();
-    let statements = connection.prepare_all(statements).await.map_err(not_begun)?;
+    let statements: Vec<_> = steps.iter().map(|step| step.sql.clone()).collect();
+    let statements = connection.prepare_all(&statements).await.map_err(not_begun)?;
     let unknown = |fault: Fault| Failure::Refused(CommitError::Unknown(fault.store_error(database)));
 
     let client = connection.client();
@@ -517,11 +517,11 @@ mod tests {
         migrate(&urls, Duration::from_secs(60), false).await.expect("migrated");
         let [_, target, _] = urls.targets().expect("URLs");
         let manager = Manager::new(target, Duration::from_secs(60), Default::default());
-        let mut connection = manager.connect().await.expect("a connection");
+        let connection = manager.connect().await.expect("a connection");
         let key = Key::new(Kind::Timeline, UserId::new());
         let guard = Guard { slot: Slot::of(key.id), epoch: Epoch(0) };
         let commit = Commit { guard, key, expect: Expect::Any, record: None, touches: Vec::new(), write: Mistaken, now: Timestamp(0) };
-        let outcome = carry_out("content", &mut connection, &commit, true).await;
+        let outcome = carry_out("content", &connection, &commit, true).await;
         assert!(matches!(outcome, Err(Failure::Refused(CommitError::Unavailable(_)))));
         assert!(connection.is_broken());
         drop(connection);

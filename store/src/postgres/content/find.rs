@@ -3,7 +3,7 @@
 use super::{id, ids};
 use crate::metric::Operation;
 use crate::postgres::column::{Columns, TOP, by_id, cut, fetch, statements};
-use crate::postgres::database::Database;
+use crate::postgres::database::{Database, count};
 use crate::postgres::fault::Fault;
 use crate::postgres::words;
 use crate::{ContentWrite, Ids, SEARCH_EXAMINED_MAX, StoreError};
@@ -94,8 +94,7 @@ pub(super) async fn bookmarks(
 }
 
 pub(super) async fn bookmark_count(db: &Database<ContentWrite>, user: UserId) -> Result<u64, StoreError> {
-    let count = db.optional(Operation::Bookmarks, BOOKMARK_COUNT, &[&user.0], |row| Columns::of(row).count()).await?;
-    Ok(count.unwrap_or(0))
+    db.read(Operation::Bookmarks, BOOKMARK_COUNT, &[&user.0], count).await
 }
 
 pub(super) async fn bookmark(db: &Database<ContentWrite>, user: UserId, post: PostId) -> Result<Option<Bookmark>, StoreError> {

@@ -7,7 +7,7 @@ pub(super) mod selection;
 pub(super) mod write;
 
 use super::column::{At, BOTTOM, Columns, TOP, by_id, cut, fetch, statements};
-use super::database::{Database, Values};
+use super::database::{Database, Values, count};
 use super::fault::Fault;
 use crate::metric::Operation;
 use crate::{Commit, CommitError, Committed, Ids, Shop, ShopWrite, StoreError};
@@ -113,8 +113,7 @@ impl Shop for Database<ShopWrite> {
         let mut total = 0;
         loop {
             let values: Values<'_> = &[&At(before), &basket::FORGET_MAX];
-            let count = |row: &Row| Columns::of(row).count();
-            let forgotten = self.optional(Operation::ForgetCheckouts, basket::FORGET_CHECKOUTS, values, count).await?.unwrap_or(0);
+            let forgotten = self.read(Operation::ForgetCheckouts, basket::FORGET_CHECKOUTS, values, count).await?;
             total += forgotten;
             if forgotten < basket::FORGET_MAX.unsigned_abs() {
                 return Ok(total);

@@ -9,7 +9,7 @@ pub(super) mod search;
 pub(super) mod write;
 
 use super::column::{At, BOTTOM, Columns, TOP, fetch};
-use super::database::Database;
+use super::database::{Database, first};
 use super::transaction::borrowed;
 use crate::metric::Operation;
 use crate::{AccountRow, Commit, CommitError, Committed, Errand, Ids, SessionRow, StoreError, Users, UsersWrite};
@@ -28,12 +28,12 @@ pub(super) const DATABASE: &str = "users";
 #[async_trait]
 impl Users for Database<UsersWrite> {
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.read(Operation::User, read::PERSON, &[&id.0], read::user).await
+        self.look_up(Operation::User, read::PERSON, &[&id.0], read::user).await
     }
 
     async fn account(&self, id: UserId, now: Timestamp) -> Result<Option<AccountRow>, StoreError> {
         let (kind, sessions_max) = (kind(Kind::Account), SESSIONS_MAX as i64);
-        self.read(Operation::Account, read::ACCOUNT, &[&id.0, &At(now), &sessions_max, &kind], read::account).await
+        self.look_up(Operation::Account, read::ACCOUNT, &[&id.0, &At(now), &sessions_max, &kind], read::account).await
     }
 
     async fn credentials(&self, email: &str) -> Result<Option<Credentials>, StoreError> {
@@ -41,7 +41,7 @@ impl Users for Database<UsersWrite> {
     }
 
     async fn relations(&self, id: UserId) -> Result<Relations, StoreError> {
-        let relations = self.optional(Operation::Relations, read::RELATIONS, &[&id.0, &kind(Kind::Follows)], read::relations).await?;
+        let relations = self.read(Operation::Relations, read::RELATIONS, &[&id.0, &kind(Kind::Follows)], first(read::relations)).await?;
         Ok(relations.unwrap_or_default())
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::make::*;
-use protocol::{Key, Kind, UserId};
+use protocol::{Key, Kind, PostId, UserId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -235,3 +235,61 @@ async fn a_full_pool_refuses_who_would_wait_too_long_and_who_are_too_many() {
 }
 
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'lets-connect'";
+
+const CONNECTIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'lets-connect'";
+const END_ALL: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                       WHERE datname = current_database() AND application_name = 'lets-connect'";
+
+/// As many look-ups of a post at one time; each finds it.
+async fn look_up(stores: &Stores, id: PostId, times: usize) {
+    let mut reads = JoinSet::new();
+    for _ in 0..times {
+        let content = stores.content.clone();
+        reads.spawn(async move { content.post(id).await });
+    }
+    while let Some(read) = reads.join_next().await {
+        assert_eq!(read.expect("no panic").expect("a read").expect("the post").id, id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn look_ups_share_connections_and_outlive_their_end() {
+    let databases = databases().await;
+    let stores = open(databases.url(), &PostgresOptions { shared_connections: 2, ..options() }).await;
+    let post = post(UserId::new());
+    stores.content.commit(creating(&post)).await.expect("committed");
+    let looking = client(&format!("{}_content", databases.url())).await;
+    look_up(&stores, post.id, 500).await;
+    assert_eq!(count(&looking, CONNECTIONS).await, 3, "the writer's, and two for everybody");
+    assert_eq!(count(&looking, END_ALL).await, 3);
+    look_up(&stores, post.id, 500).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn look_ups_that_are_too_many_are_refused_and_the_others_answered() {
+    let databases = databases().await;
+    let options = PostgresOptions { shared_connections: 1, waiting_max: 3, ..options() };
+    let stores = open(databases.url(), &options).await;
+    let post = post(UserId::new());
+    stores.content.commit(creating(&post)).await.expect("committed");
+    let url = format!("{}_content", databases.url());
+    let (other, looking) = (client(&url).await, client(&url).await);
+    other.batch_execute("BEGIN; LOCK TABLE post IN ACCESS EXCLUSIVE MODE").await.expect("held");
+    let ask = || {
+        let (content, id) = (stores.content.clone(), post.id);
+        tokio::spawn(async move { content.post(id).await })
+    };
+    let first = ask();
+    eventually("it waits for the table", async || count(&looking, WAITING).await > 0).await;
+    let mut reads: Vec<_> = std::iter::repeat_with(ask).take(5).collect();
+    eventually("three are refused", async || reads.iter().filter(|read| read.is_finished()).count() == 3).await;
+    let (refused, waiting): (Vec<_>, Vec<_>) = reads.drain(..).partition(|read| read.is_finished());
+    for read in refused {
+        let outcome = read.await.expect("no panic");
+        assert!(matches!(outcome, Err(StoreError::Overloaded { database: "content" })), "{outcome:?}");
+    }
+    other.batch_execute("ROLLBACK").await.expect("let go");
+    for read in waiting.into_iter().chain([first]) {
+        assert!(read.await.expect("no panic").expect("a read").is_some());
+    }
+}
