@@ -158,16 +158,19 @@ def prepare(folder, binary, people):
 
 def index(postgres, users):
     """What the platform writes with each person and product (store/src/postgres/users/search.rs, shop/search.rs), for all at once."""
+    def lexemes(parts):
+        words = (f"SELECT '{part}/' || unnest(tsvector_to_array(to_tsvector('simple', coalesce({text}, ''))))" for part, text in parts)
+        return f"array_to_tsvector(ARRAY({' UNION '.join(words)}))"
+
     texts = ("username", "name", "skills", "work", "about", "location")
     postgres.sql("users", f"CREATE TABLE found (person_id uuid, {', '.join(f'{text} text' for text in texts)})")
     copy(postgres, users, "users", ["found"], {"found": "person_search"})
-    weighed = " || ".join(f"setweight(to_tsvector('simple', {text}), '{weight}')" for text, weight in zip(texts[1:5], "ABCD"))
     postgres.sql("users", f"""INSERT INTO person_search (person_id, strength, username, words, location)
-        SELECT person_id, 0, username, {weighed}, setweight(to_tsvector('simple', location), 'A') FROM found ORDER BY person_id;
+        SELECT person_id, 0, username, {lexemes(zip("abcd", texts[1:5]))}, {lexemes([("a", "location")])} FROM found ORDER BY person_id;
         DROP TABLE found; VACUUM ANALYZE""")
-    weighed = " || ".join(f"setweight(to_tsvector('simple', coalesce({text}, '')), '{weight}')" for text, weight in zip(("name", "category", "description"), "ABC"))
     postgres.sql("shop", f"""INSERT INTO product_listing (product_id, category, price_cents, rating_rank, name, words)
-        SELECT id, category, price_cents, rating_rank, lower(name), {weighed} FROM product WHERE is_public AND is_active AND NOT deleted ORDER BY id;
+        SELECT id, category, price_cents, rating_rank, lower(name), {lexemes(zip("abc", ("name", "category", "description")))} FROM product
+        WHERE is_public AND is_active AND NOT deleted ORDER BY id;
         VACUUM ANALYZE""")
 
 

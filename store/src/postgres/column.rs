@@ -32,19 +32,54 @@ macro_rules! params {
 }
 pub(super) use params;
 
-/// A statement that is put together, and its values in order.
+/// A search: a statement that the server plans for its values each time, because how rare they are decides how it is best answered. (What is
+/// prepared gets one plan for all values.)
 #[derive(Default)]
 pub(super) struct Asked {
     pub(super) sql: String,
-    pub(super) values: Vec<Param<'static>>,
+    values: Vec<(Param<'static>, Type)>,
 }
 
 impl Asked {
     /// Adds a value; gives its name in the statement.
-    pub(super) fn value(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
-        self.values.push(Box::new(value));
+    pub(super) fn value<T: Typed + 'static>(&mut self, value: T) -> String {
+        self.values.push((Box::new(value), T::TYPE));
         format!("${}", self.values.len())
     }
+
+    /// The values in order.
+    pub(super) fn values(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        self.values.iter().map(|(value, of)| (&**value as _, of.clone())).collect()
+    }
+}
+
+/// A value that is always written as one type of the server's.
+pub(super) trait Typed: ToSql + Sync + Send {
+    const TYPE: Type;
+}
+
+impl Typed for i64 {
+    const TYPE: Type = Type::INT8;
+}
+
+impl Typed for String {
+    const TYPE: Type = Type::TEXT;
+}
+
+impl Typed for Vec<String> {
+    const TYPE: Type = Type::TEXT_ARRAY;
+}
+
+impl Typed for Uuid {
+    const TYPE: Type = Type::UUID;
+}
+
+impl Typed for Option<Uuid> {
+    const TYPE: Type = Type::UUID;
+}
+
+impl Typed for Vec<Uuid> {
+    const TYPE: Type = Type::UUID_ARRAY;
 }
 
 /// An instant as timestamptz. What lies beyond Postgres' years is its infinity, so that a position before or behind everything is one here too.

@@ -1,5 +1,6 @@
 //! A connection with what it has prepared, and how the pool makes and keeps one.
 
+use super::column::Asked;
 use super::fault::{Fault, describe, is_of_the_plan};
 use super::pool::LastFailure;
 use super::target::Target;
@@ -75,7 +76,16 @@ impl Connection {
             Some(statement) => statement,
             None => self.prepare_all(&[sql]).await?.remove(0),
         };
-        let answer = self.within(self.client.query(&statement, params)).await;
+        self.noted(self.client.query(&statement, params)).await
+    }
+
+    /// The rows of a search, which is not prepared: it is sent with its values, and planned for them.
+    pub(super) async fn search(&self, asked: &Asked) -> Result<Vec<Row>, Fault> {
+        self.noted(self.client.query_typed(&asked.sql, &asked.values())).await
+    }
+
+    async fn noted<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Fault> {
+        let answer = self.within(answer).await;
         if let Err(Fault::Sql(error)) = &answer {
             self.note(error);
         }

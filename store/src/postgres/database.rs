@@ -1,6 +1,6 @@
 //! One database's handle: what every domain has, and how all of them ask.
 
-use super::column::{At, Columns, int, statements};
+use super::column::{Asked, At, Columns, int, statements};
 use super::fault::Fault;
 use super::pool::Pool;
 use super::transaction::{self, Failure, Rows};
@@ -61,13 +61,14 @@ impl<W> Clone for Database<W> {
 /// Values for a query.
 pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// Which connection a statement is asked on.
-#[derive(Clone, Copy)]
-enum On {
-    /// One that nobody else uses meanwhile.
-    ItsOwn,
-    /// One on which it waits for the answers before its own.
-    Shared,
+/// How a statement is asked.
+enum Question<'q> {
+    /// Prepared, on a connection that nobody else uses meanwhile.
+    Alone(Cow<'static, str>, Values<'q>),
+    /// Prepared, on a connection where its answer comes after those to earlier ones.
+    Shared(&'static str, Values<'q>),
+    /// Planned for its values, on a connection that nobody else uses meanwhile.
+    Search(&'q Asked),
 }
 
 /// What the first row says, if there is one.
@@ -93,7 +94,7 @@ impl<W> Database<W> {
         values: Values<'_>,
         map: impl FnOnce(&[Row]) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        self.ask(On::ItsOwn, operation, sql.into(), values, map).await
+        self.ask(operation, Question::Alone(sql.into(), values), map).await
     }
 
     /// As [`Self::read`], for statements that find their rows by key and change nothing: many of them share a connection.
@@ -104,22 +105,20 @@ impl<W> Database<W> {
         values: Values<'_>,
         map: impl FnOnce(&[Row]) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        self.ask(On::Shared, operation, sql.into(), values, map).await
+        self.ask(operation, Question::Shared(sql, values), map).await
     }
 
     /// A connection that turns out to have ended is replaced: reading again is safe.
     async fn ask<T>(
         &self,
-        on: On,
         operation: Operation,
-        sql: Cow<'static, str>,
-        values: Values<'_>,
+        question: Question<'_>,
         map: impl FnOnce(&[Row]) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let asked = Instant::now();
         let mut repetitions = 0;
         let answer = loop {
-            match self.query(on, sql.clone(), values).await {
+            match self.query(&question).await {
                 Err(fault) if fault.is_of_the_connection() && repetitions < REPETITIONS_MAX => repetitions += 1,
                 answer => break answer,
             }
@@ -128,11 +127,22 @@ impl<W> Database<W> {
         answer.and_then(|rows| map(&rows)).map_err(|fault| fault.store_error(self.name))
     }
 
-    async fn query(&self, on: On, sql: Cow<'static, str>, values: Values<'_>) -> Result<Vec<Row>, Fault> {
-        match on {
-            On::ItsOwn => self.pool.connection().await?.query(sql, values).await,
-            On::Shared => self.pool.look_up(sql, values).await,
+    async fn query(&self, question: &Question<'_>) -> Result<Vec<Row>, Fault> {
+        match question {
+            Question::Alone(sql, values) => self.pool.connection().await?.query(sql.clone(), values).await,
+            Question::Shared(sql, values) => self.pool.look_up(sql, values).await,
+            Question::Search(asked) => self.pool.connection().await?.search(asked).await,
         }
+    }
+
+    /// As [`Self::read`], for searches.
+    pub(super) async fn search<T>(
+        &self,
+        operation: Operation,
+        asked: &Asked,
+        map: impl FnMut(&Row) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.ask(operation, Question::Search(asked), |rows| rows.iter().map(map).collect()).await
     }
 
     /// Looks up one row, or none.

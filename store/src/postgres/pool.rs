@@ -7,7 +7,6 @@ use super::metric::{PoolCollector, PoolMetrics};
 use super::shared::{Limits, Shared};
 use super::target::Target;
 use bb8::{PooledConnection, RunError};
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio_postgres::Row;
@@ -91,7 +90,7 @@ impl Pool {
     }
 
     /// The rows of a look-up by key, on a connection that others use as well.
-    pub(super) async fn look_up(&self, sql: Cow<'static, str>, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
+    pub(super) async fn look_up(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
         self.shared.query(sql, values, &self.last_failure).await
     }
 

@@ -8,7 +8,6 @@ use super::fault::Fault;
 use super::pool::LastFailure;
 use bb8::ManageConnection;
 use prometheus::IntGauge;
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -71,7 +70,7 @@ impl Shared {
     }
 
     /// The rows that a statement gives. Whoever stops waiting leaves the connection as it is.
-    pub(super) async fn query(&self, sql: Cow<'static, str>, values: &[&(dyn ToSql + Sync)], why: &LastFailure) -> Result<Vec<Row>, Fault> {
+    pub(super) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)], why: &LastFailure) -> Result<Vec<Row>, Fault> {
         let place = self.place();
         let _under_way = UnderWay::begin(&place.under_way, self.under_way_max)?;
         let living = match place.living(self.lifetime_max) {
@@ -81,7 +80,7 @@ impl Shared {
                 Err(_) => return Err(why.fault()),
             },
         };
-        living.connection.query(sql, values).await
+        living.connection.query(sql.into(), values).await
     }
 
     /// The first with room in its packets; where all are full, the emptiest.

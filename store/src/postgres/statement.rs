@@ -34,6 +34,7 @@ fn statements(database: &str) -> Vec<(String, String)> {
     let named = shared.iter().chain(own).flat_map(|list| list.iter().map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())));
     let built = match database {
         "users" => users::search::statements(),
+        "content" => content::find::statements(),
         "shop" => [shop::selection::statements(), shop::search::statements()].concat(),
         _ => Vec::new(),
     };

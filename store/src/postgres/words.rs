@@ -2,8 +2,7 @@
 //!
 //! They are made here, on both sides, so that what is found depends on no dictionary, no parser and no locale of the server.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization;
 
 /// Bytes of a word that are compared. An entry of the index has a limit of a third of a page; words of a language are shorter than this.
@@ -27,30 +26,26 @@ fn fold(word: &str) -> String {
     word.nfkd().filter(|c| c.is_alphanumeric() && !ACCENTS.contains(c)).flat_map(char::to_lowercase).collect()
 }
 
-/// Words as a tsvector is written, each with the weights of the texts that it is in. Words are letters, digits, `+` and `#`: within quotes nothing of
-/// them means anything. A weight is kept by position; where a word stands is not asked for.
+/// Words as a tsvector is written, each with the letter of each text that it is in: `a/lamp`. (Postgres' own weights are in no index: each row with the
+/// word would have to be read to learn where it has it.) Words are letters, digits, `+` and `#`: within quotes nothing of them means anything.
 pub(super) fn lexemes<'t, const N: usize>(texts: [(char, Vec<&'t str>); N]) -> String {
-    let mut weights = BTreeMap::<&'t str, String>::new();
-    for (place, (weight, words)) in (1..).zip(texts) {
-        for word in words {
-            let known = weights.entry(word).or_default();
-            if !known.ends_with(weight) {
-                let comma = if known.is_empty() { "" } else { "," };
-                write!(known, "{comma}{place}{weight}").expect("a string takes any text");
-            }
-        }
-    }
-    weights.iter().map(|(word, weights)| format!("'{word}':{weights}")).collect::<Vec<_>>().join(" ")
+    let all: BTreeSet<_> = texts.iter().flat_map(|(part, words)| words.iter().map(move |word| (*part, *word))).collect();
+    all.into_iter().map(|(part, word)| format!("'{part}/{word}'")).collect::<Vec<_>>().join(" ")
 }
 
-/// Each of the words begins a word of one of these weights, as a tsquery is written.
-pub(super) fn begun(words: &[String], weights: &str) -> String {
-    words.iter().map(|word| format!("'{word}':*{weights}")).collect::<Vec<_>>().join(" & ")
+/// Each of the words begins a word of one of these parts, as a tsquery is written.
+pub(super) fn begun(words: &[String], parts: &str) -> String {
+    each(words, parts, ":*")
 }
 
-/// Each of the words is a word of one of these weights, as a tsquery is written.
-pub(super) fn whole(words: &[String], weights: &str) -> String {
-    words.iter().map(|word| format!("'{word}':{weights}")).collect::<Vec<_>>().join(" & ")
+/// Each of the words is a word of one of these parts, as a tsquery is written.
+pub(super) fn whole(words: &[String], parts: &str) -> String {
+    each(words, parts, "")
+}
+
+fn each(words: &[String], parts: &str, end: &str) -> String {
+    let of_one = |word: &String| parts.chars().map(|part| format!("'{part}/{word}'{end}")).collect::<Vec<_>>().join(" | ");
+    words.iter().map(|word| format!("({})", of_one(word))).collect::<Vec<_>>().join(" & ")
 }
 
 #[cfg(test)]
@@ -70,10 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn a_word_has_the_weight_of_each_text_that_it_is_in_once() {
-        assert_eq!(lexemes([('A', vec!["ada", "ada", "c++"]), ('B', vec!["c++", "ada"])]), "'ada':1A,2B 'c++':1A,2B");
-        assert_eq!(lexemes([('A', vec![])]), "");
+    fn a_word_has_the_letter_of_each_text_that_it_is_in_once() {
+        assert_eq!(lexemes([('a', vec!["ada", "ada", "c++"]), ('b', vec!["c++", "ada"])]), "'a/ada' 'a/c++' 'b/ada' 'b/c++'");
+        assert_eq!(lexemes([('a', vec![])]), "");
         let words = ["desk".to_owned(), "lamp".to_owned()];
-        assert_eq!((begun(&words, "AB").as_str(), whole(&words, "A").as_str()), ("'desk':*AB & 'lamp':*AB", "'desk':A & 'lamp':A"));
+        assert_eq!(begun(&words, "ab"), "('a/desk':* | 'b/desk':*) & ('a/lamp':* | 'b/lamp':*)");
+        assert_eq!(whole(&words, "a"), "('a/desk') & ('a/lamp')");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{id, ids};
 use crate::metric::Operation;
-use crate::postgres::column::{Columns, TOP, by_id, cut, fetch, statements};
+use crate::postgres::column::{Asked, Columns, TOP, by_id, cut, fetch, statements};
 use crate::postgres::database::{Database, count};
 use crate::postgres::fault::Fault;
 use crate::postgres::words;
@@ -24,14 +24,6 @@ statements! {
     /// A post of today counts 64, one of yesterday 32, and so on by halves.
     TRENDING = "SELECT tag, sum(posts)::bigint, sum(posts << ($1::bigint - 1 - ($2 - day))::integer)::bigint AS score FROM hashtag_day
                 WHERE day > $2::bigint - $1 AND day <= $2 GROUP BY tag ORDER BY score DESC, tag LIMIT $3";
-    /// A cursor that names no post was not made here; nothing is behind it.
-    SEARCH = "SELECT post_id FROM (
-                SELECT seq, post_id, user_id, audience FROM post_search
-                WHERE words @> $1 AND ($2::uuid IS NULL OR seq < (SELECT seq FROM post_search WHERE post_id = $2))
-                ORDER BY seq DESC LIMIT $3
-              ) AS found
-              WHERE audience = 0 OR (audience = 1 AND user_id = ANY($5)) OR (audience <= 2 AND user_id = $4)
-              ORDER BY seq DESC LIMIT $6";
     BOOKMARKS = "SELECT id, post_id, created_at FROM bookmark WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
     BOOKMARK_COUNT = "SELECT count(*) FROM bookmark WHERE user_id = $1";
     BOOKMARK = "SELECT id, post_id, created_at FROM bookmark WHERE user_id = $1 AND post_id = $2";
@@ -72,10 +64,31 @@ pub(super) async fn search(
 ) -> Result<Ids, StoreError> {
     let wanted: Vec<String> = words::distinct(query).into_iter().collect();
     let friends: Vec<Uuid> = friends.iter().map(|friend| friend.0).collect();
-    let (viewer, after) = (viewer.map(|viewer| viewer.0), page.after.map(|after| after.id));
-    let examined_max = i64::try_from(SEARCH_EXAMINED_MAX).unwrap_or(i64::MAX);
-    let found = db.list(Operation::PostSearch, SEARCH, &[&wanted, &after, &examined_max, &viewer, &friends, &fetch(page)], id).await?;
+    let found = db.search(Operation::PostSearch, &ask(wanted, (viewer.map(|viewer| viewer.0), friends), page), id).await?;
     Ok(ids(found, page))
+}
+
+/// A cursor that names no post was not made here; nothing is behind it.
+fn ask(words: Vec<String>, (viewer, friends): (Option<Uuid>, Vec<Uuid>), page: Page) -> Asked {
+    let mut asked = Asked::default();
+    let (words, examined_max) = (asked.value(words), asked.value(i64::try_from(SEARCH_EXAMINED_MAX).unwrap_or(i64::MAX)));
+    let (viewer, friends, limit) = (asked.value(viewer), asked.value(friends), asked.value(fetch(page)));
+    let after = page.after.map(|after| format!("AND seq < (SELECT seq FROM post_search WHERE post_id = {})", asked.value(after.id)));
+    asked.sql = format!(
+        "SELECT post_id FROM (
+           SELECT seq, post_id, user_id, audience FROM post_search WHERE words @> {words} {} ORDER BY seq DESC LIMIT {examined_max}
+         ) AS found
+         WHERE audience = 0 OR (audience = 1 AND user_id = ANY({friends})) OR (audience <= 2 AND user_id = {viewer})
+         ORDER BY seq DESC LIMIT {limit}",
+        after.unwrap_or_default()
+    );
+    asked
+}
+
+/// The search, in both its shapes.
+#[cfg(test)]
+pub(in crate::postgres) fn statements() -> Vec<String> {
+    [None, Some(TOP)].map(|after| ask(Vec::new(), (None, Vec::new()), Page { after, limit: 1 }).sql).into()
 }
 
 fn kept(row: &Row) -> Result<Bookmark, Fault> {

@@ -7,7 +7,7 @@
 use crate::metric::Operation;
 use crate::postgres::column::{Asked, Columns, TOP, cut, fetch, params, statements};
 use crate::postgres::database::Database;
-use crate::postgres::transaction::{Step, borrowed};
+use crate::postgres::transaction::Step;
 use crate::postgres::words;
 use crate::{Ids, ShopWrite, StoreError};
 use protocol::Position;
@@ -39,7 +39,7 @@ pub(super) fn list(product: &Product) -> Step<'_> {
     fn texts(words: &[String]) -> Vec<&str> {
         words.iter().map(String::as_str).collect()
     }
-    let lexemes = words::lexemes([('A', texts(&name)), ('B', texts(&category)), ('C', texts(&description))]);
+    let lexemes = words::lexemes([('a', texts(&name)), ('b', texts(&category)), ('c', texts(&description))]);
     Step::new(LIST, params![product.id.0, &product.category, product.price.cents(), name.join(" "), lexemes])
 }
 
@@ -50,14 +50,14 @@ pub(super) async fn products(db: &Database<ShopWrite>, selection: &Selection, te
     if words.is_empty() {
         return Ok(Ids::default());
     }
-    let Some(Asked { sql, values }) = (match selection.sort {
+    let Some(asked) = (match selection.sort {
         Sort::Relevance => by_fit(selection, &words),
         _ => Some(sorted(selection, &words)),
     }) else {
         return Ok(Ids::default());
     };
     let rows = db
-        .list(Operation::Products, sql, &borrowed(&values), |row| {
+        .search(Operation::Products, &asked, |row| {
             let mut columns = Columns::of(row);
             Ok(Position { sort: columns.take()?, id: columns.id()? })
         })
@@ -88,8 +88,8 @@ fn by_fit(selection: &Selection, words: &[String]) -> Option<Asked> {
     // Each tier has all that the one before it has, so it is enough to leave out that one.
     let mut better: Option<String> = None;
     for tier in 0..5_usize {
-        let whole = |asked: &mut Asked| format!("words @@ {}::text::tsquery", asked.value(words::whole(words, "A")));
-        let begun = |asked: &mut Asked, weights| format!("words @@ {}::text::tsquery", asked.value(words::begun(words, weights)));
+        let whole = |asked: &mut Asked| format!("words @@ {}::text::tsquery", asked.value(words::whole(words, "a")));
+        let begun = |asked: &mut Asked, parts| format!("words @@ {}::text::tsquery", asked.value(words::begun(words, parts)));
         // What is not asked for must not be given, either.
         if tier + 1 < first {
             continue;
@@ -97,9 +97,9 @@ fn by_fit(selection: &Selection, words: &[String]) -> Option<Asked> {
         let fits = match tier {
             0 => format!("({} AND starts_with(name || ' ', {}))", whole(&mut asked), asked.value(format!("{} ", words.join(" ")))),
             1 => whole(&mut asked),
-            2 => begun(&mut asked, "A"),
-            3 => begun(&mut asked, "AB"),
-            _ => begun(&mut asked, "ABC"),
+            2 => begun(&mut asked, "a"),
+            3 => begun(&mut asked, "ab"),
+            _ => begun(&mut asked, "abc"),
         };
         if tier >= first {
             let (below, sort) = (asked.value(before), (tier as i64) << NUMBER_BITS);
@@ -123,7 +123,7 @@ fn by_fit(selection: &Selection, words: &[String]) -> Option<Asked> {
 fn sorted(selection: &Selection, words: &[String]) -> Asked {
     let mut asked = Asked::default();
     let filters = filters(selection, &mut asked);
-    let question = asked.value(words::begun(words, "ABC"));
+    let question = asked.value(words::begun(words, "abc"));
     let (value, behind, order) = match selection.sort {
         Sort::PriceUp => ("price_cents", ">", "sort, product_id"),
         Sort::PriceDown => ("price_cents", "<", "sort DESC, product_id DESC"),

@@ -6,7 +6,7 @@
 use crate::metric::Operation;
 use crate::postgres::column::{Asked, Columns, params, statements};
 use crate::postgres::database::Database;
-use crate::postgres::transaction::{Step, borrowed};
+use crate::postgres::transaction::Step;
 use crate::postgres::words;
 use crate::{Ids, StoreError, UsersWrite};
 use protocol::Position;
@@ -30,17 +30,16 @@ pub(super) fn index<'w>(person: &User) -> Step<'w> {
     let Document { username, name, skills, work, about, location } = &document;
     let [name, skills, work, about, location] =
         [name, skills, work, about, location].map(|text| text.split_whitespace().collect::<Vec<_>>());
-    let words = words::lexemes([('A', name), ('B', skills), ('C', work), ('D', about)]);
-    let row = params![person.id.0, i16::from(strength(person)), username.clone(), words, words::lexemes([('A', location)])];
+    let words = words::lexemes([('a', name), ('b', skills), ('c', work), ('d', about)]);
+    let row = params![person.id.0, i16::from(strength(person)), username.clone(), words, words::lexemes([('a', location)])];
     Step::new(INDEX, row)
 }
 
 /// A page of people, best first.
 pub(super) async fn search(db: &Database<UsersWrite>, search: &Search) -> Result<Ids, StoreError> {
     let limit = usize::from(search.page.limit.max(1));
-    let Asked { sql, values } = ask(search);
     let mut rows = db
-        .list(Operation::Search, sql, &borrowed(&values), |row| {
+        .search(Operation::Search, &ask(search), |row| {
             let mut columns = Columns::of(row);
             Ok(Position { sort: columns.take()?, id: columns.id()? })
         })
@@ -56,11 +55,11 @@ fn ask(search: &Search) -> Asked {
     let limit = asked.value(i64::from(search.page.limit.max(1)) + 1);
     let mut filters = String::new();
     if !search.skill.is_empty() {
-        let words = asked.value(words::begun(&search.skill, "B"));
+        let words = asked.value(words::begun(&search.skill, "b"));
         write!(filters, " AND words @@ {words}::text::tsquery").expect("a string takes any text");
     }
     if !search.location.is_empty() {
-        let words = asked.value(words::begun(&search.location, "A"));
+        let words = asked.value(words::begun(&search.location, "a"));
         write!(filters, " AND location @@ {words}::text::tsquery").expect("a string takes any text");
     }
     let (mut tiers, mut better) = (Vec::new(), String::new());
@@ -81,7 +80,7 @@ fn ask(search: &Search) -> Asked {
 
 /// Who fits a tier or a better one of its sort; `None` if the question cannot have any.
 fn fits(tier: Tier, search: &Search, asked: &mut Asked) -> Option<String> {
-    let weights = match tier {
+    let parts = match tier {
         Tier::Username => return search.username.clone().map(|name| format!("username = {}", asked.value(name))),
         Tier::Beginning => {
             return search.username.clone().map(|name| {
@@ -91,12 +90,12 @@ fn fits(tier: Tier, search: &Search, asked: &mut Asked) -> Option<String> {
             });
         }
         Tier::Anywhere if !search.asks() => return Some("true".to_owned()),
-        Tier::Name => "A",
-        Tier::Skills => "AB",
-        Tier::Work => "ABC",
-        Tier::Anywhere => "ABCD",
+        Tier::Name => "a",
+        Tier::Skills => "ab",
+        Tier::Work => "abc",
+        Tier::Anywhere => "abcd",
     };
-    (!search.words.is_empty()).then(|| format!("words @@ {}::text::tsquery", asked.value(words::begun(&search.words, weights))))
+    (!search.words.is_empty()).then(|| format!("words @@ {}::text::tsquery", asked.value(words::begun(&search.words, parts))))
 }
 
 /// A statement of every shape.
