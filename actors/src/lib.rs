@@ -4,7 +4,7 @@
 //! * [`region`]: which owner actor serves a key on this node. [`placement`]: which node should own a slot (pure).
 //! * [`ownership`]: which slots this node holds, at which epoch, under which lease.
 //! * [`owner`]: the generic shell of an owner actor. [`entity`]: one file a domain, with its pure decisions.
-//! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`supervisor`]: who restarts what.
+//! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`foreign`]: what somebody else wrote. [`supervisor`]: who restarts what.
 //! * [`visibility`]: who may see what (pure); `standing`: whom the platform hides from everybody.
 //! * [`account`]: registration, login, sessions and passwords. [`errand`]: what follows an answer, such as a [`mail`]; `erase`: forgetting somebody;
 //!   `export`: all that is somebody's.
@@ -20,6 +20,7 @@ pub mod entity;
 mod erase;
 pub mod errand;
 mod export;
+pub mod foreign;
 pub mod mail;
 pub mod metrics;
 pub mod node;
@@ -39,3 +40,4 @@ pub use client::{Call, Client};
 pub use node::{Limits, Node};
 pub use owner::refusal_of;
 pub use snapshot::Snapshot;
+pub use store::hashtag;

@@ -25,6 +25,7 @@ pub struct Metrics {
     conflicts: IntCounterVec,
     outbox_rows: IntGaugeVec,
     restarts: IntCounterVec,
+    foreign_writes: IntCounterVec,
     errands: IntCounterVec,
     checkouts: IntCounterVec,
 }
@@ -45,6 +46,7 @@ impl Metrics {
             outbox_rows: IntGaugeVec::new(Opts::new("outbox_rows", "Effects that are not confirmed."), &["database"])
                 .expect("a valid name"),
             errands: errands(),
+            foreign_writes: counters("foreign_writes_total", "Notes of writes by others that were heeded.", "database"),
             restarts: counters("owner_restarts_total", "Owner actors started again after one died.", "strategy"),
             checkouts: {
                 let checkouts = IntCounterVec::new(Opts::new("checkouts_total", "Checkouts, by what they came to."), &["outcome"]);
@@ -71,6 +73,10 @@ impl Metrics {
 
     pub(crate) fn outbox_rows(&self, database: &str, rows: usize) {
         self.outbox_rows.with_label_values(&[database]).set(i64::try_from(rows).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn foreign_writes(&self, database: &str, notes: usize) {
+        self.foreign_writes.with_label_values(&[database]).inc_by(notes as u64);
     }
 
     /// Counts a checkout that ended: `confirmed`, `refused`, or `expired` when nobody drove it to its end.
@@ -107,7 +113,10 @@ impl NodeCollector {
     /// # Errors
     /// When they are registered already.
     pub fn register(node: &std::sync::Arc<Node>, registry: &Registry) -> prometheus::Result<()> {
-        node.stores.domains().iter().for_each(|domain| node.metrics.outbox_rows(domain.database(), 0));
+        for domain in node.stores.domains() {
+            node.metrics.outbox_rows(domain.database(), 0);
+            node.metrics.foreign_writes(domain.database(), 0);
+        }
         let collector = Self { node: std::sync::Arc::downgrade(node), descs: Vec::new() };
         let descs = collector.families().iter().map(describe).collect();
         registry.register(Box::new(Self { descs, ..collector }))
@@ -132,6 +141,7 @@ impl NodeCollector {
         families.extend(owners(&node));
         families.extend(m.conflicts.collect());
         families.extend(m.outbox_rows.collect());
+        families.extend(m.foreign_writes.collect());
         families.extend(m.restarts.collect());
         families.extend(m.errands.collect());
         families.extend(m.checkouts.collect());

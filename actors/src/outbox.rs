@@ -118,7 +118,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T, StoreError>>, deadline:
 
 /// Puts a post into its author's feed and, below the follower threshold, into its followers' feeds. Followers are read after the commit: who
 /// follows later rebuilds their feed from the store, and finds the post there.
-async fn fan_out(node: &Arc<Node>, author: UserId, post: Uuid, deadline: Instant) -> Result<(), Refusal> {
+pub(crate) async fn fan_out(node: &Arc<Node>, author: UserId, post: Uuid, deadline: Instant) -> Result<(), Refusal> {
     let push = Change::Push { post };
     changed(node, Kind::Feed, vec![author.0], &push, deadline).await?;
     if node.pulled.load().contains(&author) {
@@ -152,7 +152,7 @@ async fn pull(node: &Arc<Node>, author: UserId, deadline: Instant) -> Result<(),
 
 /// Tells the owners of `ids` of a change, and waits until each confirmed. An owner that was never started holds nothing; one that died took
 /// its snapshots with it, and its successor loads after this.
-async fn changed(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Result<(), Refusal> {
+pub(crate) async fn changed(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Result<(), Refusal> {
     let mut by_shard: Vec<Vec<Uuid>> = vec![Vec::new(); SHARDS];
     for id in ids {
         by_shard[shard_of(Slot::of(id))].push(id);

@@ -4,7 +4,7 @@
 //! fails liveness, so that whoever runs the process replaces it. What is lost with a child stands beside it.
 
 use actors::{
-    Node, checkout, entity, errand, outbox, region,
+    Node, checkout, entity, errand, foreign, outbox, region,
     supervisor::{Intensity, Spec, Supervisor},
 };
 use ractor::{Actor, ActorRef, SpawnErr};
@@ -44,6 +44,8 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> S
             region::owners::<entity::list::CaseList>(node, owners),
             // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.
             outbox::sweeper(node),
+            // Looks for what others wrote; a look that was cut short is made again.
+            foreign::watch(node),
             // Mail and what else follows an answer; what was under way is run again.
             errand::runner(means),
             // Releases checkouts that nobody drives any more; they are in the store.

@@ -83,6 +83,8 @@ pub enum Change {
         /// The post.
         post: Uuid,
     },
+    /// Somebody other than the platform removed the key's row: whatever is held of it is out of date.
+    Gone,
 }
 
 /// A node's answer.

@@ -152,6 +152,17 @@ pub struct Outboxed {
     pub effect: Effect,
 }
 
+/// A note that somebody other than the platform wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignWrite {
+    /// Names the note.
+    pub id: i64,
+    /// Whose state was written: a row's, or that of a key without one.
+    pub key: Key,
+    /// The row's version since; `None` where it is gone, or where the key has none.
+    pub version: Option<u64>,
+}
+
 /// A commit that is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {

@@ -38,6 +38,7 @@ use uuid::Uuid;
 
 pub mod commit;
 pub mod errand;
+pub mod hashtag;
 mod lease;
 mod metric;
 mod page;
@@ -45,7 +46,7 @@ pub mod postgres;
 mod schema;
 pub mod sqlite;
 
-pub use commit::{Commit, CommitError, Committed, Effect, Expect, Guard, Outboxed, Record, Touch, Write};
+pub use commit::{Commit, CommitError, Committed, Effect, Expect, ForeignWrite, Guard, Outboxed, Record, Touch, Write};
 pub use errand::{Errand, Task};
 pub use lease::Lease;
 pub use schema::Applied;
@@ -116,6 +117,16 @@ pub trait Domain: Send + Sync {
 
     /// Removes idempotency records made before then. Answers how many.
     async fn forget_records(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// What somebody other than the platform wrote, and nobody heeded yet, oldest first. Nothing where one process has the database to itself.
+    async fn foreign_writes(&self, _limit: u32) -> Result<Vec<ForeignWrite>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Removes foreign writes that were heeded. Safe to repeat.
+    async fn heeded(&self, _ids: Vec<i64>) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// People, accounts, relations.
@@ -217,6 +228,8 @@ pub enum UsersWrite {
         /// Where it is opened.
         device: Device,
     },
+    /// What people are found by whom somebody else wrote, as they are now. [`CommitError::Conflict`] if one of them has another version.
+    Reindex(Vec<User>),
     /// A person's next row; skills are not touched.
     Save(Box<User>),
     /// A person's next row, in which they are not active; all their sessions end.
@@ -387,6 +400,8 @@ pub enum ContentWrite {
     CreatePost(Box<Post>),
     /// A post's next row, with what is found by it and the shares of what it shares, as above.
     SavePost(Box<Post>),
+    /// What is found by posts that somebody else wrote, as they are now. [`CommitError::Conflict`] if one of them has another version.
+    Reindex(Vec<Post>),
     /// A post's next row, and a comment added. [`CommitError::Missing`] if it answers a comment that is not on this post, or was deleted or hidden.
     AddComment(Box<Post>, Comment),
     /// A post's next row, and a comment deleted. One that was answered becomes a tombstone, which goes with its last answer.
@@ -460,6 +475,9 @@ pub enum ShopWrite {
     CreateProduct(Box<Product>),
     /// A product's next row.
     SaveProduct(Box<Product>),
+    /// What products are found by that somebody else wrote, as they are now; and what was found by those that are gone. [`CommitError::Conflict`] if
+    /// one of them has another version.
+    Reindex(Vec<Product>, Vec<ProductId>),
     /// A product's next row, with the stock taken, and the order that took it.
     PlaceOrder(Box<Product>, Box<Order>),
     /// An order's next row.

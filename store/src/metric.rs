@@ -26,6 +26,8 @@ operations! {
     Outbox = "outbox",
     Confirm = "confirm",
     ForgetRecords = "forget_records",
+    ForeignWrites = "foreign_writes",
+    Heeded = "heeded",
     Commit = "commit",
     User = "user",
     Account = "account",

@@ -63,6 +63,7 @@ impl Entity for Feed {
         match change {
             Change::Push { post } => Absorbed::Next(state.with(*post, IDS_MAX)),
             Change::Version(version) if state.version < *version => Absorbed::Stale,
+            Change::Gone => Absorbed::Stale,
             Change::Version(_) => Absorbed::Same,
         }
     }

@@ -14,7 +14,6 @@ pub mod case;
 pub mod checkout;
 pub mod feed;
 pub mod follows;
-pub mod hashtag;
 pub mod list;
 pub mod order;
 pub mod post;
@@ -75,6 +74,7 @@ pub trait Entity: Send + Sync + 'static {
     /// What another owner's commit makes of the state: by default it is forgotten if it is older.
     fn absorb(state: &Self::State, change: &Change) -> Absorbed<Self::State> {
         match change {
+            Change::Gone => Absorbed::Stale,
             Change::Version(version) if Self::version(state) < *version => Absorbed::Stale,
             Change::Version(_) | Change::Push { .. } => Absorbed::Same,
         }

@@ -1,6 +1,6 @@
 //! Posts, with their comments and reactions.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, family, hashtag, heard, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, family, heard, json, touch};
 use crate::{node::Node, visibility::moderates};
 use protocol::{
     Audience, Command, CommentId, ErrorCode, Fact, Kind, Outcome, Page, PostId, Query, Refusal, Reply, UserId, View,
@@ -9,7 +9,7 @@ use protocol::{
     reaction::{ReactionType, Summary},
 };
 use std::sync::Arc;
-use store::{ContentWrite, Expect, StoreError, Touch, Write};
+use store::{ContentWrite, Expect, StoreError, Touch, Write, hashtag};
 use uuid::Uuid;
 
 /// The owner of posts.

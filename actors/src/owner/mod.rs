@@ -211,6 +211,8 @@ struct Busy<S> {
     known: Known,
     /// The highest version heard of from other owners.
     floor: u64,
+    /// The row was removed by somebody else: what a commit under way comes to is not published.
+    gone: bool,
     /// How many of the queue waited when the load under way began, and the floor then: all that their answers must heed.
     early: (usize, u64),
     /// Changes that came while loading.
@@ -260,6 +262,7 @@ impl<E: Entity> Owner<E> {
             phase: Phase::Idle,
             known,
             floor: 0,
+            gone: false,
             early: (0, 0),
             absorbed: Vec::new(),
             queue: VecDeque::new(),
@@ -449,6 +452,7 @@ impl<E: Entity> Owner<E> {
             if let Change::Version(version) = change {
                 busy.floor = busy.floor.max(*version);
             }
+            busy.gone |= *change == Change::Gone && matches!(busy.phase, Phase::Committing(_));
             if matches!(busy.phase, Phase::Loading) {
                 busy.absorbed.push(change.clone());
             }

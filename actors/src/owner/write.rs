@@ -89,7 +89,8 @@ impl<E: Entity> Owner<E> {
         let Decided::Commit { next, reply, .. } = flight.decided else { return };
         let Some(busy) = self.busy.get_mut(&id) else { return };
         // A write that commutes may have landed behind another one: then what was decided is not the newest state.
-        let newest = next.filter(|state| E::version(state) == committed.version && committed.version >= busy.floor);
+        let gone = std::mem::take(&mut busy.gone);
+        let newest = next.filter(|state| !gone && E::version(state) == committed.version && committed.version >= busy.floor);
         busy.known = match newest {
             Some(state) if sabotage::active(Defect::PublishAfterReply) => {
                 publish_late::<E>(self.node.clone(), self.incarnation.number, id, state);

@@ -193,6 +193,11 @@ impl<'r> Columns<'r> {
         self.convert(|n: i64| u64::try_from(n))
     }
 
+    /// A count, if there is one.
+    pub(super) fn count_or_none(&mut self) -> Result<Option<u64>, Fault> {
+        self.convert(|n: Option<i64>| n.map(u64::try_from).transpose())
+    }
+
     /// A count that the protocol bounds.
     pub(super) fn small(&mut self) -> Result<u32, Fault> {
         self.convert(|n: i64| u32::try_from(n))

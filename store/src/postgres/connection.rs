@@ -1,7 +1,7 @@
 //! A connection with what it has prepared, and how the pool makes and keeps one.
 
 use super::column::Asked;
-use super::fault::{Fault, describe, is_of_the_plan};
+use super::fault::{Fault, describe, is_of_the_connection, is_of_the_plan};
 use super::pool::LastFailure;
 use super::target::Target;
 use futures_util::future::try_join_all;
@@ -46,7 +46,7 @@ impl Connection {
 
     /// Learns from an error whether it is of further use.
     pub(super) fn note(&self, error: &Error) {
-        if error.code().is_none_or(is_of_the_plan) {
+        if error.code().is_none_or(|code| is_of_the_plan(code) || is_of_the_connection(code)) {
             self.give_up();
         }
     }

@@ -5,9 +5,9 @@ use super::fault::Fault;
 use super::pool::Pool;
 use super::transaction::{self, Failure, Rows};
 use crate::metric::{DatabaseMetrics, Operation};
-use crate::{Commit, CommitError, Committed, Domain, Outboxed, Record, StoreError};
+use crate::{Commit, CommitError, Committed, Domain, ForeignWrite, Outboxed, Record, StoreError};
 use async_trait::async_trait;
-use protocol::{Epoch, Key, Slot, Timestamp, UserId};
+use protocol::{Epoch, Key, Kind, Slot, Timestamp, UserId};
 use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -31,6 +31,9 @@ statements! {
     KEY_VERSION = "SELECT version FROM key_version WHERE kind = $1 AND id = $2";
     OUTBOX = "SELECT id, slot, at, effect, version FROM outbox ORDER BY id LIMIT $1";
     OUTBOX_OF_WRITE = "SELECT id, slot, at, effect, version FROM outbox WHERE write_id = $1 ORDER BY id LIMIT $2";
+    /// The kind is kept as it was noted: one that this release does not know is for the next one to heed.
+    FOREIGN_WRITES = "SELECT id, kind, key_id, version FROM foreign_write ORDER BY id LIMIT $1";
+    HEEDED = "DELETE FROM foreign_write WHERE id = ANY($1)";
     CONFIRM = "DELETE FROM outbox WHERE id = ANY($1)";
     FORGET_RECORDS = "WITH forgotten AS (
                         DELETE FROM idempotency WHERE ctid = ANY (ARRAY (
@@ -262,6 +265,23 @@ impl<W: Rows> Domain for Database<W> {
             return Ok(());
         }
         self.read(Operation::Confirm, CONFIRM, &[&ids], |_| Ok(())).await
+    }
+
+    async fn foreign_writes(&self, limit: u32) -> Result<Vec<ForeignWrite>, StoreError> {
+        let limit = i64::from(limit);
+        let values: Values<'_> = &[&limit];
+        let noted = self.list(Operation::ForeignWrites, FOREIGN_WRITES, values, |row| {
+            let mut columns = Columns::of(row);
+            let (id, kind): (i64, i16) = (columns.take()?, columns.take()?);
+            let (key, version) = (columns.id()?, columns.count_or_none()?);
+            let kind = u8::try_from(kind).ok().and_then(|code| Kind::try_from(code).ok());
+            Ok(kind.map(|kind| ForeignWrite { id, key: Key::new(kind, key), version }))
+        });
+        Ok(noted.await?.into_iter().flatten().collect())
+    }
+
+    async fn heeded(&self, ids: Vec<i64>) -> Result<(), StoreError> {
+        self.read(Operation::Heeded, HEEDED, &[&ids], |_| Ok(())).await
     }
 
     async fn forget_records(&self, before: Timestamp) -> Result<u64, StoreError> {

@@ -47,7 +47,7 @@ impl Fault {
 }
 
 /// Whether the server says that it, or this connection, is on its way out or in.
-fn is_of_the_connection(code: &SqlState) -> bool {
+pub(super) fn is_of_the_connection(code: &SqlState) -> bool {
     [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW, SqlState::IDLE_SESSION_TIMEOUT].contains(code)
         || code.code().starts_with("08")
 }

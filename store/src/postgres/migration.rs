@@ -16,11 +16,11 @@ macro_rules! schema {
 
 /// Every database.
 pub(super) static SCHEMAS: [Schema; 3] = [
-    schema!("users": "0001_write_protocol", "0002_people", "0003_blocks_audit_search", "0004_accounts", "0005_moderation", "0006_words_by_place"),
+    schema!("users": "0001_write_protocol", "0002_people", "0003_blocks_audit_search", "0004_accounts", "0005_moderation", "0006_words_by_place", "0007_foreign_writes"),
     schema!(
-        "content": "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_by_person", "0006_verdicts"
+        "content": "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_by_person", "0006_verdicts", "0007_foreign_writes"
     ),
-    schema!("shop": "0001_write_protocol", "0002_products", "0003_carts_reviews_search", "0004_by_person", "0005_verdicts", "0006_words_by_place"),
+    schema!("shop": "0001_write_protocol", "0002_products", "0003_carts_reviews_search", "0004_by_person", "0005_verdicts", "0006_words_by_place", "0007_foreign_writes"),
 ];
 
 /// The oldest release that is tested.

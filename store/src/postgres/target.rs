@@ -17,6 +17,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// What a URL without a database's name is taken to name.
 const NAME: &str = "lets_connect";
 
+/// What our connections call themselves. What the operator's URL calls them follows it.
+const OURS: &str = "lets-connect";
+
 /// A database on a server.
 #[derive(Clone)]
 pub(super) struct Target {
@@ -55,9 +58,9 @@ impl Target {
         } else if config.get_dbname().is_none() {
             config.dbname(format!("{NAME}_{database}"));
         }
-        if config.get_application_name().is_none() {
-            config.application_name("lets-connect");
-        }
+        // Triggers know by this beginning who writes (migrations/*/0007_foreign_writes).
+        let name = config.get_application_name().map_or_else(|| OURS.to_owned(), |name| format!("{OURS} {name}"));
+        config.application_name(name);
         config.ssl_mode(match mode {
             Mode::Disable => SslMode::Disable,
             Mode::Prefer => SslMode::Prefer,

@@ -33,6 +33,25 @@ macro_rules! require {
 }
 pub(super) use require;
 
+/// Requires that rows have the versions that they were read at, and holds them there until the transaction ends; see [`as_they_were`].
+macro_rules! same {
+    ($table:literal) => {
+        concat!(
+            "WITH same AS (SELECT t.id FROM ",
+            $table,
+            " AS t JOIN unnest($1::uuid[], $2::bigint[]) AS w (id, version) ON w.id = t.id AND w.version = t.version ORDER BY t.id FOR SHARE OF t)
+             SELECT CASE WHEN (SELECT count(*) FROM same) <> cardinality($1) THEN refuse('') END"
+        )
+    };
+}
+pub(super) use same;
+
+/// Refuses the write unless all of these rows have these versions. The statement is made by [`same!`].
+pub(super) fn as_they_were<'w>(sql: &'static str, rows: impl Iterator<Item = (Uuid, u64)>) -> Step<'w> {
+    let (ids, versions): (Vec<_>, Vec<_>) = rows.map(|(id, version)| (id, int(version))).unzip();
+    Step::or(sql, params![ids, versions], CommitError::Conflict)
+}
+
 /// Raises keys and puts effects into the outbox, in the order that they are given in. A touch without an effect is the commit's own key; one without
 /// a key is an effect alone. A key that is given several times has a version each time. Keys of the kinds given here have rows of their own, which
 /// were written before, and the query says their versions.
@@ -283,7 +302,8 @@ async fn all(requests: &mut [MaybeDone<Answer<'_>>]) -> Vec<Result<Vec<Row>, Err
 }
 
 fn not_written(database: &'static str, error: Error) -> Failure {
-    if error.code().is_some_and(is_transient) {
+    // A connection that ended before anything was written is one that another replaces.
+    if error.is_closed() || error.code().is_some_and(is_transient) {
         Failure::Transient(error)
     } else {
         Failure::Refused(CommitError::Unavailable(Fault::from(error).store_error(database)))

@@ -28,7 +28,7 @@ fn fold(word: &str) -> String {
 
 /// Words as a tsvector is written, each with the letter of each text that it is in: `a/lamp`. (Postgres' own weights are in no index: each row with the
 /// word would have to be read to learn where it has it.) Words are letters, digits, `+` and `#`: within quotes nothing of them means anything.
-pub(super) fn lexemes<'t, const N: usize>(texts: [(char, Vec<&'t str>); N]) -> String {
+pub(super) fn lexemes<const N: usize>(texts: [(char, Vec<&str>); N]) -> String {
     let all: BTreeSet<_> = texts.iter().flat_map(|(part, words)| words.iter().map(move |word| (*part, *word))).collect();
     all.into_iter().map(|(part, word)| format!("'{part}/{word}'")).collect::<Vec<_>>().join(" ")
 }

@@ -40,7 +40,7 @@ async fn trending(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 async fn tagged(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let tag = Hashtag::parse(&exchange.name()?)?;
     let page = exchange.params()?.page(List::Tagged)?;
-    let (viewer, key) = (exchange.viewer(), Key::new(Kind::Hashtag, actors::entity::hashtag::id(&tag)));
+    let (viewer, key) = (exchange.viewer(), Key::new(Kind::Hashtag, actors::hashtag::id(&tag)));
     let query = |page| Query::Tagged(tag.clone(), page);
     let rows = read::complete(exchange.client(), &exchange.call(), |sight| read::posts(sight, viewer, key, &query, page)).await?;
     let caching = if viewer.user == ANYONE.user { Caching::Shared } else { Caching::Private };

@@ -1,14 +1,17 @@
 //! What is kept beside a post so that it is found: hashtags, words, and the shares of what it shares. All of it follows from the post before and
 //! after a write, in that write's transaction.
 
-use crate::CommitError;
-use crate::postgres::column::{params, statements};
+use crate::postgres::column::{Columns, params, statements};
+use crate::postgres::fault::Fault;
 use crate::postgres::transaction::{Step, require};
 use crate::postgres::words;
+use crate::{CommitError, hashtag};
 use protocol::hashtag::{Hashtag, day_of};
 use protocol::post::Post;
-use protocol::{Audience, PostId};
-use std::collections::BTreeSet;
+use protocol::{Audience, Key, Kind, PostId};
+use std::collections::{BTreeSet, HashMap};
+use tokio_postgres::Row;
+use uuid::Uuid;
 
 statements! {
     COUNT_SHARE = "UPDATE post SET shares_count = shares_count + $2, version = version + 1
@@ -24,6 +27,11 @@ statements! {
     FORGET_TAGS = "DELETE FROM hashtag_day WHERE day = $1 AND tag = ANY($2) AND posts = 1";
     UNCOUNT_TAGS = "UPDATE hashtag_day SET posts = posts - 1 WHERE day = $1 AND tag = ANY($2)";
     INSERT_SEARCH = "INSERT INTO post_search (post_id, user_id, audience, words) VALUES ($1, $2, $3, $4)";
+    /// A post that somebody else wrote has perhaps no row here yet.
+    SET_SEARCH = "INSERT INTO post_search AS s (post_id, user_id, audience, words) VALUES ($1, $2, $3, $4)
+                  ON CONFLICT (post_id) DO UPDATE SET audience = excluded.audience, words = excluded.words
+                  WHERE (s.audience, s.words) IS DISTINCT FROM (excluded.audience, excluded.words)";
+    TAGS_OF = "SELECT post_id, tag FROM post_hashtag WHERE post_id = ANY($1)";
     UPDATE_SEARCH = "UPDATE post_search SET audience = $2, words = $3 WHERE post_id = $1";
 }
 
@@ -52,6 +60,41 @@ pub(super) fn follow<'w>(before: &Post, tags: &BTreeSet<String>, after: &'w Post
         steps.push(Step::new(UPDATE_SEARCH, params![after.id.0, audience(after), found_words(after)]));
     }
     steps
+}
+
+/// The hashtags of posts, from the rows of [`TAGS_OF`].
+pub(super) fn tags_of(rows: &[Row]) -> Result<HashMap<Uuid, BTreeSet<String>>, Fault> {
+    let mut tags = HashMap::<_, BTreeSet<_>>::new();
+    for row in rows {
+        let mut columns = Columns::of(row);
+        tags.entry(columns.id()?).or_default().insert(columns.take()?);
+    }
+    Ok(tags)
+}
+
+/// Brings what posts are found by up to them. How often what they share is shared is not counted again.
+pub(super) fn again<'w>(posts: &'w [Post], known: &HashMap<Uuid, BTreeSet<String>>) -> Vec<Step<'w>> {
+    let none = BTreeSet::new();
+    let of_one = |post: &'w Post| {
+        let mut steps = tag(post, known.get(&post.id.0).unwrap_or(&none), &post.found_by());
+        steps.push(Step::new(SET_SEARCH, params![post.id.0, post.user_id.0, audience(post), found_words(post)]));
+        steps
+    };
+    posts.iter().flat_map(of_one).collect()
+}
+
+/// The lists by hashtag that posts enter or leave by that.
+pub(super) fn moved(posts: &[Post], known: &HashMap<Uuid, BTreeSet<String>>) -> Vec<Key> {
+    let none = BTreeSet::new();
+    let mut keys = BTreeSet::new();
+    for post in posts {
+        let (wanted, known) = (post.found_by(), known.get(&post.id.0).unwrap_or(&none));
+        // What is no hashtag to this release was one to an earlier one, and has no list any more.
+        let gone = known.iter().filter_map(|tag| Hashtag::parse(tag).ok()).filter(|tag| !wanted.contains(tag));
+        let come = wanted.iter().filter(|tag| !known.contains(tag.as_str())).cloned();
+        keys.extend(gone.chain(come).map(|tag| Key::new(Kind::Hashtag, hashtag::id(&tag))));
+    }
+    keys.into_iter().collect()
 }
 
 /// Counts a share at what it shares. What was deleted is not counted at any more.

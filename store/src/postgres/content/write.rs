@@ -3,7 +3,7 @@
 use super::index;
 use crate::postgres::column::{At, Columns, Param, int, params, statements};
 use crate::postgres::fault::Fault;
-use crate::postgres::transaction::{Question, Rows, Step, require, touching};
+use crate::postgres::transaction::{Question, Rows, Step, as_they_were, require, same, touching};
 use crate::postgres::verdict;
 use crate::{CommitError, ContentWrite};
 use protocol::bookmark::Bookmark;
@@ -42,6 +42,7 @@ statements! {
     INSERT_BOOKMARK = require!("INSERT INTO bookmark (id, user_id, post_id, created_at) VALUES ($1, $2, $3, $4)
                         ON CONFLICT (user_id, post_id) DO NOTHING RETURNING 1");
     DELETE_BOOKMARK = require!("DELETE FROM bookmark WHERE id = $1 AND user_id = $2 RETURNING 1");
+    SAME_POSTS = same!("post");
     DELETE_REACTION = "DELETE FROM reaction WHERE post_id = $1 AND user_id = $2";
 }
 
@@ -57,7 +58,7 @@ impl Rows for ContentWrite {
             // The commit's own key is the timeline, which has no row.
             Self::CreatePost(_) => None,
             // Nor has a person's list of bookmarks.
-            Self::AddBookmark(..) | Self::RemoveBookmark(..) => None,
+            Self::AddBookmark(..) | Self::RemoveBookmark(..) | Self::Reindex(_) => None,
             Self::SavePost(post)
             | Self::AddComment(post, _)
             | Self::RemoveComment(post, _)
@@ -73,6 +74,7 @@ impl Rows for ContentWrite {
             Self::RemoveComment(post, comment) => Some(question(ENDING, params![comment.0, post.id.0])),
             Self::React { post, user, .. } => Some(question(super::REACTION, params![post.id.0, user.0])),
             Self::SavePost(post) | Self::Moderate(post, _) => Some(question(super::POST_WITH_TAGS, params![post.id.0])),
+            Self::Reindex(posts) => Some(question(index::TAGS_OF, params![posts.iter().map(|post| post.id.0).collect::<Vec<_>>()])),
             Self::CreatePost(_) | Self::AddComment(..) | Self::AddBookmark(..) | Self::RemoveBookmark(..) | Self::ModerateComment(..) => {
                 None
             }
@@ -83,6 +85,10 @@ impl Rows for ContentWrite {
         Ok(match self {
             Self::CreatePost(post) => [insert_post(post)].into_iter().chain(index::begin(post)).collect(),
             Self::SavePost(post) => replace(post, seen)?,
+            Self::Reindex(posts) => {
+                let same = as_they_were(SAME_POSTS, posts.iter().map(|post| (post.id.0, post.version)));
+                [same].into_iter().chain(index::again(posts, &index::tags_of(seen)?)).collect()
+            }
             Self::Moderate(post, verdict) => {
                 let mut steps = vec![verdict::hear(post.id.0, *verdict)];
                 steps.extend(replace(post, seen)?);
@@ -106,6 +112,13 @@ impl Rows for ContentWrite {
                 react(post, *user, before, *reaction, now)
             }
         })
+    }
+
+    fn ripple(&self, seen: &[Row]) -> Result<Vec<Key>, Fault> {
+        match self {
+            Self::Reindex(posts) => Ok(index::moved(posts, &index::tags_of(seen)?)),
+            _ => Ok(Vec::new()),
+        }
     }
 }
 

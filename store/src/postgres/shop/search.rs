@@ -10,8 +10,8 @@ use crate::postgres::database::Database;
 use crate::postgres::transaction::Step;
 use crate::postgres::words;
 use crate::{Ids, ShopWrite, StoreError};
-use protocol::Position;
 use protocol::product::{Product, SEARCH_WORDS_MAX, Selection, Sort};
+use protocol::{Position, ProductId};
 
 statements! {
     LIST = "INSERT INTO product_listing AS l (product_id, category, price_cents, rating_rank, name, words)
@@ -32,7 +32,7 @@ const NUMBER_BITS: u32 = 48;
 /// Brings the index up to a product's row, which was written before.
 pub(super) fn list(product: &Product) -> Step<'_> {
     if product.deleted || !product.is_public || !product.is_active {
-        return Step::new(UNLIST, params![product.id.0]);
+        return unlist(product.id);
     }
     let of = |text: Option<&String>| text.map(|text| words::in_order(text)).unwrap_or_default();
     let (name, category, description) = (of(Some(&product.name)), of(product.category.as_ref()), of(product.description.as_ref()));
@@ -41,6 +41,11 @@ pub(super) fn list(product: &Product) -> Step<'_> {
     }
     let lexemes = words::lexemes([('a', texts(&name)), ('b', texts(&category)), ('c', texts(&description))]);
     Step::new(LIST, params![product.id.0, &product.category, product.price.cents(), name.join(" "), lexemes])
+}
+
+/// Takes a product out of the index.
+pub(super) fn unlist<'w>(id: ProductId) -> Step<'w> {
+    Step::new(UNLIST, params![id.0])
 }
 
 /// A page of the products that everyone may see, and that have the words of `text`. A text without any fits nothing.

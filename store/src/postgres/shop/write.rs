@@ -5,7 +5,7 @@
 use super::{basket, review, search};
 use crate::postgres::column::{At, Columns, int, params, statements};
 use crate::postgres::fault::Fault;
-use crate::postgres::transaction::{Question, Rows, Step, require, touching};
+use crate::postgres::transaction::{Question, Rows, Step, as_they_were, require, same, touching};
 use crate::postgres::verdict;
 use crate::{CommitError, ShopWrite};
 use protocol::checkout::Reserved;
@@ -27,6 +27,7 @@ statements! {
     INSERT_ORDER = "INSERT INTO product_order (id, buyer_id, seller_id, product_id, quantity, total_cents, currency, status, shipping_address,
                       payment_method, payment_status, created_at, updated_at, version)
                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    SAME_PRODUCTS = same!("product");
     UPDATE_ORDER = require!("UPDATE product_order SET status = $2, payment_status = $3, updated_at = $4, version = $5
                     WHERE id = $1 AND version + 1 = $5 RETURNING 1");
 }
@@ -60,6 +61,7 @@ impl Rows for ShopWrite {
             }
             // Carts and wishlists have rows of lines, and none of their own.
             Self::SaveCartItem(..) | Self::RemoveCartItem(..) | Self::ClearCart(_) | Self::AddWish(..) | Self::RemoveWish(..) => None,
+            Self::Reindex(..) => None,
         }
     }
 
@@ -79,6 +81,10 @@ impl Rows for ShopWrite {
         Ok(match self {
             Self::CreateProduct(product) => vec![insert_product(product), search::list(product)],
             Self::SaveProduct(product) => vec![save(product), search::list(product)],
+            Self::Reindex(products, gone) => {
+                let same = as_they_were(SAME_PRODUCTS, products.iter().map(|product| (product.id.0, product.version)));
+                [same].into_iter().chain(products.iter().map(search::list)).chain(gone.iter().map(|id| search::unlist(*id))).collect()
+            }
             Self::Moderate(product, verdict) => vec![verdict::hear(product.id.0, *verdict), save(product)],
             // What a product is found by does not change when it is sold.
             Self::PlaceOrder(product, order) => {

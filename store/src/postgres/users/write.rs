@@ -3,7 +3,7 @@
 use super::{account, block, case, fold, search};
 use crate::postgres::column::{At, Param, int, params, statements};
 use crate::postgres::fault::Fault;
-use crate::postgres::transaction::{Rows, Step, begin, require};
+use crate::postgres::transaction::{Rows, Step, as_they_were, begin, require, same};
 use crate::postgres::verdict;
 use crate::{CommitError, UsersWrite};
 use protocol::user::{Skill, User};
@@ -28,6 +28,7 @@ statements! {
     INSERT_ENDORSEMENT = require!("INSERT INTO endorsement (skill_id, endorser_id, created_at) VALUES ($1, $2, $3)
                            ON CONFLICT (skill_id, endorser_id) DO NOTHING RETURNING 1");
     DELETE_ENDORSEMENT = require!("DELETE FROM endorsement WHERE skill_id = $1 AND endorser_id = $2 RETURNING 1");
+    SAME_PEOPLE = same!("person");
     MARK_PULLED = require!("UPDATE relation SET pulled = true WHERE person_id = $1 RETURNING 1");
 }
 
@@ -53,7 +54,8 @@ impl Rows for UsersWrite {
             | Self::EndSessions { .. }
             | Self::SetPassword { .. }
             | Self::AllowReset { .. }
-            | Self::Ask { .. } => None,
+            | Self::Ask { .. }
+            | Self::Reindex(_) => None,
         }
     }
 
@@ -90,6 +92,10 @@ impl Rows for UsersWrite {
             Self::Moderate(user, verdict) => {
                 let ended = (!user.is_active).then(|| account::end_sessions(user.id, None));
                 [verdict::hear(user.id.0, *verdict), save(user), search::index(user)].into_iter().chain(ended).collect()
+            }
+            Self::Reindex(people) => {
+                let same = as_they_were(SAME_PEOPLE, people.iter().map(|person| (person.id.0, person.version)));
+                [same].into_iter().chain(people.iter().map(search::index)).collect()
             }
             Self::MarkPulled(user) => vec![Step::or(MARK_PULLED, params![user.0], CommitError::Missing("user"))],
         })

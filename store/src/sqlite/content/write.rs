@@ -44,7 +44,7 @@ impl Rows for ContentWrite {
             // The commit's own key is the timeline, which has no row.
             Self::CreatePost(_) => None,
             // Nor has a person's list of bookmarks.
-            Self::AddBookmark(..) | Self::RemoveBookmark(..) => None,
+            Self::AddBookmark(..) | Self::RemoveBookmark(..) | Self::Reindex(_) => None,
             Self::SavePost(post)
             | Self::AddComment(post, _)
             | Self::RemoveComment(post, _)
@@ -61,6 +61,8 @@ impl Rows for ContentWrite {
                 index::begin(db, post)
             }
             Self::SavePost(post) => replace(db, post, None),
+            // Nobody else writes here: what things are found by is always up to them.
+            Self::Reindex(_) => Ok(()),
             Self::AddComment(post, comment) => {
                 save(db, post)?;
                 add_comment(db, post.id, comment)

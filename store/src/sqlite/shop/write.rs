@@ -46,6 +46,7 @@ impl Rows for ShopWrite {
             }
             // Carts and wishlists have rows of lines, and none of their own.
             Self::SaveCartItem(..) | Self::RemoveCartItem(..) | Self::ClearCart(_) | Self::AddWish(..) | Self::RemoveWish(..) => None,
+            Self::Reindex(..) => None,
         }
     }
 
@@ -53,6 +54,8 @@ impl Rows for ShopWrite {
         match self {
             Self::CreateProduct(product) => insert_product(db, product),
             Self::SaveProduct(product) => save(db, product),
+            // Nobody else writes here: what things are found by is always up to them.
+            Self::Reindex(..) => Ok(()),
             Self::PlaceOrder(product, order) => {
                 save(db, product)?;
                 insert_order(db, order)

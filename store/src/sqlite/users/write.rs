@@ -50,7 +50,8 @@ impl Rows for UsersWrite {
             | Self::EndSessions { .. }
             | Self::SetPassword { .. }
             | Self::AllowReset { .. }
-            | Self::Ask { .. } => None,
+            | Self::Ask { .. }
+            | Self::Reindex(_) => None,
             Self::Flag { case, .. } | Self::Decide(case) | Self::SaveCase(case) => {
                 Some((Key::new(Kind::Case, case.target.id()), case.version))
             }
@@ -64,6 +65,8 @@ impl Rows for UsersWrite {
                 account::insert_session(db, user.id, session, device)
             }
             Self::Save(user) => replace(db, user),
+            // Nobody else writes here: what things are found by is always up to them.
+            Self::Reindex(_) => Ok(()),
             Self::Suspend(user) => suspend(db, user),
             Self::Depart(user) => {
                 replace(db, user)?;

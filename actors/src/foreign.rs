@@ -1,0 +1,189 @@
+//! Heeds what somebody other than the platform writes, by psql or a script: triggers note it (`foreign_write` in the migrations), and this looks for
+//! notes.
+//!
+//! First the owners of rows forget what is older, and everybody hears whether people are active. Then one commit for each database does what an
+//! owner's commit would have done beside its row: what things are found by follows them, and lists that they may have entered, left or moved in get
+//! another generation. A note is removed after that, so what a crash interrupts is done again.
+
+use crate::{
+    entity::family,
+    node::Node,
+    outbox,
+    owner::refusal_of,
+    supervisor::{Child, OnEnd, StartFn, When},
+};
+use futures_util::future::try_join_all;
+use protocol::{Epoch, ErrorCode, Key, Kind, PostId, ProductId, Refusal, Timestamp, UserId, envelope::Change};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use store::{Commit, ContentWrite, Domain, Expect, ForeignWrite, Guard, ShopWrite, Touch, UsersWrite};
+use uuid::Uuid;
+
+/// How often notes are looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Notes of which owners hear at a look …
+const HEARD_MAX: u32 = 20_000;
+/// … and of these, the oldest, whose consequences are carried out then.
+const CARRIED_OUT_MAX: usize = 400;
+
+/// Whether the key has a row with a version. The others are at a version in `key_version`, which only a commit of ours raises.
+const fn has_row(kind: Kind) -> bool {
+    matches!(kind, Kind::User | Kind::Post | Kind::Product | Kind::Order | Kind::Checkout | Kind::Review | Kind::Case)
+}
+
+/// The families of lists in which such a thing can be.
+const fn families(kind: Kind) -> &'static [(Kind, Uuid)] {
+    match kind {
+        Kind::User => &[(Kind::PeopleList, family::PEOPLE)],
+        Kind::Post => &[(Kind::PostList, family::POSTS), (Kind::PostList, family::SEARCH), (Kind::PostList, family::TRENDING)],
+        Kind::Product => &[
+            (Kind::ProductList, family::PRODUCTS),
+            (Kind::ProductList, family::PRODUCTS_BY_PRICE),
+            (Kind::ProductList, family::PRODUCTS_BY_RATING),
+        ],
+        Kind::Case => &[(Kind::CaseList, family::CASES)],
+        _ => &[],
+    }
+}
+
+/// Has the rows' owners forget what is older. Safe to repeat.
+async fn tell(node: &Arc<Node>, notes: &[ForeignWrite], deadline: Instant) -> Result<(), Refusal> {
+    // What was noted of one key several times is told once: that it is gone, or the newest version.
+    let mut newest = BTreeMap::new();
+    for note in notes.iter().filter(|note| has_row(note.key.kind)) {
+        newest.insert(note.key, note.version);
+    }
+    let mut told = BTreeMap::<(Kind, Option<u64>), Vec<Uuid>>::new();
+    for (key, version) in newest {
+        told.entry((key.kind, version)).or_default().push(key.id);
+    }
+    let tell = |((kind, version), ids): ((Kind, Option<u64>), Vec<Uuid>)| async move {
+        let change = version.map_or(Change::Gone, Change::Version);
+        outbox::changed(node, kind, ids, &change, deadline).await
+    };
+    try_join_all(told.into_iter().map(tell)).await?;
+    Ok(())
+}
+
+/// Carries out what follows from foreign writes of one database.
+async fn carry_out(node: &Arc<Node>, domain: &dyn Domain, notes: &[ForeignWrite], deadline: Instant) -> Result<(), Refusal> {
+    let keys: BTreeSet<Key> = notes.iter().map(|note| note.key).collect();
+    let ids = |kind| keys.iter().filter(move |key| key.kind == kind).map(|key| key.id);
+    for person in ids(Kind::User) {
+        node.inactive.learn(&node.stores, UserId(person)).await.map_err(|error| refusal_of(&error))?;
+    }
+    let mut touched: BTreeSet<Key> = keys.iter().copied().filter(|key| !has_row(key.kind)).collect();
+    touched.extend(keys.iter().flat_map(|key| families(key.kind)).map(|&(kind, id)| Key::new(kind, id)));
+    // A commit is made under a key; it is one of those that get another version.
+    let Some(own) = touched.pop_first() else { return Ok(()) };
+    let Some(epoch) = node.ownership.epoch(own.slot()) else { return Err(ErrorCode::Unavailable.into()) };
+    let frame = Frame { own, epoch, touches: touched.into_iter().map(Touch::Key).collect() };
+    let (stores, unreadable) = (&node.stores, |error| refusal_of(&error));
+    let committed = if domain.database() == stores.users.database() {
+        let people = try_join_all(ids(Kind::User).map(|id| stores.users.user(UserId(id)))).await.map_err(unreadable)?;
+        stores.users.commit(frame.around(UsersWrite::Reindex(people.into_iter().flatten().collect()))).await
+    } else if domain.database() == stores.content.database() {
+        let posts = try_join_all(ids(Kind::Post).map(|id| stores.content.post(PostId(id)))).await.map_err(unreadable)?;
+        stores.content.commit(frame.around(ContentWrite::Reindex(posts.into_iter().flatten().collect()))).await
+    } else {
+        let products = try_join_all(ids(Kind::Product).map(|id| stores.shop.product(ProductId(id)))).await.map_err(unreadable)?;
+        let gone = ids(Kind::Product).zip(&products).filter(|(_, product)| product.is_none()).map(|(id, _)| ProductId(id)).collect();
+        stores.shop.commit(frame.around(ShopWrite::Reindex(products.into_iter().flatten().collect(), gone))).await
+    };
+    let committed = committed.map_err(|error| Refusal::new(ErrorCode::Unavailable, error.to_string()))?;
+    outbox::changed(node, own.kind, vec![own.id], &Change::Version(committed.version), deadline).await?;
+    outbox::deliver(node, committed.effects, deadline).await?;
+    // A new post belongs into feeds. One that is in them already is not put in again.
+    for (post, author) in new_posts(node, notes).await? {
+        outbox::fan_out(node, author, post.0, deadline).await?;
+    }
+    Ok(())
+}
+
+/// A commit but for its write.
+struct Frame {
+    own: Key,
+    epoch: Epoch,
+    touches: Vec<Touch>,
+}
+
+impl Frame {
+    fn around<W>(self, write: W) -> Commit<W> {
+        let Self { own, epoch, touches } = self;
+        let guard = Guard { slot: own.slot(), epoch };
+        Commit { guard, key: own, expect: Expect::Any, record: None, touches, write, now: Timestamp::now() }
+    }
+}
+
+/// Posts at their first version, with their authors.
+async fn new_posts(node: &Node, notes: &[ForeignWrite]) -> Result<Vec<(PostId, UserId)>, Refusal> {
+    let first = notes.iter().filter(|note| note.key.kind == Kind::Post && note.version == Some(1));
+    let posts = try_join_all(first.map(|note| node.stores.content.post(PostId(note.key.id)))).await;
+    let posts = posts.map_err(|error| refusal_of(&error))?;
+    Ok(posts.into_iter().flatten().map(|post| (post.id, post.user_id)).collect())
+}
+
+/// Heeds what one database has noted. Answers whether there is more.
+async fn heed(node: &Arc<Node>, domain: &dyn Domain) -> Result<bool, Refusal> {
+    let notes = domain.foreign_writes(HEARD_MAX).await.map_err(|error| refusal_of(&error))?;
+    if notes.is_empty() {
+        return Ok(false);
+    }
+    let deadline = Instant::now() + node.limits.request_deadline;
+    tell(node, &notes, deadline).await?;
+    let oldest = &notes[..notes.len().min(CARRIED_OUT_MAX)];
+    carry_out(node, domain, oldest, deadline).await?;
+    domain.heeded(oldest.iter().map(|note| note.id).collect()).await.map_err(|error| refusal_of(&error))?;
+    node.metrics.foreign_writes(domain.database(), oldest.len());
+    Ok(notes.len() > oldest.len())
+}
+
+/// Looks for notes.
+struct Watch;
+
+/// The watch's one message.
+enum Look {
+    /// Time to look.
+    Look,
+}
+
+impl ractor::Message for Look {}
+
+impl Actor for Watch {
+    type Msg = Look;
+    type State = Arc<Node>;
+    type Arguments = Arc<Node>;
+
+    async fn pre_start(&self, myself: ActorRef<Look>, node: Arc<Node>) -> Result<Arc<Node>, ActorProcessingErr> {
+        myself.send_after(LOOK_EVERY, || Look::Look);
+        Ok(node)
+    }
+
+    async fn handle(&self, myself: ActorRef<Look>, _: Look, node: &mut Arc<Node>) -> Result<(), ActorProcessingErr> {
+        let mut more = false;
+        for domain in node.stores.domains() {
+            match heed(node, &*domain).await {
+                Ok(left) => more |= left,
+                Err(refusal) => tracing::warn!(%refusal, database = domain.database(), "foreign writes were not heeded; trying again"),
+            }
+        }
+        let pause = if more { Duration::ZERO } else { LOOK_EVERY };
+        myself.send_after(pause, || Look::Look);
+        Ok(())
+    }
+}
+
+/// The watch's row of the supervision tree.
+#[must_use]
+pub fn watch(node: &Arc<Node>) -> Child {
+    let node = node.clone();
+    let start: StartFn = Arc::new(move |parent, _| {
+        let node = node.clone();
+        Box::pin(async move { Ok(Actor::spawn_linked(None, Watch, node, parent).await?.0.get_cell()) })
+    });
+    Child { name: "foreign_writes".to_owned(), when: When::AtOnce, on_end: OnEnd::Restart, supervises: false, start }
+}
