@@ -271,18 +271,24 @@ pub(super) fn borrowed<'a>(values: &'a [Param<'_>]) -> Vec<&'a (dyn ToSql + Sync
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + 'a>>;
 
-/// Sends all in order: a request is sent when it is first polled. One that fails at once, because a value is not of its statement's type, was not
-/// sent at all. Then nothing behind it may be, the COMMIT least of all.
+/// Sends all in order: a request is sent when it is first polled. One that fails here, because a value is not of its statement's type or the
+/// connection is gone, was not sent at all. Then nothing behind it may be, the COMMIT least of all.
+///
+/// What the server says is an answer like any other, however soon it comes: it may be there by the end of the first poll, where the system took its
+/// time with this thread. And of a COMMIT only its answer is heard: one that fails for another reason may have been sent before.
 async fn send(requests: &mut [MaybeDone<Answer<'_>>]) -> Option<Error> {
-    for request in requests {
-        let mut request = Pin::new(request);
+    let commit_place = requests.len().saturating_sub(1);
+    for place in 0..requests.len() {
+        let mut request = Pin::new(&mut requests[place]);
         poll_fn(|context| {
             let _ = request.as_mut().poll(context);
             Poll::Ready(())
         })
         .await;
-        if request.as_mut().output_mut().is_some_and(|answer| answer.is_err()) {
-            return request.take_output().and_then(Result::err);
+        let is_not_sent = |answer: &mut Result<_, Error>| answer.as_ref().is_err_and(|error| error.as_db_error().is_none());
+        if place < commit_place && request.output_mut().is_some_and(is_not_sent) {
+            // Whatever failed first is the cause.
+            return requests.iter_mut().find_map(|request| Pin::new(request).take_output().and_then(Result::err));
         }
     }
     None
@@ -527,6 +533,33 @@ mod tests {
             let insert = "INSERT INTO outbox (write_id, slot, at, effect) VALUES ($1, 1, $2, '')";
             Ok(vec![Step::new(insert, params![Uuid::nil(), At(now)]), Step::new("SELECT $1::bigint", params!["no number"])])
         }
+    }
+
+    /// An answer that is there by the end of the first poll.
+    fn at_once<'a>(answer: Result<Vec<Row>, Error>) -> MaybeDone<Answer<'a>> {
+        maybe_done(Box::pin(async { answer }))
+    }
+
+    /// Of a refusal that comes at once, the write is told what it means, and not that the database is away.
+    #[tokio::test]
+    async fn a_servers_answer_is_no_failure_to_send_however_soon_it_comes() {
+        let databases = testbed::postgres::Databases::empty();
+        let url = format!("{}_users", databases.url());
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("a connection");
+        let driver = tokio::spawn(connection);
+        let refused = client.batch_execute("SELECT 1 / 0").await.expect_err("refused");
+        let mistaken = client.query("SELECT $1::bigint", &[&"no number"]).await.expect_err("not sent");
+        drop(client);
+        driver.await.expect("no panic").expect("closed");
+
+        let mut sent = [at_once(Ok(Vec::new())), at_once(Err(refused)), at_once(Ok(Vec::new()))];
+        assert!(send(&mut sent).await.is_none(), "all were sent");
+        let answers = all(&mut sent).await;
+        assert!(answers.len() == 3 && answers[1].as_ref().is_err_and(|error| error.as_db_error().is_some()));
+
+        let mut sent = [at_once(Ok(Vec::new())), at_once(Err(mistaken)), at_once(Ok(Vec::new()))];
+        assert!(send(&mut sent).await.is_some());
+        assert!(matches!(sent[2], MaybeDone::Future(_)), "the COMMIT was not sent");
     }
 
     /// What is behind it must not be sent: without the mistaken statement, the COMMIT would be carried out.
