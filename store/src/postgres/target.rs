@@ -75,16 +75,26 @@ impl Target {
         // A connection whose other end vanished without a word is noticed by the system within a minute.
         self.config.connect_timeout(connect_max).keepalives(true).keepalives_idle(Duration::from_secs(30));
         self.config.keepalives_interval(Duration::from_secs(10)).keepalives_retries(3).tcp_user_timeout(Duration::from_secs(30));
-        let own = self.config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
-        let statement_ms = statement_max.map_or(0, |max| max.as_millis());
         // What the server's defaults may say otherwise and the write protocol relies on: a lock that waits sees the row as it then is.
-        self.config.options(format!("{own}-c default_transaction_isolation=read\\ committed -c statement_timeout={statement_ms}"));
+        self.add_option("default_transaction_isolation=read\\ committed");
+        self.limit_statements(statement_max);
     }
 
-    /// The same server's database of that name.
+    fn limit_statements(&mut self, max: Option<Duration>) {
+        self.add_option(&format!("statement_timeout={}", max.map_or(0, |max| max.as_millis())));
+    }
+
+    /// Sets an option of the session. The last one of a name counts.
+    fn add_option(&mut self, option: &str) {
+        let before = self.config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+        self.config.options(format!("{before}-c {option}"));
+    }
+
+    /// The same server's database of that name, for statements that take as long as they take.
     pub(super) fn elsewhere(&self, name: &str) -> Self {
         let mut other = self.clone();
         other.config.dbname(name);
+        other.limit_statements(None);
         other
     }
 

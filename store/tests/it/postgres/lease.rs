@@ -34,6 +34,28 @@ async fn a_second_process_is_refused_and_told_who_holds_it() {
     assert!(began.elapsed() < LENGTH, "{:?}", began.elapsed());
 }
 
+/// The first process on a server makes its databases before it takes the lease. How long that takes is the server's matter, not the lease's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_takes_long_to_make_is_made() {
+    let server = Server::own();
+    let mut busy = client(&format!("{}/postgres", server.url())).await;
+    // Databases can be listed, but none can be made.
+    let blocking = busy.transaction().await.expect("a transaction");
+    blocking.batch_execute("LOCK TABLE pg_database IN SHARE MODE").await.expect("locked");
+    let urls = urls(&format!("{}/app", server.url()));
+    let taking = tokio::spawn(async move { InstanceLease::take(&urls, Duration::from_secs(1), "the first").await.map(drop) });
+    let waits =
+        "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%' AND state = 'active' AND now() - query_start > '1500 ms'";
+    eventually("it is made for longer than the lease", async || {
+        assert!(!taking.is_finished(), "it was given up");
+        server.sql("postgres", &[waits]).trim() == "1"
+    })
+    .await;
+    blocking.commit().await.expect("let go");
+    let taken = taking.await.expect("no panic");
+    assert!(matches!(taken, Err(LeaseError::NoSchema)), "it is there: {taken:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_that_start_at_once_one_is_refused() {
     let databases = databases().await;
