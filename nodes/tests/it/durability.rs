@@ -3,6 +3,7 @@
 use crate::{
     http::{Client, PATIENCE, Person, Request, get, items, post, put, text},
     server::Server,
+    store::{Data, Store, on_both_stores},
 };
 use serde_json::{Value, json};
 use std::{
@@ -10,7 +11,11 @@ use std::{
     sync::mpsc::{Receiver, Sender, channel},
     thread::{self, JoinHandle},
 };
-use tempfile::TempDir;
+
+on_both_stores! {
+    acknowledged_writes_survive_every_end,
+    a_create_with_a_key_has_one_effect_across_a_kill,
+}
 
 /// A write that was answered with success.
 enum Acknowledged {
@@ -57,7 +62,7 @@ fn world(client: &mut Client) -> World {
 }
 
 /// Everybody writes until `count` writes were acknowledged; then `end` comes. Gives all that was acknowledged, in order for each writer.
-fn write_until(end: fn(Server) -> TempDir, server: Server, world: &World, (round, count): (u64, usize)) -> (TempDir, Vec<Acknowledged>) {
+fn write_until(end: fn(Server) -> Data, server: Server, world: &World, (round, count): (u64, usize)) -> (Data, Vec<Acknowledged>) {
     let (sender, acknowledged): (_, Receiver<Acknowledged>) = channel();
     let start = |next: NextWrite| writer(server.gateway(), sender.clone(), next);
     let World { ada, bob, post: first, product } = world;
@@ -88,12 +93,12 @@ fn write_until(end: fn(Server) -> TempDir, server: Server, world: &World, (round
     while kept.len() < count {
         kept.push(acknowledged.recv_timeout(PATIENCE).expect("writes are acknowledged"));
     }
-    let directory = end(server);
+    let data = end(server);
     for writer in writers {
         writer.join().expect("no write was refused");
     }
     kept.extend(acknowledged.iter());
-    (directory, kept)
+    (data, kept)
 }
 
 /// Everything that was acknowledged is there, and what belongs together agrees.
@@ -136,20 +141,14 @@ fn check(client: &mut Client, world: &World, acknowledged: &[Acknowledged]) {
 }
 
 /// Neither when the process is killed, nor when it is asked to stop in the midst of it.
-#[test]
-fn acknowledged_writes_survive_every_end() {
-    writes_survive_every_end(&[]);
-}
-
-/// As above, with these settings.
-pub fn writes_survive_every_end(settings: &[&str]) {
-    let mut server = Server::with(settings);
+fn acknowledged_writes_survive_every_end(store: Store) {
+    let mut server = store.start();
     let world = world(&mut server.gateway());
     let mut all = Vec::new();
     for (round, end) in (0..).zip([Server::kill, Server::stop, Server::kill]) {
-        let (directory, acknowledged) = write_until(end, server, &world, (round, 100));
+        let (data, acknowledged) = write_until(end, server, &world, (round, 100));
         all.extend(acknowledged);
-        server = Server::on(directory, settings);
+        server = Server::on(data, &[]);
         check(&mut server.gateway(), &world, &all);
     }
 }
@@ -165,14 +164,8 @@ enum Moment {
     Answered,
 }
 
-#[test]
-fn a_create_with_a_key_has_one_effect_across_a_kill() {
-    one_effect_across_a_kill(&[]);
-}
-
-/// As above, with these settings.
-pub fn one_effect_across_a_kill(settings: &[&str]) {
-    let mut server = Server::with(settings);
+fn a_create_with_a_key_has_one_effect_across_a_kill(store: Store) {
+    let mut server = store.start();
     let world = world(&mut server.gateway());
     for (round, moment) in [Moment::Sent, Moment::Later, Moment::Answered, Moment::Sent, Moment::Later].into_iter().enumerate() {
         let lamp = post("/api/shop/products", json!({"name": "lamp", "price": 1, "stock": 10})).by(&world.ada);
@@ -196,7 +189,7 @@ pub fn one_effect_across_a_kill(settings: &[&str]) {
             }
             Moment::Answered => clients.iter_mut().for_each(|client| drop(client.answer("POST").expect("an answer").ok(201))),
         }
-        server = Server::on(server.kill(), settings);
+        server = Server::on(server.kill(), &[]);
         let mut client = server.gateway();
         for request in &requests {
             let (first, again) = (client.call(request).ok(201), client.call(request).ok(201));

@@ -7,6 +7,7 @@ use crate::{
     http::{Client, Person, Request, delete, get, items, post, put, text},
     rank::promoted,
     server::Server,
+    store::{Store, on_both_stores},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use protocol::Role;
@@ -14,6 +15,10 @@ use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+
+on_both_stores! {
+    nothing_is_shown_to_whom_it_is_not_for_and_everything_to_whom_it_is,
+}
 
 const PEOPLE: usize = 4;
 const TAGS: [&str; 3] = ["red", "green", "blue"];
@@ -451,8 +456,8 @@ fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-fn play(settings: &[&str], seed: u64, steps: u64) {
-    let mut server = Server::with(settings);
+fn play(store: Store, settings: &[&str], seed: u64, steps: u64) {
+    let mut server = store.with(settings);
     let mut client = server.gateway();
     let people = (0..PEOPLE).map(|number| client.register(&format!("person{number}"))).collect();
     let moderator = client.register("judge");
@@ -474,11 +479,10 @@ fn play(settings: &[&str], seed: u64, steps: u64) {
     }
 }
 
-#[test]
-fn nothing_is_shown_to_whom_it_is_not_for_and_everything_to_whom_it_is() {
+fn nothing_is_shown_to_whom_it_is_not_for_and_everything_to_whom_it_is(store: Store) {
     let (seed, steps) = (from_environment("MODEL_SEED", 1), from_environment("MODEL_STEPS", 250));
     for settings in [&[][..], &["cache.bytes_max=1MiB"]] {
-        let played = std::panic::catch_unwind(|| play(settings, seed, steps));
+        let played = std::panic::catch_unwind(|| play(store, settings, seed, steps));
         assert!(played.is_ok(), "with {settings:?} and seed {seed}");
     }
 }

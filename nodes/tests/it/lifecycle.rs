@@ -35,11 +35,11 @@ fn a_request_in_flight_is_finished_before_the_process_ends() {
         let answer = busy.answer("POST").expect("an answer");
         let id = text(&answer.ok(201)["id"]);
         assert_eq!(answer.header("connection"), Some("close"));
-        let Server { process, directory, .. } = server;
+        let Server { process, data, .. } = server;
         let (status, said) = process.ended();
         assert_eq!(status.code(), Some(0), "{said}");
         assert!(asked.elapsed() < Duration::from_secs(20), "it waits for nothing else");
-        let server = Server::on(directory, &[]);
+        let server = Server::on(data, &[]);
         server.gateway().call(&get(format!("/api/content/posts/{id}"))).ok(200);
     }
 }
@@ -65,9 +65,9 @@ fn a_request_that_does_not_end_is_cut_off_at_the_drain_deadline() {
 fn a_data_directory_is_of_one_process_at_a_time() {
     let server = Server::start();
     let ada = server.gateway().register("ada");
-    let data = server.directory.path().join("data");
+    let data = server.data.path().join("data");
     for command in [&["serve"][..], &["migrate"], &["demo", "--bulk", "--users", "1"]] {
-        let mut other = server_of(server.directory.path(), &[]);
+        let mut other = server_of(server.data.path(), &[]);
         other.args(command);
         let (status, said) = Process::spawn(other).ended();
         assert_eq!(status.code(), Some(1), "{command:?}: {said}");

@@ -26,4 +26,5 @@ mod refusal;
 mod server;
 mod share;
 mod slow;
+mod store;
 mod thread;

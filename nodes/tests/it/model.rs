@@ -5,11 +5,16 @@
 use crate::{
     http::{Client, Person, Request, delete, get, post, put, text},
     server::{FEEDS, Server},
+    store::{Store, on_both_stores},
 };
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
+
+on_both_stores! {
+    the_reads_say_what_the_deeds_did_however_feeds_are_made,
+}
 
 const PEOPLE: usize = 4;
 
@@ -339,8 +344,8 @@ fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-fn play(settings: &[&str], seed: u64, steps: u64) {
-    let mut server = Server::with(settings);
+fn play(store: Store, settings: &[&str], seed: u64, steps: u64) {
+    let mut server = store.with(settings);
     let mut client = server.gateway();
     let people = (0..PEOPLE).map(|number| client.register(&format!("person{number}"))).collect();
     let mut play = Play { random: ChaCha8Rng::seed_from_u64(seed), client, people, model: Model::default(), count: 0 };
@@ -356,11 +361,10 @@ fn play(settings: &[&str], seed: u64, steps: u64) {
     }
 }
 
-#[test]
-fn the_reads_say_what_the_deeds_did_however_feeds_are_made() {
+fn the_reads_say_what_the_deeds_did_however_feeds_are_made(store: Store) {
     let (seed, steps) = (from_environment("MODEL_SEED", 1), from_environment("MODEL_STEPS", 150));
     for settings in FEEDS {
-        let played = std::panic::catch_unwind(|| play(settings, seed, steps));
+        let played = std::panic::catch_unwind(|| play(store, settings, seed, steps));
         assert!(played.is_ok(), "with {settings:?} and seed {seed}");
     }
 }

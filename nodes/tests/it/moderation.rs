@@ -5,9 +5,21 @@ use crate::{
     rank::promoted,
     refusal::refused,
     server::Server,
+    store::{Store, on_both_stores},
 };
 use protocol::{Role, moderation::FLAGS_OPEN_MAX};
 use serde_json::{Value, json};
+
+on_both_stores! {
+    what_is_flagged_is_decided_on_appealed_against_and_restored,
+    a_hidden_comment_is_a_tombstone_until_it_is_restored,
+    a_hidden_product_is_not_sold_and_comes_back,
+    a_hidden_review_is_neither_read_nor_counted,
+    hiding_somebody_is_a_ban,
+    moderators_decide_below_their_own_rank_only,
+    flags_and_queues_have_their_forms_and_limits,
+    a_decision_outlives_a_kill,
+}
 
 /// Ada and Bob and Eve are members; there are two moderators and an admin.
 struct Town {
@@ -21,8 +33,8 @@ struct Town {
     admin: Person,
 }
 
-fn town() -> Town {
-    let server = Server::start();
+fn town(store: Store) -> Town {
+    let server = store.start();
     let mut client = server.gateway();
     let [ada, bob, eve, moderator, second, admin] = ["ada", "bob", "eve", "mona", "moderna", "rita"].map(|name| client.register(name));
     let ranks = [(&moderator, Role::Moderator), (&second, Role::Moderator), (&admin, Role::Admin)];
@@ -56,9 +68,8 @@ fn queue(client: &mut Client, by: &Person, status: &str) -> Vec<String> {
     client.walk(Some(by), &format!("/api/user/moderation/queue?limit=2{status}")).0
 }
 
-#[test]
-fn what_is_flagged_is_decided_on_appealed_against_and_restored() {
-    let Town { server: _server, mut client, ada, bob, eve, moderator, second, admin } = town();
+fn what_is_flagged_is_decided_on_appealed_against_and_restored(store: Store) {
+    let Town { server: _server, mut client, ada, bob, eve, moderator, second, admin } = town(store);
     let id = written(&mut client, &ada, "buy my thing");
     let path = format!("/api/content/posts/{id}");
     let lists = ["/api/content/public/posts?limit=10".to_owned(), format!("/api/content/users/{}/posts?limit=10", ada.id)];
@@ -131,9 +142,8 @@ fn what_is_flagged_is_decided_on_appealed_against_and_restored() {
     assert_eq!(items(&log)[0]["details"]["reason"], "house rules");
 }
 
-#[test]
-fn a_hidden_comment_is_a_tombstone_until_it_is_restored() {
-    let Town { server: _server, mut client, ada, bob, eve, moderator, .. } = town();
+fn a_hidden_comment_is_a_tombstone_until_it_is_restored(store: Store) {
+    let Town { server: _server, mut client, ada, bob, eve, moderator, .. } = town(store);
     let on = written(&mut client, &ada, "hello");
     let comments = format!("/api/content/posts/{on}/comments");
     let said = text(&client.call(&post(comments.clone(), json!({"content": "rubbish"})).by(&bob)).ok(201)["id"]);
@@ -163,9 +173,8 @@ fn a_hidden_comment_is_a_tombstone_until_it_is_restored() {
     refused(&client.call(&flag("comment", &said, "abuse").by(&eve)), 404, "not_found");
 }
 
-#[test]
-fn a_hidden_product_is_not_sold_and_comes_back() {
-    let Town { server: _server, mut client, ada, bob, moderator, .. } = town();
+fn a_hidden_product_is_not_sold_and_comes_back(store: Store) {
+    let Town { server: _server, mut client, ada, bob, moderator, .. } = town(store);
     let lamp = json!({"name": "lamp", "price": 1, "stock": 5});
     let lamp = text(&client.call(&post("/api/shop/products", lamp).by(&ada)).ok(201)["id"]);
     let path = format!("/api/shop/public/products/{lamp}");
@@ -188,9 +197,8 @@ fn a_hidden_product_is_not_sold_and_comes_back() {
     client.call(&post("/api/shop/orders", json!({"productId": lamp})).by(&bob)).ok(201);
 }
 
-#[test]
-fn a_hidden_review_is_neither_read_nor_counted() {
-    let Town { server: _server, mut client, ada, bob, eve, moderator, .. } = town();
+fn a_hidden_review_is_neither_read_nor_counted(store: Store) {
+    let Town { server: _server, mut client, ada, bob, eve, moderator, .. } = town(store);
     let lamp = json!({"name": "lamp", "price": 1, "stock": 5});
     let lamp = text(&client.call(&post("/api/shop/products", lamp).by(&ada)).ok(201)["id"]);
     let reviews = format!("/api/shop/products/{lamp}/reviews");
@@ -216,9 +224,8 @@ fn a_hidden_review_is_neither_read_nor_counted() {
     assert_eq!(client.call(&product).ok(200)["ratingAverage"], 3.0);
 }
 
-#[test]
-fn hiding_somebody_is_a_ban() {
-    let Town { server: _server, mut client, ada, bob, moderator, admin, .. } = town();
+fn hiding_somebody_is_a_ban(store: Store) {
+    let Town { server: _server, mut client, ada, bob, moderator, admin, .. } = town(store);
     let id = written(&mut client, &ada, "hello");
     client.call(&flag("user", &ada.id, "abuse").by(&bob)).ok(201);
     client.call(&decide(&ada.id, "hide").by(&moderator)).ok(200);
@@ -233,9 +240,8 @@ fn hiding_somebody_is_a_ban() {
     assert_eq!(items(&log).iter().map(|entry| text(&entry["action"])).collect::<Vec<_>>(), ["user.unban", "user.ban"]);
 }
 
-#[test]
-fn moderators_decide_below_their_own_rank_only() {
-    let Town { server: _server, mut client, bob, moderator, second, admin, .. } = town();
+fn moderators_decide_below_their_own_rank_only(store: Store) {
+    let Town { server: _server, mut client, bob, moderator, second, admin, .. } = town(store);
     for (author, allowed) in [(&bob, vec![&moderator, &second, &admin]), (&second, vec![&admin]), (&admin, vec![])] {
         let id = written(&mut client, author, "hello");
         client.call(&flag("post", &id, "other").by(&moderator)).ok(201);
@@ -251,9 +257,8 @@ fn moderators_decide_below_their_own_rank_only() {
     }
 }
 
-#[test]
-fn flags_and_queues_have_their_forms_and_limits() {
-    let Town { server: _server, mut client, ada, bob, moderator, .. } = town();
+fn flags_and_queues_have_their_forms_and_limits(store: Store) {
+    let Town { server: _server, mut client, ada, bob, moderator, .. } = town(store);
     let private = json!({"content": "secret", "visibility": "private"});
     let private = text(&client.call(&post("/api/content/posts", private).by(&ada)).ok(201)["id"]);
     for (target_type, id) in
@@ -297,9 +302,8 @@ fn flags_and_queues_have_their_forms_and_limits() {
 }
 
 /// What a decision means for the thing is carried out also if the process dies before it was: nothing acknowledged is lost.
-#[test]
-fn a_decision_outlives_a_kill() {
-    let Town { server, mut client, ada, bob, moderator, .. } = town();
+fn a_decision_outlives_a_kill(store: Store) {
+    let Town { server, mut client, ada, bob, moderator, .. } = town(store);
     let id = written(&mut client, &ada, "hello");
     client.call(&flag("post", &id, "spam").by(&bob)).ok(201);
     client.call(&decide(&id, "hide").by(&moderator)).ok(200);

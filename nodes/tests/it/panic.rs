@@ -3,16 +3,21 @@
 use crate::{
     http::{Client, Person, get, post, put, text},
     refusal::refused,
-    server::{Server, eventually, server_of},
+    server::{Server, eventually},
+    store::{Data, Store, on_both_stores},
 };
 use serde_json::json;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
-fn start(directory: TempDir, settings: &[&str]) -> Server {
-    let mut command = server_of(directory.path(), settings);
+on_both_stores! {
+    a_panic_costs_the_request_that_caused_it_and_nothing_else,
+    beyond_the_restarts_that_are_borne_the_process_says_that_it_is_ill_and_keeps_what_it_acknowledged,
+}
+
+fn start(data: Data, settings: &[&str]) -> Server {
+    let mut command = data.server(settings);
     command.env("LETS_CONNECT_SABOTAGE", "panic-on-word");
-    Server::spawn(command, directory)
+    Server::spawn(command, data)
 }
 
 /// Has the owner of a person's profile panic.
@@ -34,14 +39,8 @@ fn restarted(admin: &mut Client, count: u64) {
     });
 }
 
-#[test]
-fn a_panic_costs_the_request_that_caused_it_and_nothing_else() {
-    a_panic_costs_one_request(&[]);
-}
-
-/// As above, with these settings.
-pub fn a_panic_costs_one_request(settings: &[&str]) {
-    let server = start(TempDir::new().expect("a directory"), settings);
+fn a_panic_costs_the_request_that_caused_it_and_nothing_else(store: Store) {
+    let server = start(store.empty(), &[]);
     let (mut client, mut admin) = (server.gateway(), server.client("admin"));
     let ada = client.register("ada");
     let profile = format!("/api/user/profile/{}", ada.id);
@@ -60,9 +59,8 @@ pub fn a_panic_costs_one_request(settings: &[&str]) {
     assert!(!said.concat().contains("sabotage-panic"), "what people write is not in the log");
 }
 
-#[test]
-fn beyond_the_restarts_that_are_borne_the_process_says_that_it_is_ill_and_keeps_what_it_acknowledged() {
-    let server = start(TempDir::new().expect("a directory"), &["supervision.owner_restarts_max=2"]);
+fn beyond_the_restarts_that_are_borne_the_process_says_that_it_is_ill_and_keeps_what_it_acknowledged(store: Store) {
+    let server = start(store.empty(), &["supervision.owner_restarts_max=2"]);
     let mut client = server.gateway();
     let ada = client.register("ada");
     let written = post("/api/content/posts", json!({"content": "kept"})).by(&ada);

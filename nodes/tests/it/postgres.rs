@@ -1,108 +1,65 @@
-//! The platform on PostgreSQL: what holds on the embedded store holds there, and who may use the databases.
+//! What is PostgreSQL's alone: who may use the databases, and a server that is away. What must hold on every store is tested on both, where it is
+//! about (`on_both_stores`).
 
-#[cfg(feature = "sabotage")]
-use crate::panic::a_panic_costs_one_request;
 use crate::{
-    durability::{one_effect_across_a_kill, writes_survive_every_end},
     http::{get, post, put, text},
-    readme::walk,
     server::{Process, Server, binary, eventually, server_of},
+    store::{Data, LEASE, Store},
 };
 use serde_json::json;
 use std::{net::TcpListener, process::Command, thread};
 use tempfile::TempDir;
-use testbed::postgres::Databases;
-
-/// The least that there is, so that tests wait no longer than they must for a process that was killed.
-const LEASE: &str = "postgres.lease_ms=500";
-
-/// Settings of a node on these databases.
-fn on(databases: &Databases) -> [String; 2] {
-    [format!("postgres.url={}?sslmode=disable", databases.url()), LEASE.to_owned()]
-}
-
-/// Does something with the settings of a node on databases of its own, which nobody made yet.
-fn with_settings<T>(act: impl FnOnce(&[&str]) -> T) -> T {
-    let databases = Databases::none();
-    act(&on(&databases).each_ref().map(String::as_str))
-}
-
-#[test]
-fn the_walk_does_what_it_says() {
-    with_settings(|settings| walk(&Server::with(settings)));
-}
-
-#[test]
-fn acknowledged_writes_survive_every_end() {
-    with_settings(writes_survive_every_end);
-}
-
-#[test]
-fn a_create_with_a_key_has_one_effect_across_a_kill() {
-    with_settings(one_effect_across_a_kill);
-}
-
-#[cfg(feature = "sabotage")]
-#[test]
-fn a_panic_costs_the_request_that_caused_it_and_nothing_else() {
-    with_settings(a_panic_costs_one_request);
-}
 
 #[test]
 fn the_command_line_migrates_and_makes_the_first_admin() {
-    with_settings(|settings| {
-        let run = |arguments: &[&str]| {
-            let mut command = binary();
-            command.args(arguments).stdout(std::process::Stdio::piped());
-            for setting in settings {
-                command.args(["--set", setting]);
-            }
-            let output = command.output().expect("it starts");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8_lossy(&output.stdout).into_owned()
-        };
-        assert!(run(&["migrate"]).contains("applied shop 0001 0001_write_protocol"));
-        assert_eq!(run(&["migrate"]), "the store is up to date\n");
-        let server = Server::with(settings);
-        let ada = server.gateway().register("ada");
-        let directory = server.stop();
-        assert!(run(&["user", "role", "ada", "admin"]).contains("ada is admin now"));
-        let server = Server::on(directory, settings);
-        assert_eq!(server.gateway().call(&get("/api/user/me").by(&ada)).ok(200)["role"], "admin");
-    });
+    let run = |data: &Data, arguments: &[&str]| {
+        let mut command = binary();
+        command.args(arguments).stdout(std::process::Stdio::piped());
+        data.point(&mut command);
+        let output = command.output().expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let data = Store::Postgres.empty();
+    assert!(run(&data, &["migrate"]).contains("applied shop 0001 0001_write_protocol"));
+    assert_eq!(run(&data, &["migrate"]), "the store is up to date\n");
+    let server = Server::on(data, &[]);
+    let ada = server.gateway().register("ada");
+    let data = server.stop();
+    assert!(run(&data, &["user", "role", "ada", "admin"]).contains("ada is admin now"));
+    let server = Server::on(data, &[]);
+    assert_eq!(server.gateway().call(&get("/api/user/me").by(&ada)).ok(200)["role"], "admin");
 }
 
 #[test]
 fn a_thousand_readers_of_one_cold_person_are_one_query() {
-    with_settings(|settings| {
-        let server = Server::with(settings);
-        let ada = server.gateway().register("ada");
-        let server = Server::on(server.stop(), settings);
-        let profile = format!("/api/user/profile/{}", ada.id);
-        thread::scope(|scope| {
-            for _ in 0..20 {
-                scope.spawn(|| {
-                    let mut client = server.gateway();
-                    for _ in 0..50 {
-                        client.call(&get(profile.clone())).ok(200);
-                    }
-                });
-            }
-        });
-        let scrape = server.client("admin").call(&get("/metrics"));
-        let queries = scrape
-            .text()
-            .lines()
-            .find(|line| line.starts_with("store_queries_total{") && line.contains("operation=\"user\""))
-            .map(str::to_owned);
-        assert!(queries.as_ref().is_some_and(|line| line.ends_with(" 1")), "{queries:?}");
-        for name in ["store_pool_connections", "store_pool_waiting", "store_pool_wait_seconds_count", "store_pool_timeouts_total"] {
-            for database in ["users", "content", "shop"] {
-                let series = format!("{name}{{database=\"{database}\"");
-                assert!(scrape.text().contains(&series), "{series} is missing");
-            }
+    let server = Store::Postgres.start();
+    let ada = server.gateway().register("ada");
+    let server = Server::on(server.stop(), &[]);
+    let profile = format!("/api/user/profile/{}", ada.id);
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let mut client = server.gateway();
+                for _ in 0..50 {
+                    client.call(&get(profile.clone())).ok(200);
+                }
+            });
         }
     });
+    let scrape = server.client("admin").call(&get("/metrics"));
+    let queries = scrape
+        .text()
+        .lines()
+        .find(|line| line.starts_with("store_queries_total{") && line.contains("operation=\"user\""))
+        .map(str::to_owned);
+    assert!(queries.as_ref().is_some_and(|line| line.ends_with(" 1")), "{queries:?}");
+    for name in ["store_pool_connections", "store_pool_waiting", "store_pool_wait_seconds_count", "store_pool_timeouts_total"] {
+        for database in ["users", "content", "shop"] {
+            let series = format!("{name}{{database=\"{database}\"");
+            assert!(scrape.text().contains(&series), "{series} is missing");
+        }
+    }
 }
 
 fn ends_with(command: Command, message: &str) {
@@ -112,21 +69,20 @@ fn ends_with(command: Command, message: &str) {
 
 #[test]
 fn a_second_process_is_refused_and_told_who_holds_the_databases() {
-    with_settings(|settings| {
-        let first = Server::with(settings);
-        let second = TempDir::new().expect("a directory");
-        ends_with(server_of(second.path(), settings), &format!("in use by another process, process {} on ", first.process.id()));
-        let ada = first.gateway().register("ada");
-        let next = Server::on(first.stop(), settings);
-        assert_eq!(next.gateway().call(&get("/api/user/me").by(&ada)).ok(200)["id"], ada.id);
-    });
+    let first = Store::Postgres.start();
+    let elsewhere = TempDir::new().expect("a directory");
+    let mut second = server_of(elsewhere.path(), &[]);
+    first.data.point(&mut second);
+    ends_with(second, &format!("in use by another process, process {} on ", first.process.id()));
+    let ada = first.gateway().register("ada");
+    let next = Server::on(first.stop(), &[]);
+    assert_eq!(next.gateway().call(&get("/api/user/me").by(&ada)).ok(200)["id"], ada.id);
 }
 
 #[test]
 fn a_process_that_lost_its_lease_ends_and_says_so() {
-    let databases = Databases::none();
-    let settings = on(&databases);
-    let server = Server::with(&settings.each_ref().map(String::as_str));
+    let server = Store::Postgres.start();
+    let databases = server.data.databases.as_ref().expect("on PostgreSQL");
     databases.sql("users", &["UPDATE instance_lease SET holder = gen_random_uuid(), description = 'a thief', counter = counter + 1"]);
     let (status, said) = server.process.ended();
     assert!(!status.success() && said.contains("another process, a thief, took the databases over"), "{status}\n{said}");

@@ -1,24 +1,36 @@
 //! People of rank, for tests of what they may do. The first of them is made beside the server, as an operator would.
 
-use crate::{http::Person, server::Server};
+use crate::{http::Person, server::Server, store::Data};
+use prometheus::Registry;
 use protocol::{Key, Kind, Role, Timestamp, UserId};
-use std::path::Path;
 use store::{
-    Commit, Expect, Guard, UsersWrite,
+    Commit, Expect, Guard, Users, UsersWrite,
+    postgres::{Postgres, PostgresOptions, Urls},
     sqlite::{Sqlite, SqliteOptions},
 };
 
 /// The server again, after a stop in which these people got these roles. Their sessions go on.
 pub fn promoted(server: Server, people: &[(&Person, Role)], settings: &[&str]) -> Server {
-    let directory = server.stop();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(promote(&directory.path().join("data"), people));
-    Server::on(directory, settings)
+    let data = server.stop();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(open_and_promote(&data, people));
+    Server::on(data, settings)
 }
 
-async fn promote(data: &Path, people: &[(&Person, Role)]) {
-    let sqlite = Sqlite::open(data, &SqliteOptions::default(), &prometheus::Registry::new()).expect("the store opens");
-    let users = sqlite.stores().users;
+async fn open_and_promote(data: &Data, people: &[(&Person, Role)]) {
+    let registry = Registry::new();
+    if let Some(databases) = &data.databases {
+        let urls = Urls { all: Some(format!("{}?sslmode=disable", databases.url())), ..Urls::default() };
+        let postgres = Postgres::open(&urls, &PostgresOptions::default(), &registry).await.expect("the store opens");
+        promote(&*postgres.stores().users, people).await;
+    } else {
+        let sqlite = Sqlite::open(&data.path().join("data"), &SqliteOptions::default(), &registry).expect("the store opens");
+        promote(&*sqlite.stores().users, people).await;
+        sqlite.close();
+    }
+}
+
+async fn promote(users: &dyn Users, people: &[(&Person, Role)]) {
     let epochs = users.epochs().await.expect("epochs");
     for (person, role) in people {
         let id: UserId = person.id.parse().expect("an id");
@@ -31,5 +43,4 @@ async fn promote(data: &Path, people: &[(&Person, Role)]) {
         let commit = Commit { guard, key, expect: Expect::Row, record: None, touches: Vec::new(), write, now };
         users.commit(commit).await.expect("promoted");
     }
-    sqlite.close();
 }

@@ -1,10 +1,15 @@
 //! README.md's walk, run as it stands.
 
-use crate::server::{Server, binary};
+use crate::{
+    server::binary,
+    store::{Store, on_both_stores},
+};
 use std::{
     io::Write,
     process::{Command, Stdio},
 };
+
+on_both_stores! { the_walk_does_what_it_says }
 
 const README: &str = include_str!("../../../README.md");
 /// What the walk speaks to; the only thing in it that a test may change.
@@ -34,13 +39,8 @@ fn is_id(line: &str) -> bool {
     uuid::Uuid::try_parse(line).is_ok()
 }
 
-#[test]
-fn the_walk_does_what_it_says() {
-    walk(&Server::start());
-}
-
-/// Walks as the README says, at this server.
-pub fn walk(server: &Server) {
+fn the_walk_does_what_it_says(store: Store) {
+    let server = store.start();
     assert!(bash("command -v curl jq").status.success(), "the walk needs curl and jq");
     let script = blocks("A walk");
     assert!(script.contains(GATEWAY), "the walk does not say where the platform is");

@@ -1,6 +1,9 @@
 //! The server under test: the binary in a process of its own, with data of its own, on ports that the system chose.
 
-use crate::http::{Client, PATIENCE};
+use crate::{
+    http::{Client, PATIENCE},
+    store::Data,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
@@ -152,8 +155,8 @@ impl Drop for Process {
 pub struct Server {
     pub process: Process,
     addresses: BTreeMap<String, SocketAddr>,
-    // Last: the files outlive the process.
-    pub directory: TempDir,
+    // Last: it outlives the process.
+    pub data: Data,
 }
 
 impl Server {
@@ -165,17 +168,18 @@ impl Server {
         Self::on(TempDir::new().expect("a directory"), settings)
     }
 
-    /// Serves what is in `directory`.
-    pub fn on(directory: TempDir, settings: &[&str]) -> Self {
-        let command = server_of(directory.path(), settings);
-        Self::spawn(command, directory)
+    /// Serves these data.
+    pub fn on(data: impl Into<Data>, settings: &[&str]) -> Self {
+        let data = data.into();
+        Self::spawn(data.server(settings), data)
     }
 
-    pub fn spawn(command: Command, directory: TempDir) -> Self {
+    /// Starts a command that serves these data.
+    pub fn spawn(command: Command, data: impl Into<Data>) -> Self {
         let process = Process::spawn(command);
         process.wait_for("\"message\":\"serving ");
         let addresses = process.said().iter().filter_map(|line| listening(line)).collect();
-        Self { process, addresses, directory }
+        Self { process, addresses, data: data.into() }
     }
 
     pub fn addr(&self, listener: &str) -> SocketAddr {
@@ -192,22 +196,22 @@ impl Server {
         self.client("gateway")
     }
 
-    /// Kills it on the spot (SIGKILL: it can do nothing more), and gives its files.
-    pub fn kill(self) -> TempDir {
+    /// Kills it on the spot (SIGKILL: it can do nothing more), and gives its data.
+    pub fn kill(self) -> Data {
         self.process.signal(Signal::KILL);
-        let Self { process, directory, .. } = self;
+        let Self { process, data, .. } = self;
         process.ended();
-        directory
+        data
     }
 
-    /// Asks it to stop, as a platform does, and gives its files when it ended well.
+    /// Asks it to stop, as a platform does, and gives its data when it ended well.
     #[track_caller]
-    pub fn stop(self) -> TempDir {
+    pub fn stop(self) -> Data {
         self.process.signal(Signal::TERM);
-        let Self { process, directory, .. } = self;
+        let Self { process, data, .. } = self;
         let (status, said) = process.ended();
         assert!(status.success(), "{status}\n{said}");
-        directory
+        data
     }
 }
 

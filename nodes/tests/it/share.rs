@@ -2,9 +2,16 @@
 
 use crate::{
     http::{Client, Person, Request, delete, get, items, post, put, text},
-    server::Server,
+    store::{Store, on_both_stores},
 };
 use serde_json::{Value, json};
+
+on_both_stores! {
+    a_share_shows_the_post_and_is_counted_once,
+    a_share_shows_nothing_to_whom_the_post_is_not_for,
+    bookmarks_are_one_s_own_and_show_what_one_may_see,
+    hashtags_and_words_find_posts_whatever_is_asked,
+}
 
 #[track_caller]
 fn write(client: &mut Client, by: &Person, content: &str, visibility: &str) -> String {
@@ -26,9 +33,8 @@ fn befriend(client: &mut Client, a: &Person, b: &Person) {
     }
 }
 
-#[test]
-fn a_share_shows_the_post_and_is_counted_once() {
-    let server = Server::start();
+fn a_share_shows_the_post_and_is_counted_once(store: Store) {
+    let server = store.start();
     let mut client = server.gateway();
     let (ada, bob) = (client.register("ada"), client.register("bob"));
     let id = write(&mut client, &ada, "hello", "public");
@@ -70,9 +76,8 @@ fn a_share_shows_the_post_and_is_counted_once() {
     client.call(&share(&id, json!({})).by(&bob)).ok(404);
 }
 
-#[test]
-fn a_share_shows_nothing_to_whom_the_post_is_not_for() {
-    let server = Server::start();
+fn a_share_shows_nothing_to_whom_the_post_is_not_for(store: Store) {
+    let server = store.start();
     let mut client = server.gateway();
     let (ada, bob, eve) = (client.register("ada"), client.register("bob"), client.register("eve"));
     befriend(&mut client, &ada, &bob);
@@ -103,9 +108,8 @@ fn a_share_shows_nothing_to_whom_the_post_is_not_for() {
     assert_eq!((items(&list).len(), &items(&list)[0]["parent"]), (1, &Value::Null));
 }
 
-#[test]
-fn bookmarks_are_one_s_own_and_show_what_one_may_see() {
-    let server = Server::start();
+fn bookmarks_are_one_s_own_and_show_what_one_may_see(store: Store) {
+    let server = store.start();
     let mut client = server.gateway();
     let (ada, bob) = (client.register("ada"), client.register("bob"));
     let (first, second) = (write(&mut client, &ada, "one", "public"), write(&mut client, &ada, "two", "public"));
@@ -138,9 +142,8 @@ fn bookmarks_are_one_s_own_and_show_what_one_may_see() {
     client.call(&post("/api/content/bookmarks", named).by(&bob)).ok(403);
 }
 
-#[test]
-fn hashtags_and_words_find_posts_whatever_is_asked() {
-    let server = Server::start();
+fn hashtags_and_words_find_posts_whatever_is_asked(store: Store) {
+    let server = store.start();
     let mut client = server.gateway();
     let ada = client.register("ada");
     let id = write(&mut client, &ada, "Grüße aus #München, #日本 & co. OR \"NEAR\"", "public");

@@ -2,9 +2,15 @@
 
 use crate::{
     http::{Client, Person, Request, delete, get, items, post, put, text},
-    server::Server,
+    store::{Store, on_both_stores},
 };
 use serde_json::{Value, json};
+
+on_both_stores! {
+    defect_04_page_two_is_not_page_one,
+    defect_05_a_write_shows_in_the_next_read_of_everything,
+    defect_08_search_finds_nothing_that_the_caller_may_not_see,
+}
 
 #[track_caller]
 fn write(client: &mut Client, by: &Person, content: &str, visibility: &str) -> String {
@@ -30,9 +36,8 @@ fn lists(author: &Person, reader: Option<&Person>) -> Vec<Request> {
     lists.into_iter().chain(of_reader).map(|list| reader.map_or(get(list.clone()), |reader| get(list.clone()).by(reader))).collect()
 }
 
-#[test]
-fn defect_04_page_two_is_not_page_one() {
-    let server = Server::start();
+fn defect_04_page_two_is_not_page_one(store: Store) {
+    let server = store.start();
     let mut client = server.gateway();
     let ada = client.register("ada");
     let mut written: Vec<String> = (0..9).map(|n| write(&mut client, &ada, &format!("#lighthouse {n}"), "public")).collect();
@@ -54,9 +59,8 @@ fn defect_04_page_two_is_not_page_one() {
     assert_eq!((bookmarks.len(), bookmarks.iter().collect::<std::collections::HashSet<_>>().len(), pages), (9, 9, 3));
 }
 
-#[test]
-fn defect_05_a_write_shows_in_the_next_read_of_everything() {
-    let server = Server::start();
+fn defect_05_a_write_shows_in_the_next_read_of_everything(store: Store) {
+    let server = store.start();
     let mut client = server.gateway();
     let (ada, bob, eve) = (client.register("ada"), client.register("bob"), client.register("eve"));
     befriend(&mut client, &ada, &bob);
@@ -105,9 +109,8 @@ fn defect_05_a_write_shows_in_the_next_read_of_everything() {
     assert_eq!((shown(&mut client, Some(&ada), &id), trend(&mut client)), (vec![false; 5], 0));
 }
 
-#[test]
-fn defect_08_search_finds_nothing_that_the_caller_may_not_see() {
-    let server = Server::start();
+fn defect_08_search_finds_nothing_that_the_caller_may_not_see(store: Store) {
+    let server = store.start();
     let mut client = server.gateway();
     let (ada, bob, eve) = (client.register("ada"), client.register("bob"), client.register("eve"));
     befriend(&mut client, &ada, &bob);

@@ -5,9 +5,19 @@ use crate::{
     rank::promoted,
     refusal::refused,
     server::Server,
+    store::{Store, on_both_stores},
 };
 use protocol::Role;
 use serde_json::{Value, json};
+
+on_both_stores! {
+    defect_05_a_ban_shows_in_the_very_next_answer_of_everything,
+    defect_06_ranks_are_given_by_admins_and_only_below_their_own,
+    defect_06_nobody_reads_anothers_address_or_secrets,
+    what_was_done_by_rank_is_logged_for_admins,
+    a_block_hides_each_from_the_other_wherever_the_viewer_is_known,
+    people_are_found_best_first_and_page_by_page,
+}
 
 /// Ada and Bob are members, Mod and Moderna moderators, Root is an admin.
 struct Town {
@@ -20,8 +30,8 @@ struct Town {
     admin: Person,
 }
 
-fn town() -> Town {
-    let server = Server::start();
+fn town(store: Store) -> Town {
+    let server = store.start();
     let mut client = server.gateway();
     let [ada, bob, moderator, second, admin] = ["ada", "bob", "mona", "moderna", "rosa"].map(|name| client.register(name));
     let ranks = [(&moderator, Role::Moderator), (&second, Role::Moderator), (&admin, Role::Admin)];
@@ -44,9 +54,8 @@ fn shown(client: &mut Client, list: &str, by: Option<&Person>) -> Vec<String> {
 }
 
 /// A ban showed after ten minutes: until then caches went on.
-#[test]
-fn defect_05_a_ban_shows_in_the_very_next_answer_of_everything() {
-    let Town { _server, mut client, ada, bob, moderator, .. } = town();
+fn defect_05_a_ban_shows_in_the_very_next_answer_of_everything(store: Store) {
+    let Town { _server, mut client, ada, bob, moderator, .. } = town(store);
     client.call(&Request::new("PUT", format!("/api/user/users/{}/follow", ada.id)).by(&bob)).ok(200);
     client.call(&Request::new("PUT", format!("/api/user/users/{}/follow", bob.id)).by(&ada)).ok(200);
     let written = text(&client.call(&post("/api/content/posts", json!({"content": "buy!"})).by(&ada)).ok(201)["id"]);
@@ -117,9 +126,8 @@ fn defect_05_a_ban_shows_in_the_very_next_answer_of_everything() {
 }
 
 /// Any moderator could set any role, their own as well.
-#[test]
-fn defect_06_ranks_are_given_by_admins_and_only_below_their_own() {
-    let Town { _server, mut client, ada, bob, moderator, second, admin } = town();
+fn defect_06_ranks_are_given_by_admins_and_only_below_their_own(store: Store) {
+    let Town { _server, mut client, ada, bob, moderator, second, admin } = town(store);
     for by in [&ada, &moderator] {
         for person in [&ada, &bob, &moderator, &second, &admin] {
             for role in ["user", "moderator", "admin"] {
@@ -149,9 +157,8 @@ fn defect_06_ranks_are_given_by_admins_and_only_below_their_own() {
 }
 
 /// Profiles and search showed addresses and secrets to everybody.
-#[test]
-fn defect_06_nobody_reads_anothers_address_or_secrets() {
-    let Town { _server, mut client, ada, bob, moderator, admin, .. } = town();
+fn defect_06_nobody_reads_anothers_address_or_secrets(store: Store) {
+    let Town { _server, mut client, ada, bob, moderator, admin, .. } = town(store);
     let private = json!({"profile": {"phoneNumber": "+44 20 7946", "dateOfBirth": "1815-12-10", "location": "London"}});
     client.call(&put(format!("/api/user/profile/{}", ada.id), private).by(&ada)).ok(200);
     client.call(&Request::new("PUT", format!("/api/user/users/{}/follow", ada.id)).by(&bob)).ok(200);
@@ -181,9 +188,8 @@ fn defect_06_nobody_reads_anothers_address_or_secrets() {
     assert_eq!((&own["email"], &own["profile"]["phoneNumber"]), (&json!("ada@example.org"), &json!("+44 20 7946")));
 }
 
-#[test]
-fn what_was_done_by_rank_is_logged_for_admins() {
-    let Town { _server, mut client, ada, bob, moderator, admin, .. } = town();
+fn what_was_done_by_rank_is_logged_for_admins(store: Store) {
+    let Town { _server, mut client, ada, bob, moderator, admin, .. } = town(store);
     client.call(&set_active(&ada, false).by(&moderator)).ok(200);
     client.call(&set_role(&bob, "moderator").by(&admin)).ok(200);
     client.call(&set_active(&ada, true).by(&admin)).ok(200);
@@ -212,9 +218,8 @@ fn what_was_done_by_rank_is_logged_for_admins() {
     refused(&client.call(&get("/api/user/audit?actor=somebody").by(&admin)), 400, "invalid_query");
 }
 
-#[test]
-fn a_block_hides_each_from_the_other_wherever_the_viewer_is_known() {
-    let Town { _server, mut client, ada, bob, second, .. } = town();
+fn a_block_hides_each_from_the_other_wherever_the_viewer_is_known(store: Store) {
+    let Town { _server, mut client, ada, bob, second, .. } = town(store);
     for (from, to) in [(&ada, &bob), (&bob, &ada), (&ada, &second), (&bob, &second)] {
         client.call(&Request::new("PUT", format!("/api/user/users/{}/follow", to.id)).by(from)).ok(200);
     }
@@ -269,9 +274,8 @@ fn a_block_hides_each_from_the_other_wherever_the_viewer_is_known() {
     refused(&client.call(&Request::new("PUT", format!("/api/user/users/{}/block", protocol::UserId::new())).by(&ada)), 404, "not_found");
 }
 
-#[test]
-fn people_are_found_best_first_and_page_by_page() {
-    let Town { _server, mut client, ada, bob, second, .. } = town();
+fn people_are_found_best_first_and_page_by_page(store: Store) {
+    let Town { _server, mut client, ada, bob, second, .. } = town(store);
     let profile = |person: &Person, body: Value| put(format!("/api/user/profile/{}", person.id), body).by(person);
     client.call(&profile(&bob, json!({"bio": "Knows Ada.", "profile": {"location": "Köln"}}))).ok(200);
     client.call(&profile(&second, json!({"firstName": "Adà", "lastName": "García", "profile": {"location": "Málaga, España"}}))).ok(200);

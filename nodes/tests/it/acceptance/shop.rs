@@ -4,9 +4,21 @@ use crate::{
     http::{Answer, Client, Person, Request, delete, get, items, post, put, text},
     refusal::refused,
     server::Server,
+    store::{Store, on_both_stores},
 };
 use serde_json::{Value, json};
 use std::{sync::Barrier, thread};
+
+on_both_stores! {
+    defect_04_page_two_is_not_page_one,
+    defect_05_price_stock_and_rating_show_in_the_very_next_answer,
+    defect_05_a_rating_moves_the_list_that_it_sorts,
+    defect_08_an_order_is_of_two_people_and_each_does_their_part,
+    defect_08_carts_and_wishlists_are_ones_own,
+    defect_08_a_purchase_is_verified_by_orders_alone,
+    defect_09_carts_that_race_buy_what_there_is,
+    defect_09_a_checkout_is_all_or_nothing_across_a_kill,
+}
 
 /// Ada and Sam sell, Bob and Eve buy.
 struct Town {
@@ -18,8 +30,8 @@ struct Town {
     eve: Person,
 }
 
-fn town() -> Town {
-    let server = Server::start();
+fn town(store: Store) -> Town {
+    let server = store.start();
     let mut client = server.gateway();
     let [ada, sam, bob, eve] = ["ada", "sam", "bob", "eve"].map(|name| client.register(name));
     Town { server, client, ada, sam, bob, eve }
@@ -91,9 +103,8 @@ fn eve(town: &Town) -> &Person {
 const LIST: &str = "/api/shop/public/products";
 
 /// The list's key left the page out: page 2 answered page 1.
-#[test]
-fn defect_04_page_two_is_not_page_one() {
-    let mut town = town();
+fn defect_04_page_two_is_not_page_one(store: Store) {
+    let mut town = town(store);
     let mut offered: Vec<String> = (0..7).map(|n| town.sells(ada, &format!("lamp {n}"), json!({}))).collect();
     offered.reverse();
     for query in ["", "&search=lamp", "&sort=rating", "&sort=price_desc", "&minPrice=1"] {
@@ -110,9 +121,8 @@ fn defect_04_page_two_is_not_page_one() {
 }
 
 /// An order and a new price showed after fifteen minutes. Every place that shows a product shows it as it is.
-#[test]
-fn defect_05_price_stock_and_rating_show_in_the_very_next_answer() {
-    let mut town = town();
+fn defect_05_price_stock_and_rating_show_in_the_very_next_answer(store: Store) {
+    let mut town = town(store);
     let lamp = town.sells(ada, "lamp", json!({"category": "lamps"}));
     town.sells(ada, "chair", json!({"price": "20.00"}));
     let lists = [
@@ -164,9 +174,8 @@ fn defect_05_price_stock_and_rating_show_in_the_very_next_answer() {
 }
 
 /// A rating moves the lists that are sorted by it.
-#[test]
-fn defect_05_a_rating_moves_the_list_that_it_sorts() {
-    let mut town = town();
+fn defect_05_a_rating_moves_the_list_that_it_sorts(store: Store) {
+    let mut town = town(store);
     let (lamp, chair) = (town.sells(ada, "lamp", json!({})), town.sells(ada, "chair", json!({})));
     let by_rating = format!("{LIST}?sort=rating");
     assert_eq!(town.first_of(&by_rating)["id"], chair, "newest first while nobody judged");
@@ -178,9 +187,8 @@ fn defect_05_a_rating_moves_the_list_that_it_sorts() {
 }
 
 /// Orders had no owner check: anybody read and changed them.
-#[test]
-fn defect_08_an_order_is_of_two_people_and_each_does_their_part() {
-    let mut town = town();
+fn defect_08_an_order_is_of_two_people_and_each_does_their_part(store: Store) {
+    let mut town = town(store);
     let lamp = town.sells(ada, "lamp", json!({}));
     let order = town.orders(&lamp, 3);
     let path = format!("/api/shop/orders/{order}");
@@ -222,9 +230,8 @@ fn defect_08_an_order_is_of_two_people_and_each_does_their_part() {
 }
 
 /// Carts and products had no owner check.
-#[test]
-fn defect_08_carts_and_wishlists_are_ones_own() {
-    let mut town = town();
+fn defect_08_carts_and_wishlists_are_ones_own(store: Store) {
+    let mut town = town(store);
     let lamp = town.sells(ada, "lamp", json!({}));
     let line = town.puts_into_cart(&lamp, 2);
     let of_eve = get("/api/shop/cart").by(&town.eve);
@@ -257,9 +264,8 @@ fn defect_08_carts_and_wishlists_are_ones_own() {
 }
 
 /// Whether a review is by a buyer was the client's to say.
-#[test]
-fn defect_08_a_purchase_is_verified_by_orders_alone() {
-    let mut town = town();
+fn defect_08_a_purchase_is_verified_by_orders_alone(store: Store) {
+    let mut town = town(store);
     let lamp = town.sells(ada, "lamp", json!({}));
     let path = format!("/api/shop/products/{lamp}/reviews");
     let review = |rating: u8| post(path.clone(), json!({"rating": rating, "title": "so", "reviewText": "it is"}));
@@ -305,9 +311,8 @@ fn defect_08_a_purchase_is_verified_by_orders_alone() {
 }
 
 /// Stock was checked and then taken, without a lock in between. Through carts, too, what is sold is what was there.
-#[test]
-fn defect_09_carts_that_race_buy_what_there_is() {
-    let mut town = town();
+fn defect_09_carts_that_race_buy_what_there_is(store: Store) {
+    let mut town = town(store);
     let (lamp, chair) = (town.sells(ada, "lamp", json!({"stock": 5})), town.sells(sam, "chair", json!({"stock": 100})));
     let buyers: Vec<_> = (0..12).map(|number| town.client.register(&format!("buyer{number}"))).collect();
     for buyer in &buyers {
@@ -344,9 +349,8 @@ fn defect_09_carts_that_race_buy_what_there_is() {
 }
 
 /// A cart is ordered whole, once, and at prices that its owner has seen; also when the server dies and the request comes again.
-#[test]
-fn defect_09_a_checkout_is_all_or_nothing_across_a_kill() {
-    let mut town = town();
+fn defect_09_a_checkout_is_all_or_nothing_across_a_kill(store: Store) {
+    let mut town = town(store);
     let (lamp, chair) = (town.sells(ada, "lamp", json!({})), town.sells(sam, "chair", json!({"price": "20.00"})));
     town.puts_into_cart(&lamp, 2);
     let line = town.puts_into_cart(&chair, 1);

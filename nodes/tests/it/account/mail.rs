@@ -100,7 +100,7 @@ fn mail_leaves_by_smtp() {
     let reset = json!({ "token": token_of(&mail), "newPassword": "another password" });
     client.call(&post("/api/user/password/reset", reset)).ok(204);
     assert!(server.process.said().iter().all(|line| !line.contains(&token_of(&mail)) && !line.contains(PASSWORD)));
-    assert_eq!(written(server.directory.path()), [""; 0], "no mail is kept beside");
+    assert_eq!(written(server.data.path()), [""; 0], "no mail is kept beside");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_mail_that_was_asked_for_survives_a_kill() {
         held.is_some()
     });
     let server = Server::on(server.kill(), &[]);
-    let mail = wait_for(server.directory.path(), "Set a new password");
+    let mail = wait_for(server.data.path(), "Set a new password");
     let reset = json!({ "token": token_of(&mail), "newPassword": "another password" });
     server.gateway().call(&post("/api/user/password/reset", reset)).ok(204);
 }

@@ -69,7 +69,7 @@ fn the_first_admin_comes_from_the_command_line() {
 fn accounts_are_rescued_banned_and_ranked_while_no_server_runs() {
     let server = Server::start();
     let ada = server.gateway().register("ada");
-    let refusal = complaint(&user(server.directory.path(), &["ban", "ada"], ""));
+    let refusal = complaint(&user(server.data.path(), &["ban", "ada"], ""));
     assert!(refusal.contains("in use by another process") && refusal.contains("while no server runs"), "{refusal}");
     let directory = server.stop();
 

@@ -23,7 +23,7 @@ fn a_new_password_ends_every_other_session() {
     assert!(is_open(&mut client, &here) && !is_open(&mut client, &elsewhere));
     refused(&client.call(&login("ada", PASSWORD)), 401, "bad_credentials");
     client.call(&login("ada", "another password")).ok(200);
-    let mail = mail::wait_for(server.directory.path(), "Your password was changed");
+    let mail = mail::wait_for(server.data.path(), "Your password was changed");
     assert!(mail.contains("To: ada@example.org") && !mail.contains("another password"), "{mail}");
 }
 
@@ -39,7 +39,7 @@ fn a_forgotten_password_is_set_anew_by_mail_once() {
     assert_eq!((known.status, known.lasting_headers(), &known.body), (unknown.status, unknown.lasting_headers(), &unknown.body));
     refused(&client.call(&forgot("no address")), 400, "invalid_field");
 
-    let token = mail::token_of(&mail::wait_for(server.directory.path(), "Set a new password"));
+    let token = mail::token_of(&mail::wait_for(server.data.path(), "Set a new password"));
     let reset = |token: &str, new: &str| post("/api/user/password/reset", json!({ "token": token, "newPassword": new }));
     for wrong in ["", "nonsense", &ada.token, &"A".repeat(token.len()), &token[1..]] {
         refused(&client.call(&reset(wrong, "another password")), 400, "bad_token");
@@ -53,7 +53,7 @@ fn a_forgotten_password_is_set_anew_by_mail_once() {
     client.call(&login("ada", "another password")).ok(200);
     client.call(&login("bob", PASSWORD)).ok(200);
 
-    let mails = mail::written(server.directory.path());
+    let mails = mail::written(server.data.path());
     assert!(mails.iter().all(|mail| mail.contains("To: ada@example.org")), "nobody else was written to");
     assert!(server.process.said().iter().all(|line| !line.contains(&token)), "the token is in the log");
     // No token is stored, not even while it works; this one had to wait for its mail to be sent.
@@ -71,7 +71,7 @@ fn asking_again_at_once_leaves_the_first_token_good() {
     client.register("ada");
     let forgot = post("/api/user/password/forgot", json!({"email": "ada@example.org"}));
     client.call(&forgot).ok(202);
-    let token = mail::token_of(&mail::wait_for(server.directory.path(), "Set a new password"));
+    let token = mail::token_of(&mail::wait_for(server.data.path(), "Set a new password"));
     client.call(&forgot).ok(202);
     client.call(&forgot).ok(202);
     // One address has no more mail sent to the same account, and hears of it.
