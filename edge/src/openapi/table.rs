@@ -190,3 +190,16 @@ fn of_shop(method: &str, path: &str) -> Option<About> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::route;
+
+    /// What a route answers is said nowhere else.
+    #[test]
+    fn every_route_has_a_row_here() {
+        let routes = route::table();
+        let missing: Vec<_> = routes.iter().filter(|route| route.answers.is_empty()).collect();
+        assert!(missing.is_empty(), "no row for {:?}", missing.iter().map(|route| (&route.method, route.path)).collect::<Vec<_>>());
+    }
+}

@@ -117,7 +117,12 @@ impl Stage {
                 let product = self.product_of(&third);
                 self.make("/api/shop/cart", json!({ "productId": product }), owner)
             }
-            "wishlist" => self.product_of(&third),
+            "wishlist" => {
+                let product = self.product_of(&third);
+                let wish = self.client.call(&post("/api/shop/wishlist", json!({ "productId": product })).by(owner));
+                assert!(matches!(wish.status, 200 | 201), "{wish}");
+                product
+            }
             "reviews" => {
                 let product = self.product_of(&third);
                 self.make(&format!("/api/shop/products/{product}/reviews"), json!({ "rating": 5 }), owner)
@@ -185,20 +190,25 @@ impl Stage {
         }
     }
 
-    /// Asks a route for `asker` about something of somebody new.
-    fn ask(&mut self, route: &Route, asker: Asker) -> Answer {
-        let (owner, other) = (self.person(), self.person());
+    /// A request for a route, about something of `owner`'s that is made for it, and the route's description.
+    fn request(&mut self, route: &Route, owner: &Person) -> (Request, Value) {
         let template = route.path.split('/').map(|word| word.strip_prefix(':').map_or(word.to_owned(), |name| format!("{{{name}}}")));
         let template = format!("{}{}", route.service.prefix(), template.collect::<Vec<_>>().join("/"));
         let method = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|method| *method == route.method.as_str()).expect("known");
         let described = self.document["paths"][&template][method.to_ascii_lowercase()].clone();
         assert!(described.is_object(), "{method} {template} is not described");
-        let (path, body) = (self.path(route, &owner), self.body(&described));
-        let request = body.map_or(Request::new(method, path.clone()), |body| Request::new(method, path.clone()).json(&body));
+        let (request, body) = (Request::new(method, self.path(route, owner)), self.body(&described));
+        (body.map_or(request.clone(), |body| request.json(&body)), described)
+    }
+
+    /// Sends a request for `asker` about something of `owner`'s. The answer must be described.
+    fn send(&mut self, request: Request, described: &Value, asker: Asker, owner: &Person) -> Answer {
+        let (method, path) = (request.method, request.path.clone());
+        let other = self.person();
         let answer = self.client.call(&match asker {
             Asker::Anonymous => request,
             Asker::Other => request.by(&other),
-            Asker::Owner => request.by(&owner),
+            Asker::Owner => request.by(owner),
             Asker::Moderator => request.by(&self.moderator),
             Asker::Admin => request.by(&self.admin),
         });
@@ -213,6 +223,15 @@ impl Stage {
             assert!(said.contains(&text(&answer.json()["code"])), "{method} {path} refuses with a code that is not described: {answer}");
         }
         answer
+    }
+
+    /// Everything that is somebody's, but for what moves by being looked at.
+    fn belongings(&mut self, owner: &Person) -> Value {
+        let mut all = self.client.call(&get("/api/user/me/export").by(owner)).ok(200);
+        for moving in ["exportedAt", "sessions"] {
+            all.as_object_mut().expect("an object").remove(moving);
+        }
+        all
     }
 }
 
@@ -231,7 +250,13 @@ fn every_route_lets_in_whom_its_row_says_and_nobody_else() {
             {
                 continue;
             }
-            let answer = stage.ask(&route, asker);
+            let owner = stage.person();
+            let (request, described) = stage.request(&route, &owner);
+            let before = stage.belongings(&owner);
+            let answer = stage.send(request, &described, asker, &owner);
+            if !may(route.access, asker) {
+                assert_eq!(stage.belongings(&owner), before, "{} {} was refused to {asker:?}, and did something", route.method, route.path);
+            }
             let further = ASKS_FURTHER.iter().find(|(path, _)| *path == route.path).map(|(_, status)| *status);
             let is_as_declared = match (may(route.access, asker), asker) {
                 (true, _) => matches!(answer.status, 200..=204) || further == Some(answer.status),
@@ -245,6 +270,36 @@ fn every_route_lets_in_whom_its_row_says_and_nobody_else() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// A cart and a wishlist have no name in a path: whoever asks means their own. And who may take a review down, or judge it, does only that.
+#[test]
+fn nobody_reaches_into_anothers_cart_wishlist_and_reviews() {
+    let mut stage = Stage::new();
+    let words = ["cart", "wishlist", "reviews"];
+    let is_of_these = |route: &&Route| matches!(route.segments[0], Segment::Text(word) if words.contains(&word));
+    let (table, mut asked) = (table(), 0);
+    let routes = table.iter().filter(is_of_these);
+    for (route, asker) in routes.flat_map(|route| ASKERS.map(|asker| (route, asker))).filter(|(_, asker)| *asker != Asker::Owner) {
+        let (what, owner) = (format!("{} {} by {asker:?}", route.method, route.path), stage.person());
+        let things = words.map(|word| stage.target(word, &owner));
+        let (request, described) = stage.request(route, &owner);
+        let named = request.path.clone();
+        let before = stage.belongings(&owner);
+        let held: Vec<_> = words.iter().map(|word| before[word].as_array().map_or(0, Vec::len)).collect();
+        assert!(held.iter().all(|count| *count > 0), "{what}: there is something to reach for, {held:?}");
+        let answer = stage.send(request, &described, asker, &owner);
+        let others = |mut belongings: Value| {
+            let reviews = belongings["reviews"].as_array_mut().expect("reviews");
+            reviews.retain(|review| !(named.contains(&text(&review["id"])) && may(route.access, asker)));
+            belongings
+        };
+        assert_eq!(others(stage.belongings(&owner)), others(before), "{what}");
+        let tells = answer.text();
+        assert!(route.segments.len() > 1 || things.iter().all(|id| !tells.contains(id)), "{what} tells of what is another's: {answer}");
+        asked += 1;
+    }
+    assert!(asked >= 40, "{asked}: the routes of all three");
 }
 
 /// What nobody may change through a body, because it says who one is.
