@@ -6,7 +6,7 @@
 
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -275,9 +275,33 @@ impl Databases {
         Server::shared().sql(&format!("{}_{database}", self.name), statements)
     }
 
+    /// Begins a transaction in one of them, runs a statement, and leaves it open until this is dropped.
+    pub fn hold(&self, database: &str, statement: &str) -> Held {
+        let url = format!("{}/{}_{database}", Server::shared().url(), self.name);
+        let mut psql = Command::new(program("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--dbname", &url]);
+        let mut process = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("psql starts");
+        let input = process.stdin.as_mut().expect("piped");
+        writeln!(input, "BEGIN; {statement};\n\\echo held").and_then(|()| input.flush()).expect("psql reads");
+        let mut said = BufReader::new(process.stdout.take().expect("piped")).lines();
+        assert!(said.any(|line| line.expect("text") == "held"), "{statement} fails");
+        Held(process)
+    }
+
     /// The name of one of them.
     pub fn name(&self, database: &str) -> String {
         format!("{}_{database}", self.name)
+    }
+}
+
+/// A transaction that is open; see [`Databases::hold`].
+pub struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It may have ended, which is as well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

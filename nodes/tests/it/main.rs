@@ -7,6 +7,7 @@ mod concurrent;
 mod conditional;
 mod description;
 mod durability;
+mod foreign;
 mod found;
 mod fuzz;
 mod gateway;
