@@ -39,6 +39,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def free_ports(count=32):
+    """The first of so many ports in a row, below those that the system gives to clients."""
+    while True:
+        first = random.randrange(20_000, 32_000 - count)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(first, first + count):
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+
+
 def wait_for(path, port, seconds=60):
     for _ in range(seconds * 10):
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -80,7 +90,9 @@ class Postgres:
 
     def run(self, program, *arguments, text=None):
         command = [*self.as_user, self.programs / program, *arguments]
-        return subprocess.run(command, input=text, check=True, capture_output=True, text=True, cwd="/").stdout
+        # What is filled in here is not to be heeded as what others write: the indexes are filled as well.
+        env = {**os.environ, "PGAPPNAME": "lets-connect"}
+        return subprocess.run(command, input=text, check=True, capture_output=True, text=True, cwd="/", env=env).stdout
 
     def sql(self, database, statement):
         return self.run("psql", *self.where(database), text=statement).strip()
@@ -184,7 +196,7 @@ def peer_environment(postgres, port):
 
 
 def misses(postgres, binary, loadtest, folder, rounds):
-    gateway, peer = free_port(), free_port()
+    gateway, peer = free_ports(), free_port()
     platform = [str(binary), "--data-dir", str(folder / "data"), "--listen-port-base", str(gateway), *settings(postgres)]
     products = postgres.sql("shop", f"SELECT id FROM product WHERE is_public AND is_active ORDER BY md5(id::text) LIMIT {MISSES}").split()
     people = postgres.sql("users", f"SELECT id FROM person ORDER BY md5(id::text) LIMIT {MISSES}").split()
@@ -231,7 +243,7 @@ def words(postgres, database, sql):
 
 
 def search(postgres, binary, folder):
-    gateway, peer = free_port(), free_port()
+    gateway, peer = free_ports(), free_port()
     servers = {
         "platform": subprocess.Popen([binary, "--data-dir", folder / "data", "--listen-port-base", str(gateway), *settings(postgres)]),
         "ILIKE": subprocess.Popen(["node", HERE / "fastify/server.js"], env={**os.environ, **peer_environment(postgres, peer)}),
