@@ -146,19 +146,19 @@ fn sorted(selection: &Selection, words: &[String]) -> Asked {
     asked
 }
 
-/// A statement of every shape.
+/// A search of every shape, for words that few have.
 #[cfg(test)]
-pub(in crate::postgres) fn statements() -> Vec<String> {
-    let words = ["desk".to_owned(), "lamp".to_owned()];
-    let shapes = [None, Some("lamps".to_owned())].into_iter().flat_map(|category| {
+pub(in crate::postgres) fn searches() -> Vec<Asked> {
+    let words = ["product77".to_owned()];
+    let shapes = [None, Some("category 77".to_owned())].into_iter().flat_map(|category| {
         let sorts = [Sort::Newest, Sort::PriceUp, Sort::PriceDown, Sort::Rating];
         sorts.map(|sort| Selection { category: category.clone(), sort, ..Selection::default() })
     });
-    let mut statements: Vec<_> = shapes.map(|selection| sorted(&selection, &words).sql).collect();
+    let mut searches: Vec<_> = shapes.map(|selection| sorted(&selection, &words)).collect();
     for first in 0..5_i64 {
         let after = Some(Position { sort: (first << NUMBER_BITS) | 7, id: TOP.id });
         let selection = Selection { page: protocol::Page { after, limit: 10 }, ..Selection::default() };
-        statements.extend(by_fit(&selection, &words).map(|asked| asked.sql));
+        searches.extend(by_fit(&selection, &words));
     }
-    statements
+    searches
 }

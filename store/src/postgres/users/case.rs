@@ -1,7 +1,7 @@
 //! Moderation's cases and flags.
 
 use crate::metric::Operation;
-use crate::postgres::column::{At, Columns, Param, TOP, cut, fetch, int, params, statements};
+use crate::postgres::column::{Asked, At, Columns, Param, TOP, cut, fetch, int, params, statements};
 use crate::postgres::database::Database;
 use crate::postgres::fault::Fault;
 use crate::postgres::transaction::{Step, require};
@@ -17,8 +17,6 @@ statements! {
               appealed_at, opened_at, created_at, updated_at, version
             FROM moderation_case WHERE id = $1";
     QUEUE = "SELECT priority, id FROM moderation_case WHERE (priority, id) < ($1, $2) ORDER BY priority DESC, id DESC LIMIT $3";
-    QUEUE_OF_STATUS = "SELECT priority, id FROM moderation_case WHERE status = $4 AND (priority, id) < ($1, $2)
-                       ORDER BY priority DESC, id DESC LIMIT $3";
     CASES_OF = "SELECT created_at, id FROM moderation_case WHERE author_id = $4 AND (created_at, id) < ($1, $2)
                 ORDER BY created_at DESC, id DESC LIMIT $3";
     FLAGS = "SELECT id, reporter_id, reason, note, created_at FROM moderation_flag WHERE case_id = $1 ORDER BY id DESC LIMIT $2";
@@ -95,9 +93,26 @@ pub(super) async fn queue(db: &Database<UsersWrite>, status: Option<Status>, pag
     };
     let rows = match status {
         None => db.list(Operation::Cases, QUEUE, &[&after.sort, &after.id, &limit], position).await?,
-        Some(status) => db.list(Operation::Cases, QUEUE_OF_STATUS, &[&after.sort, &after.id, &limit, &status.name()], position).await?,
+        Some(status) => db.search(Operation::Cases, &of_status(status, page), position).await?,
     };
     Ok(ids(rows, page))
+}
+
+/// Few cases wait, and nearly all are closed: which it is decides how they are found.
+fn of_status(status: Status, page: Page) -> Asked {
+    let (mut asked, after) = (Asked::default(), page.after.unwrap_or(TOP));
+    let (status, sort, id) = (asked.value(status.name().to_owned()), asked.value(after.sort), asked.value(after.id));
+    let limit = asked.value(fetch(page));
+    asked.sql = format!(
+        "SELECT priority, id FROM moderation_case WHERE status = {status} AND (priority, id) < ({sort}, {id}) ORDER BY priority DESC, id DESC LIMIT {limit}"
+    );
+    asked
+}
+
+/// Its searches.
+#[cfg(test)]
+pub(in crate::postgres) fn searches() -> Vec<Asked> {
+    [Status::Open, Status::Hidden].map(|status| of_status(status, Page { after: None, limit: 20 })).into()
 }
 
 pub(super) async fn of(db: &Database<UsersWrite>, author: UserId, page: Page) -> Result<Ids, StoreError> {

@@ -98,16 +98,16 @@ fn fits(tier: Tier, search: &Search, asked: &mut Asked) -> Option<String> {
     (!search.words.is_empty()).then(|| format!("words @@ {}::text::tsquery", asked.value(words::begun(&search.words, parts))))
 }
 
-/// A statement of every shape.
+/// A search of every shape, for words that few have.
 #[cfg(test)]
-pub(in crate::postgres) fn statements() -> Vec<String> {
-    let some = |is_asked: bool| if is_asked { vec!["word".to_owned()] } else { Vec::new() };
+pub(in crate::postgres) fn searches() -> Vec<Asked> {
+    let some = |is_asked: bool, word: &str| if is_asked { vec![word.to_owned()] } else { Vec::new() };
     let shapes = (0..16_u8).map(|bits| Search {
-        username: (bits & 1 != 0).then(|| "ada".to_owned()),
-        words: some(bits & 2 != 0),
-        skill: some(bits & 4 != 0),
-        location: some(bits & 8 != 0),
+        username: (bits & 1 != 0).then(|| "person77".to_owned()),
+        words: some(bits & 2 != 0, "ada77"),
+        skill: some(bits & 4 != 0, "skill77"),
+        location: some(bits & 8 != 0, "place77"),
         ..Search::default()
     });
-    shapes.map(|search| ask(&search).sql).collect()
+    shapes.map(|search| ask(&search)).collect()
 }
