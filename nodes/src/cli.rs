@@ -35,7 +35,7 @@ impl Cli {
         let (command, own) = match self.command {
             None => (Command::Serve, Flags::default()),
             Some(Subcommands::Serve(flags)) => (Command::Serve, flags),
-            Some(Subcommands::Migrate(flags)) => (Command::Migrate, flags),
+            Some(Subcommands::Migrate { how, flags }) => (Command::Migrate(how), flags),
             Some(Subcommands::Config { docs, flags }) => (Command::Config { docs }, flags),
             Some(Subcommands::CheckConfig(flags)) => (Command::CheckConfig, flags),
             Some(Subcommands::Demo { demo, flags }) => (Command::Demo(demo), flags),
@@ -55,7 +55,7 @@ pub enum Command {
     /// Serve until asked to stop.
     Serve,
     /// Apply the migrations that are due, and exit.
-    Migrate,
+    Migrate(MigrateOptions),
     /// Print the configuration in force.
     Config {
         /// Print the reference of all settings instead; reads no configuration.
@@ -69,6 +69,19 @@ pub enum Command {
     User(UserDeed),
     /// Print the name and version; reads no configuration.
     Version,
+}
+
+/// How the store is brought up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[allow(missing_docs)]
+pub struct MigrateOptions {
+    /// Only say what is due, and change nothing
+    #[arg(long, conflicts_with = "grant")]
+    pub dry_run: bool,
+
+    /// On PostgreSQL: give this role what a running platform needs, which is to read and write rows, and not to change the schema
+    #[arg(long, value_name = "ROLE")]
+    pub grant: Option<String>,
 }
 
 /// What an operator does to an account.
@@ -164,7 +177,13 @@ enum Subcommands {
     Serve(Flags),
 
     /// Brings the store up to this version, and exits
-    Migrate(Flags),
+    Migrate {
+        #[command(flatten)]
+        how: MigrateOptions,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
 
     /// Prints the configuration in force and where each value comes from, without secrets
     Config {
@@ -222,7 +241,11 @@ mod tests {
 
     #[test]
     fn each_command_has_its_name() {
-        assert_eq!(parts(&["migrate"]).0, Command::Migrate);
+        assert_eq!(parts(&["migrate"]).0, Command::Migrate(MigrateOptions::default()));
+        let how = MigrateOptions { dry_run: true, grant: None };
+        assert_eq!(parts(&["migrate", "--dry-run"]).0, Command::Migrate(how));
+        let how = MigrateOptions { dry_run: false, grant: Some("app".to_owned()) };
+        assert_eq!(parts(&["migrate", "--grant", "app"]).0, Command::Migrate(how));
         assert_eq!(parts(&["config"]).0, Command::Config { docs: false });
         assert_eq!(parts(&["config", "--docs"]).0, Command::Config { docs: true });
         assert_eq!(parts(&["check-config"]).0, Command::CheckConfig);

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use nodes::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, MigrateOptions},
     config::{self, Config, Flags, Loaded, Log, LogFilter},
     demo, node, open_files, operator, storage, telemetry,
 };
@@ -51,7 +51,7 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
     match command {
         Command::Config { .. } => print(loaded.to_toml())?,
         Command::CheckConfig => print("the configuration is sound\n")?,
-        Command::Migrate => migrate(config)?,
+        Command::Migrate(how) => migrate(config, &how)?,
         Command::Serve => {
             telemetry::start(&config.log)?;
             open_files::allow(node::open_files(config, config.listen.addresses().len()), node::open_files(config, 1));
@@ -81,13 +81,19 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
     Ok(())
 }
 
-fn migrate(config: &Config) -> Result<()> {
-    let applied = runtime(config)?.block_on(storage::migrate(config))?;
-    for step in &applied {
-        print(format_args!("applied {} {:04} {}\n", step.database, step.version, step.name))?;
+fn migrate(config: &Config, how: &MigrateOptions) -> Result<()> {
+    let runtime = runtime(config)?;
+    let steps = runtime.block_on(storage::migrate(config, how.dry_run))?;
+    let word = if how.dry_run { "due" } else { "applied" };
+    for step in &steps {
+        print(format_args!("{word} {} {:04} {}\n", step.database, step.version, step.name))?;
     }
-    if applied.is_empty() {
+    if steps.is_empty() {
         print("the store is up to date\n")?;
+    }
+    if let Some(role) = &how.grant {
+        runtime.block_on(storage::grant(config, role))?;
+        print(format_args!("{role} may run the platform\n"))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The stores of this process: embedded in its data directory, or PostgreSQL, where its configuration names one.
 
 use crate::config::Config;
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use prometheus::Registry;
 use std::{convert::Infallible, time::Duration};
 use store::{
@@ -33,7 +33,7 @@ impl Storage {
         // migration, so new databases are migrated before; of two processes that do so at once, one gets it.
         let lease = match take().await {
             Err(LeaseError::NoSchema) => {
-                migrate(config).await?;
+                migrate(config, false).await?;
                 take().await?
             }
             taken => taken?,
@@ -89,18 +89,27 @@ pub fn is_in_use(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(sqlite::OpenError::InUse { .. })) || matches!(error.downcast_ref(), Some(LeaseError::InUse { .. }))
 }
 
-/// Brings the configured stores to this release's schema; answers what that took.
+/// Brings the configured stores to this release's schema; answers what that took, or with `dry_run`, which changes nothing, would take.
 ///
 /// # Errors
 /// When they cannot be reached or migrated. What was applied before stays applied; repeating is safe.
-pub async fn migrate(config: &Config) -> Result<Vec<Applied>> {
+pub async fn migrate(config: &Config, dry_run: bool) -> Result<Vec<Applied>> {
     match urls(config) {
-        None => Ok(sqlite::migrate(&config.node.data_dir, false)?),
+        None => Ok(sqlite::migrate(&config.node.data_dir, dry_run)?),
         Some(urls) => {
             let connect_max = Duration::from_millis(config.postgres.connect_timeout_ms);
-            Ok(store::postgres::migrate(&urls, connect_max, false).await?)
+            Ok(store::postgres::migrate(&urls, connect_max, dry_run).await?)
         }
     }
+}
+
+/// Gives a role of the server what a running platform needs, and no more.
+///
+/// # Errors
+/// When the stores are not on a server, or it refuses. Repeating is safe.
+pub async fn grant(config: &Config, role: &str) -> Result<()> {
+    let urls = urls(config).context("only a server has roles: --grant takes postgres.url or its like")?;
+    Ok(store::postgres::grant(&urls, Duration::from_millis(config.postgres.connect_timeout_ms), role).await?)
 }
 
 /// Whether the configuration names a server.

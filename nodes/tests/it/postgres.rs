@@ -124,3 +124,52 @@ fn a_server_that_is_away_is_named_and_its_password_is_not() {
     let shown = shown.output().expect("it starts");
     assert!(!String::from_utf8_lossy(&shown.stdout).contains("hidden-password"));
 }
+
+/// In production the schema is one role's, and rows are all that the platform's may change.
+#[test]
+fn a_role_that_may_only_write_rows_runs_the_platform() {
+    let databases = testbed::postgres::Databases::empty();
+    let server = testbed::postgres::Server::shared();
+    let role = format!("{}_app", databases.name("users"));
+    server.sql("postgres", &[&format!("CREATE ROLE \"{role}\" LOGIN")]);
+    let of = |role: &str| format!("postgres.url={}?sslmode=disable", databases.url().replace("postgres@", &format!("{role}@")));
+    let run = |arguments: &[&str], url: &str| {
+        let output = binary().args(arguments).args(["--set", url]).stdout(std::process::Stdio::piped()).output().expect("it starts");
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let (owner, app) = (of("postgres"), of(&role));
+
+    // What is due is said, and not done; and this role may not do it.
+    let (done, said) = run(&["migrate", "--dry-run"], &owner);
+    assert!(done && said.contains("due shop 0001 0001_write_protocol"), "{said}");
+    let (done, said) = run(&["migrate"], &app);
+    assert!(!done && said.contains(&format!("run `lets-connect migrate --grant {role}`")), "{said}");
+
+    let (done, said) = run(&["migrate", "--grant", &role], &owner);
+    assert!(done && said.ends_with(&format!("{role} may run the platform\n")), "{said}");
+    let node = Server::with(&[&app, LEASE]);
+    let mut client = node.gateway();
+    let ada = client.register("ada");
+    let id = text(&client.call(&post("/api/shop/products", json!({"name": "lamp", "price": 1, "stock": 5})).by(&ada)).ok(201)["id"]);
+    client.call(&put(format!("/api/shop/products/{id}"), json!({"stock": 4})).by(&ada)).ok(200);
+    client.call(&post("/api/content/posts", json!({"content": "hello"})).by(&ada)).ok(201);
+    drop(node);
+    for statement in [
+        "CREATE TABLE mine (id integer)",
+        "DROP TABLE product",
+        "ALTER TABLE product ADD COLUMN mine integer",
+        "TRUNCATE product",
+        "DELETE FROM schema_migration",
+    ] {
+        let refused = databases.sql(
+            "shop",
+            &[
+                "BEGIN",
+                &format!("SET LOCAL ROLE \"{role}\""),
+                &format!("DO $$ BEGIN EXECUTE '{statement}'; RAISE 'done'; EXCEPTION WHEN insufficient_privilege THEN NULL; END $$"),
+                "ROLLBACK",
+            ],
+        );
+        assert_eq!(refused.trim(), "", "{statement}");
+    }
+}

@@ -93,18 +93,46 @@ pub(super) async fn bring_up(client: &mut Client, schema: &'static Schema, dry_r
 }
 
 async fn apply_all(client: &mut Client, schema: &'static Schema) -> Result<Vec<Applied>, OpenError> {
-    let sql = OpenError::sql(schema.database);
     let pending = pending(client, schema).await?;
     if pending.len() == schema.migrations.len() {
         let table = "CREATE TABLE IF NOT EXISTS schema_migration (
                        version integer PRIMARY KEY, name text NOT NULL, checksum bytea NOT NULL, applied_at timestamptz NOT NULL)";
-        client.batch_execute(table).await.map_err(sql)?;
+        if let Err(error) = client.batch_execute(table).await {
+            return Err(refused(client, schema.database, error).await);
+        }
     }
     for (migration, step) in schema.migrations[schema.migrations.len() - pending.len()..].iter().zip(&pending) {
-        apply(client, step, migration.sql).await.map_err(sql)?;
+        if let Err(error) = apply(client, step, migration.sql).await {
+            return Err(refused(client, schema.database, error).await);
+        }
         tracing::info!(database = schema.database, version = step.version, name = step.name, "migrated");
     }
     Ok(pending)
+}
+
+/// Why a step was not applied.
+async fn refused(client: &Client, database: &'static str, error: Error) -> OpenError {
+    if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return OpenError::sql(database)(error);
+    }
+    match client.query_one("SELECT current_user::text", &[]).await.and_then(|row| row.try_get(0)) {
+        Ok(role) => OpenError::NoRight { database, role },
+        Err(error) => OpenError::sql(database)(error),
+    }
+}
+
+/// Gives a role what a running platform needs, now and in tables to come. What was migrated is for it to read.
+pub(super) async fn grant(client: &Client, database: &'static str, role: &str) -> Result<(), OpenError> {
+    let role = format!("\"{}\"", role.replace('"', "\"\""));
+    let grants = format!(
+        "BEGIN;
+         GRANT USAGE ON SCHEMA public TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
+         REVOKE INSERT, UPDATE, DELETE ON schema_migration FROM {role};
+         ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
+         COMMIT"
+    );
+    client.batch_execute(&grants).await.map_err(OpenError::sql(database))
 }
 
 async fn apply(client: &mut Client, step: &Applied, sql: &str) -> Result<(), Error> {

@@ -188,6 +188,16 @@ pub enum OpenError {
         /// The name under which it was applied.
         name: String,
     },
+    /// The schema is older than this release's, and the role may not change it.
+    #[error(
+        "database {database} is to be migrated, which its role may not: run `lets-connect migrate --grant {role}` with the URL of the role that owns it"
+    )]
+    NoRight {
+        /// Which database.
+        database: &'static str,
+        /// Who may not.
+        role: String,
+    },
     /// The server refused a statement, or went away meanwhile.
     #[error("database {database} cannot be brought to this release's schema: {reason}")]
     Sql {
@@ -220,6 +230,18 @@ pub async fn migrate(urls: &Urls, connect_max: Duration, dry_run: bool) -> Resul
         applied.extend(bring_up(&target, schema, dry_run).await?);
     }
     Ok(applied)
+}
+
+/// Gives a role what a running platform needs in each database: to read and write rows. Changing the schema stays with whoever migrates.
+///
+/// # Errors
+/// See [`OpenError`]. Safe to repeat.
+pub async fn grant(urls: &Urls, connect_max: Duration, role: &str) -> Result<(), OpenError> {
+    for mut target in urls.targets()? {
+        target.configure(connect_max, None);
+        migration::grant(&migration::connect(&target).await?, target.database, role).await?;
+    }
+    Ok(())
 }
 
 async fn bring_up(target: &Target, schema: &'static Schema, dry_run: bool) -> Result<Vec<Applied>, OpenError> {
