@@ -88,10 +88,10 @@ class Postgres:
     def url(self, database):
         return f"postgres://postgres@127.0.0.1:{self.port}/{database}"
 
-    def run(self, program, *arguments, text=None):
+    def run(self, program, *arguments, text=None, name="lets-connect"):
         command = [*self.as_user, self.programs / program, *arguments]
-        # What is filled in here is not to be heeded as what others write: the indexes are filled as well.
-        env = {**os.environ, "PGAPPNAME": "lets-connect"}
+        # What is filled in here is not to be heeded as what others write, unless it has another name: the indexes are filled as well.
+        env = {**os.environ, "PGAPPNAME": name}
         return subprocess.run(command, input=text, check=True, capture_output=True, text=True, cwd="/", env=env).stdout
 
     def sql(self, database, statement):
@@ -144,9 +144,9 @@ def field(value, kind):
     return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def settings(postgres):
+def settings(postgres, *more):
     pairs = [f"postgres.{name}_url={postgres.url(name)}?sslmode=disable" for name in ("users", "content", "shop")]
-    pairs += ["node.worker_threads=1", "cache.bytes_max=1048576", "log.filter=warn"]
+    pairs += ["node.worker_threads=1", "cache.bytes_max=1048576", "log.filter=warn", *more]
     pairs += [f"rate.{kind}_per_s=0" for kind in ("read", "write", "search")]
     return [word for pair in pairs for word in ("--set", pair)]
 

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Flags;
 use protocol::Role;
+use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,6 +37,8 @@ impl Cli {
             None => (Command::Serve, Flags::default()),
             Some(Subcommands::Serve(flags)) => (Command::Serve, flags),
             Some(Subcommands::Migrate { how, flags }) => (Command::Migrate(how), flags),
+            Some(Subcommands::Backup { folder, flags }) => (Command::Backup(folder), flags),
+            Some(Subcommands::Restore { folder, flags }) => (Command::Restore(folder), flags),
             Some(Subcommands::Config { docs, flags }) => (Command::Config { docs }, flags),
             Some(Subcommands::CheckConfig(flags)) => (Command::CheckConfig, flags),
             Some(Subcommands::Demo { demo, flags }) => (Command::Demo(demo), flags),
@@ -56,6 +59,10 @@ pub enum Command {
     Serve,
     /// Apply the migrations that are due, and exit.
     Migrate(MigrateOptions),
+    /// Copy the embedded store into this folder, also while a server uses it.
+    Backup(PathBuf),
+    /// Make the data directory of the copy in this folder.
+    Restore(PathBuf),
     /// Print the configuration in force.
     Config {
         /// Print the reference of all settings instead; reads no configuration.
@@ -185,6 +192,26 @@ enum Subcommands {
         flags: Flags,
     },
 
+    /// Copies the data directory's databases into a new folder, as they are at one instant; a server may be running
+    Backup {
+        /// The folder to make
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
+
+    /// Makes the data directory, which must be empty or not there, of a backup
+    Restore {
+        /// The backup
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
+
     /// Prints the configuration in force and where each value comes from, without secrets
     Config {
         /// Prints the reference of every setting instead, as Markdown
@@ -289,7 +316,20 @@ mod tests {
     #[test]
     fn help_names_every_command_and_option() {
         let help = Cli::command().render_long_help().to_string();
-        for word in ["serve", "migrate", "config", "check-config", "demo", "user", "version", "--set", "--data-dir", "--config"] {
+        for word in [
+            "serve",
+            "migrate",
+            "backup",
+            "restore",
+            "config",
+            "check-config",
+            "demo",
+            "user",
+            "version",
+            "--set",
+            "--data-dir",
+            "--config",
+        ] {
             assert!(help.contains(word), "{word} is missing in\n{help}");
         }
     }

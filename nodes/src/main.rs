@@ -52,6 +52,14 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
         Command::Config { .. } => print(loaded.to_toml())?,
         Command::CheckConfig => print("the configuration is sound\n")?,
         Command::Migrate(how) => migrate(config, &how)?,
+        Command::Backup(folder) => {
+            let made = storage::back_up(config, &folder)?;
+            print(format_args!("{} holds {} of {}\n", folder.display(), size(&made), made.made_at))?;
+        }
+        Command::Restore(folder) => {
+            let made = storage::restore(config, &folder)?;
+            print(format_args!("{} holds {} of {}\n", config.node.data_dir.display(), size(&made), made.made_at))?;
+        }
         Command::Serve => {
             telemetry::start(&config.log)?;
             open_files::allow(node::open_files(config, config.listen.addresses().len()), node::open_files(config, 1));
@@ -79,6 +87,12 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
         Command::Version => {}
     }
     Ok(())
+}
+
+/// How much a backup holds.
+fn size(made: &store::sqlite::backup::Manifest) -> String {
+    let bytes: u64 = made.databases.values().map(|copied| copied.bytes).sum();
+    format!("{} databases, {} kB,", made.databases.len(), bytes.div_ceil(1000))
 }
 
 fn migrate(config: &Config, how: &MigrateOptions) -> Result<()> {

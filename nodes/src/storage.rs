@@ -1,13 +1,16 @@
 //! The stores of this process: embedded in its data directory, or PostgreSQL, where its configuration names one.
 
 use crate::config::Config;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use prometheus::Registry;
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, path::Path, time::Duration};
 use store::{
     Applied, Lease, Stores,
     postgres::{InstanceLease, LeaseError, Postgres, PostgresOptions, Urls},
-    sqlite::{self, Sqlite, SqliteOptions},
+    sqlite::{
+        self, Sqlite, SqliteOptions,
+        backup::{self, Manifest},
+    },
 };
 
 /// Open stores that this process has to itself.
@@ -101,6 +104,29 @@ pub async fn migrate(config: &Config, dry_run: bool) -> Result<Vec<Applied>> {
             Ok(store::postgres::migrate(&urls, connect_max, dry_run).await?)
         }
     }
+}
+
+/// Copies the embedded store, which a server may be using, into a folder.
+///
+/// # Errors
+/// When the store is on a server, or cannot be copied.
+pub fn back_up(config: &Config, to: &Path) -> Result<Manifest> {
+    embedded(config)?;
+    Ok(backup::back_up(&config.node.data_dir, to)?)
+}
+
+/// Makes the data directory of a backup.
+///
+/// # Errors
+/// When the store is on a server, there is a data directory already, or the backup is not sound. Then nothing is there that was not before.
+pub fn restore(config: &Config, from: &Path) -> Result<Manifest> {
+    embedded(config)?;
+    Ok(backup::restore(from, &config.node.data_dir)?)
+}
+
+fn embedded(config: &Config) -> Result<()> {
+    ensure!(urls(config).is_none(), "this is for the embedded store; PostgreSQL's own tools (pg_dump, pg_basebackup) copy its databases");
+    Ok(())
 }
 
 /// Gives a role of the server what a running platform needs, and no more.

@@ -264,7 +264,7 @@ async fn restarts_beyond_the_intensity_end_the_tree() {
     for _ in 0..2 {
         panic_owner(&platform, seller, product).await;
         assert_eq!(name_of(&platform, product).await, (1, "lamp".to_owned()));
-        assert!(platform.healthy().await);
+        eventually("it is healthy again", || async { platform.healthy().await }).await;
     }
     panic_owner(&platform, seller, product).await;
     eventually("the end of the tree", || async { !platform.healthy().await }).await;

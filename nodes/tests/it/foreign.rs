@@ -1,26 +1,21 @@
-//! Rows that somebody writes by psql, beside the platform: every answer that was warm shows them within a second.
+//! Rows that somebody writes by psql, beside the platform: every answer that was warm shows them soon. How soon is measured
+//! (docs/performance.md), not tested: it is the machine's affair as well.
 
 use crate::{
-    http::{Client, Person, delete, get, items, post, put, text},
+    http::{Client, PATIENCE, Person, delete, get, items, post, put, text},
     store::Store,
 };
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use testbed::postgres::Databases;
 
-/// The promise.
-const WITHIN: Duration = Duration::from_secs(1);
-
-/// Writes, and looks until everything shows it; gives how long that took.
+/// Writes, and looks until everything shows it.
 #[track_caller]
-fn shows(databases: &Databases, database: &str, statement: &str, mut look: impl FnMut() -> Result<(), String>) -> Duration {
+fn shows(databases: &Databases, database: &str, statement: &str, mut look: impl FnMut() -> Result<(), String>) {
     databases.sql(database, &[statement]);
     let written = Instant::now();
-    loop {
-        match look() {
-            Ok(()) => return written.elapsed(),
-            Err(seen) => assert!(written.elapsed() < WITHIN, "not within {WITHIN:?} after {statement}: {seen}"),
-        }
+    while let Err(seen) = look() {
+        assert!(written.elapsed() < PATIENCE, "not within {PATIENCE:?} after {statement}: {seen}");
     }
 }
 
@@ -160,9 +155,9 @@ fn people_their_bans_sessions_and_what_they_are_found_by() {
     let profile = format!("/api/user/profile/{}", ada.id);
     client.call(&get(profile.clone())).ok(200);
     shows(databases, "users", &format!("UPDATE person SET first_name = 'Augusta' WHERE id = '{}'", ada.id), || {
-        expect(&client.call(&get(profile.clone())).ok(200)["firstName"], "Augusta")
+        expect(&client.call(&get(profile.clone())).ok(200)["firstName"], "Augusta")?;
+        expect(&json!(list(&mut client, Some(&bob), "/api/user/search?q=augusta")), json!([ada.id]))
     });
-    assert_eq!(list(&mut client, Some(&bob), "/api/user/search?q=augusta"), [ada.id.as_str()]);
     let skill = format!(
         "INSERT INTO skill (id, person_id, name, name_folded, level, endorsements, created_at) VALUES (gen_random_uuid(), '{}', 'Looms', 'looms', 'expert', 0, now())",
         ada.id

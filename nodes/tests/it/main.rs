@@ -3,6 +3,7 @@
 mod acceptance;
 mod access;
 mod account;
+mod backup;
 mod concurrent;
 mod conditional;
 mod description;

@@ -40,7 +40,7 @@ pub(super) fn make_file(dir: &Path, database: &str) -> Result<PathBuf, OpenError
     Ok(path)
 }
 
-fn make(dir: &Path) -> io::Result<()> {
+pub(super) fn make(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }

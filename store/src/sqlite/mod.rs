@@ -4,6 +4,7 @@
 //! that writes (`writer`: group commit, synced to the disk before anybody is answered) and a few that read, each thread before a bounded queue;
 //! no call blocks its caller's thread. Writes are carried out as `transaction` says; `migration` brings a directory to this release's schema.
 
+pub mod backup;
 mod column;
 mod connection;
 mod content;

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Measures how soon a row that somebody changes by psql shows in a cached answer, while other rows are read and written.
+
+    loadtest/scripts/foreign_writes.py target/release        a hundred single changes, then one of every row
+
+The folder holds `lets-connect`. Needs PostgreSQL 15's programs; only Python's standard library.
+"""
+
+import argparse
+import http.client
+import json
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers"))
+import compare  # noqa: E402
+
+CHANGES = 100
+
+
+def price(connection, product):
+    connection.request("GET", f"/api/shop/public/products/{product}")
+    return json.loads(connection.getresponse().read())["price"]
+
+
+def change(postgres, statement, connection, product, wanted):
+    """Milliseconds from when psql had ended until an answer shows it."""
+    postgres.run("psql", *postgres.where("shop"), text=statement, name="psql")
+    began = time.perf_counter()
+    while price(connection, product) != wanted:
+        if time.perf_counter() - began > 120:
+            sys.exit(f"{statement} does not show")
+    return (time.perf_counter() - began) * 1000
+
+
+def load(port, products, stop):
+    connection, number = http.client.HTTPConnection("127.0.0.1", port, timeout=60), 0
+    while not stop.is_set():
+        price(connection, products[number % len(products)])
+        number += 1
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("folder", type=pathlib.Path, help="the folder of the release binaries")
+    options.add_argument("--people", type=int, default=20_000, help="people, each with a product on average (default 20000)")
+    options = options.parse_args()
+    binary = options.folder.resolve() / "lets-connect"
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        postgres = compare.prepare(folder, binary, options.people)
+        port = compare.free_ports()
+        server = subprocess.Popen([binary, "--data-dir", folder / "data", "--listen-port-base", str(port), *compare.settings(postgres, "cache.bytes_max=268435456")])
+        stop = threading.Event()
+        try:
+            compare.wait_for("/health/ready", port)
+            products = postgres.sql("shop", "SELECT id FROM product WHERE is_public AND is_active ORDER BY id LIMIT 2000").split()
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            for product in products:
+                price(connection, product)
+            reader = threading.Thread(target=load, args=(port, products, stop))
+            reader.start()
+            took = []
+            for number in range(CHANGES):
+                product = products[number]
+                took.append(change(postgres, f"UPDATE product SET price_cents = {700_000 + number} WHERE id = '{product}'", connection, product, f"{7000 + number // 100}.{number % 100:02d}"))
+            print(f"{CHANGES} single changes: median {statistics.median(took):.0f} ms, the slowest {max(took):.0f} ms")
+            all_rows = postgres.sql("shop", "SELECT count(*) FROM product")
+            took = change(postgres, "UPDATE product SET price_cents = 99", connection, products[-1], "0.99")
+            print(f"one change of all {all_rows} products: the last of {len(products)} warm ones shows it after {took:.0f} ms")
+            began = time.perf_counter()
+            while postgres.sql("shop", "SELECT count(*) FROM foreign_write") != "0":
+                time.sleep(0.1)
+            print(f"and lists and words followed after {time.perf_counter() - began:.1f} s more")
+        finally:
+            stop.set()
+            server.send_signal(signal.SIGTERM)
+            server.wait(30)
+            postgres.stop()
+
+
+if __name__ == "__main__":
+    main()
