@@ -18,7 +18,7 @@ BEGIN
 END $$;
 
 -- Notes keys of a row, as it was and as it is. Arguments: kind, column, and so on; the first pair is the row's own key, where it has a version.
-CREATE FUNCTION foreign_note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION foreign_note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
   after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
@@ -33,7 +33,7 @@ BEGIN
 END $$;
 
 -- A row that is a part of another one changes that one. Arguments: a query for ids of the whole, given the ids of the part before and after.
-CREATE FUNCTION foreign_part() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION foreign_part() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
   after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
@@ -42,6 +42,9 @@ BEGIN
   USING ARRAY[before ->> TG_ARGV[1], after ->> TG_ARGV[1]]::uuid[];
   RETURN NULL;
 END $$;
+
+-- They do what they do with the rights of the schema's owner, whoever writes: nobody else may make triggers of them.
+REVOKE EXECUTE ON FUNCTION foreign_raise(), foreign_note(), foreign_part() FROM PUBLIC;
 
 -- Kinds: 1 user, 2 account, 3 follows, 5 feed, 30 case, 31 case_list.
 CREATE TRIGGER foreign_raise BEFORE UPDATE ON person FOR EACH ROW

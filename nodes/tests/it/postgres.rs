@@ -160,6 +160,8 @@ fn a_role_that_may_only_write_rows_runs_the_platform() {
         "ALTER TABLE product ADD COLUMN mine integer",
         "TRUNCATE product",
         "DELETE FROM schema_migration",
+        // What these do they do with the owner's rights.
+        "CREATE TEMP TABLE bait (id uuid); CREATE TRIGGER bait AFTER INSERT ON bait FOR EACH ROW EXECUTE FUNCTION foreign_part()",
     ] {
         let refused = databases.sql(
             "shop",
