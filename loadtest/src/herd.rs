@@ -198,13 +198,13 @@ impl Ground<'_> {
         let (released, answers) =
             timeout(options.deadline, self.release(connections, &request)).await.context("the herd was not answered in time")??;
         let elapsed_ms = released.elapsed().as_secs_f64() * 1e3;
-        let after = options.metric.series(&platform::metrics(self.admin).await?);
+        let after = self.queries(options).await?;
         if after.is_empty() {
             bail!("{} has no metric {}", self.admin, options.metric);
         }
         let grown = |(series, value): (String, f64)| {
             let queries = (value - before.get(&series).copied().unwrap_or(0.0)) as u64;
-            (queries > 0 && !series.split('/').any(|label| POLLED.contains(&label))).then_some((series, queries))
+            (queries > 0).then_some((series, queries))
         };
         let queries: BTreeMap<String, u64> = after.into_iter().filter_map(grown).collect();
         let mut statuses = BTreeMap::new();
@@ -225,12 +225,19 @@ impl Ground<'_> {
         })
     }
 
+    /// The queries so far, but for those by the clock.
+    async fn queries(&self, options: &Options) -> anyhow::Result<BTreeMap<String, f64>> {
+        let mut queries = options.metric.series(&platform::metrics(self.admin).await?);
+        queries.retain(|series, _| !series.split('/').any(|label| POLLED.contains(&label)));
+        Ok(queries)
+    }
+
     /// The queries so far, once none is added any more: a platform that just began has work of its own.
     async fn settled(&self, options: &Options) -> anyhow::Result<BTreeMap<String, f64>> {
-        let mut last = options.metric.series(&platform::metrics(self.admin).await?);
+        let mut last = self.queries(options).await?;
         for _ in 0..SETTLE_LOOKS_MAX {
             tokio::time::sleep(SETTLE_PAUSE).await;
-            let now = options.metric.series(&platform::metrics(self.admin).await?);
+            let now = self.queries(options).await?;
             if now == last {
                 return Ok(now);
             }
