@@ -13,7 +13,7 @@ use crate::{
     supervisor::{Child, OnEnd, StartFn, When},
 };
 use futures_util::future::try_join_all;
-use protocol::{Epoch, ErrorCode, Key, Kind, PostId, ProductId, Refusal, Timestamp, UserId, envelope::Change};
+use protocol::{Epoch, ErrorCode, Key, Kind, PostId, ProductId, Refusal, Timestamp, UserId, envelope::Change, post::Post};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,10 +52,11 @@ const fn families(kind: Kind) -> &'static [(Kind, Uuid)] {
 
 /// Has the rows' owners forget what is older. Safe to repeat.
 async fn tell(node: &Arc<Node>, notes: &[ForeignWrite], deadline: Instant) -> Result<(), Refusal> {
-    // What was noted of one key several times is told once: that it is gone, or the newest version.
-    let mut newest = BTreeMap::new();
+    // What was noted of one key several times is told once: the newest version; or that it was gone, also if it came back, at whatever version.
+    let mut newest = BTreeMap::<Key, Option<u64>>::new();
     for note in notes.iter().filter(|note| has_row(note.key.kind)) {
-        newest.insert(note.key, note.version);
+        let known = newest.entry(note.key).or_insert(note.version);
+        *known = known.and(note.version);
     }
     let mut told = BTreeMap::<(Kind, Option<u64>), Vec<Uuid>>::new();
     for (key, version) in newest {
@@ -82,13 +83,17 @@ async fn carry_out(node: &Arc<Node>, domain: &dyn Domain, notes: &[ForeignWrite]
     let Some(own) = touched.pop_first() else { return Ok(()) };
     let Some(epoch) = node.ownership.epoch(own.slot()) else { return Err(ErrorCode::Unavailable.into()) };
     let frame = Frame { own, epoch, touches: touched.into_iter().map(Touch::Key).collect() };
+    let mut new_posts = Vec::new();
     let (stores, unreadable) = (&node.stores, |error| refusal_of(&error));
     let committed = if domain.database() == stores.users.database() {
         let people = try_join_all(ids(Kind::User).map(|id| stores.users.user(UserId(id)))).await.map_err(unreadable)?;
         stores.users.commit(frame.around(UsersWrite::Reindex(people.into_iter().flatten().collect()))).await
     } else if domain.database() == stores.content.database() {
         let posts = try_join_all(ids(Kind::Post).map(|id| stores.content.post(PostId(id)))).await.map_err(unreadable)?;
-        stores.content.commit(frame.around(ContentWrite::Reindex(posts.into_iter().flatten().collect()))).await
+        let posts: Vec<_> = posts.into_iter().flatten().collect();
+        let is_new = |post: &&Post| notes.iter().any(|note| note.key.id == post.id.0 && note.version == Some(1));
+        new_posts = posts.iter().filter(is_new).map(|post| (post.user_id, post.id.0)).collect();
+        stores.content.commit(frame.around(ContentWrite::Reindex(posts))).await
     } else {
         let products = try_join_all(ids(Kind::Product).map(|id| stores.shop.product(ProductId(id)))).await.map_err(unreadable)?;
         let gone = ids(Kind::Product).zip(&products).filter(|(_, product)| product.is_none()).map(|(id, _)| ProductId(id)).collect();
@@ -98,8 +103,8 @@ async fn carry_out(node: &Arc<Node>, domain: &dyn Domain, notes: &[ForeignWrite]
     outbox::changed(node, own.kind, vec![own.id], &Change::Version(committed.version), deadline).await?;
     outbox::deliver(node, committed.effects, deadline).await?;
     // A new post belongs into feeds. One that is in them already is not put in again.
-    for (post, author) in new_posts(node, notes).await? {
-        outbox::fan_out(node, author, post.0, deadline).await?;
+    for (author, post) in new_posts {
+        outbox::fan_out(node, author, post, deadline).await?;
     }
     Ok(())
 }
@@ -117,14 +122,6 @@ impl Frame {
         let guard = Guard { slot: own.slot(), epoch };
         Commit { guard, key: own, expect: Expect::Any, record: None, touches, write, now: Timestamp::now() }
     }
-}
-
-/// Posts at their first version, with their authors.
-async fn new_posts(node: &Node, notes: &[ForeignWrite]) -> Result<Vec<(PostId, UserId)>, Refusal> {
-    let first = notes.iter().filter(|note| note.key.kind == Kind::Post && note.version == Some(1));
-    let posts = try_join_all(first.map(|note| node.stores.content.post(PostId(note.key.id)))).await;
-    let posts = posts.map_err(|error| refusal_of(&error))?;
-    Ok(posts.into_iter().flatten().map(|post| (post.id, post.user_id)).collect())
 }
 
 /// Heeds what one database has noted. Answers whether there is more.
