@@ -43,6 +43,7 @@ pub mod user;
 mod validate;
 pub mod view;
 pub mod wishlist;
+mod words;
 
 pub use command::{Command, Idempotency, Outcome, Query, Reply};
 pub use error::{ErrorCode, Refusal};

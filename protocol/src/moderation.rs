@@ -8,9 +8,10 @@ use crate::{
     error::Refusal,
     id::{CommentId, FlagId, PostId, ProductId, ReviewId, UserId},
     key::{Key, Kind},
-    principal::{Role, UnknownName},
+    principal::Role,
     time::Timestamp,
     validate,
+    words::words,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -22,32 +23,6 @@ pub const NOTE_CHARS_MAX: usize = 1000;
 pub const FLAGS_OPEN_MAX: u32 = 100;
 /// Flags that a case shows to moderators: the newest.
 pub const FLAGS_SHOWN_MAX: u32 = 100;
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        #[serde(rename_all = "lowercase")]
-        #[allow(missing_docs)]
-        pub enum $name { $($(#[$vdoc])* $variant),* }
-
-        impl $name {
-            /// The word in rows, queries and views.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text),* }
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = UnknownName;
-            fn from_str(text: &str) -> Result<Self, UnknownName> {
-                match text { $($text => Ok(Self::$variant),)* _ => Err(UnknownName) }
-            }
-        }
-    };
-}
 
 words! {
     /// What sort of thing a case is about.

@@ -6,11 +6,11 @@ use crate::{
     hashtag::{Hashtag, hashtags},
     id::{CommentId, MediaId, PostId, UserId},
     moderation::Verdict,
-    principal::UnknownName,
     reaction::{ReactionType, Reactions},
     time::Timestamp,
     validate,
     view::Audience,
+    words::words,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,38 +24,14 @@ pub const SEARCH_WORDS_MAX: usize = 16;
 /// See [`SEARCH_WORDS_MAX`].
 pub const SEARCH_CHARS_MAX: usize = 256;
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        #[serde(rename_all = "lowercase")]
-        #[allow(missing_docs)]
-        pub enum $name { $($(#[$vdoc])* $variant),* }
-
-        impl $name {
-            /// The word in rows and views.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text),* }
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = UnknownName;
-            fn from_str(text: &str) -> Result<Self, UnknownName> {
-                match text { $($text => Ok(Self::$variant),)* _ => Err(UnknownName) }
-            }
-        }
-    };
-}
-
 words! {
     /// What a post mainly is.
+    #[derive(Default)]
     PostType { #[default] Text = "text", Image = "image", Video = "video", Link = "link" }
 }
 words! {
     /// Who may see a post. Friends are people who follow each other.
+    #[derive(Default)]
     Visibility { #[default] Public = "public", Friends = "friends", Private = "private" }
 }
 
