@@ -4,7 +4,7 @@ use super::PostgresOptions;
 use super::connection::{Connection, Manager};
 use super::fault::Fault;
 use super::metric::{PoolCollector, PoolMetrics};
-use super::shared::{Limits, Shared};
+use super::shared::Shared;
 use super::target::Target;
 use bb8::{PooledConnection, RunError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,13 +45,7 @@ impl Pool {
     pub(super) fn new(target: Target, options: &PostgresOptions, metrics: PoolMetrics) -> Self {
         let last_failure = LastFailure::default();
         let manager = Manager::new(target, options.statement_max, last_failure.clone());
-        let limits = Limits {
-            connections: options.shared_connections,
-            under_way_max: options.waiting_max,
-            checkout_max: options.checkout_max,
-            lifetime_max: options.lifetime_max,
-        };
-        let shared = Shared::new(manager.clone(), &limits, metrics.shared.clone());
+        let shared = Shared::new(manager.clone(), options, last_failure.clone(), metrics.shared.clone());
         let connections_max = options.connections_max.max(1);
         let pool = bb8::Pool::builder()
             .max_size(connections_max)
@@ -91,7 +85,7 @@ impl Pool {
 
     /// The rows of a look-up by key, on a connection that others use as well.
     pub(super) async fn look_up(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
-        self.shared.query(sql, values, &self.last_failure).await
+        self.shared.query(sql, values).await
     }
 
     /// Shows how many connections there are.

@@ -3,6 +3,7 @@
 //! What is ready to be sent at one time goes in one packet, and its answers come back in few, so that a look-up costs a fraction of what it does on
 //! a connection of its own. The price is that an answer waits for those before it: only statements that find their rows by key are asked here.
 
+use super::PostgresOptions;
 use super::connection::{Connection, Manager};
 use super::fault::Fault;
 use super::pool::LastFailure;
@@ -23,9 +24,10 @@ const DEPTH: usize = 32;
 pub(super) struct Shared {
     manager: Manager,
     places: Box<[Place]>,
-    under_way_max: usize,
+    waiting_max: usize,
     checkout_max: Duration,
     lifetime_max: Duration,
+    last_failure: LastFailure,
     count: IntGauge,
 }
 
@@ -50,34 +52,22 @@ impl Drop for Living {
     }
 }
 
-/// Limits of [`Shared`].
-pub(super) struct Limits {
-    /// Connections; at least 1.
-    pub(super) connections: u32,
-    /// Look-ups under way on each; one more is refused as overloaded.
-    pub(super) under_way_max: usize,
-    /// How long a look-up waits for a connection to be made.
-    pub(super) checkout_max: Duration,
-    /// How old a connection becomes.
-    pub(super) lifetime_max: Duration,
-}
-
 impl Shared {
-    pub(super) fn new(manager: Manager, limits: &Limits, count: IntGauge) -> Self {
-        let places = (0..limits.connections.max(1)).map(|_| Place::default()).collect();
-        let &Limits { under_way_max, checkout_max, lifetime_max, .. } = limits;
-        Self { manager, places, under_way_max, checkout_max, lifetime_max, count }
+    pub(super) fn new(manager: Manager, options: &PostgresOptions, last_failure: LastFailure, count: IntGauge) -> Self {
+        let places = (0..options.shared_connections.max(1)).map(|_| Place::default()).collect();
+        let &PostgresOptions { waiting_max, checkout_max, lifetime_max, .. } = options;
+        Self { manager, places, waiting_max, checkout_max, lifetime_max, last_failure, count }
     }
 
     /// The rows that a statement gives. Whoever stops waiting leaves the connection as it is.
-    pub(super) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)], why: &LastFailure) -> Result<Vec<Row>, Fault> {
+    pub(super) async fn query(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
         let place = self.place();
-        let _under_way = UnderWay::begin(&place.under_way, self.under_way_max)?;
+        let _under_way = UnderWay::begin(&place.under_way, self.waiting_max)?;
         let living = match place.living(self.lifetime_max) {
             Some(living) => living,
             None => match timeout(self.checkout_max, self.make(place)).await {
                 Ok(made) => made?,
-                Err(_) => return Err(why.fault()),
+                Err(_) => return Err(self.last_failure.fault()),
             },
         };
         living.connection.query(sql.into(), values).await
