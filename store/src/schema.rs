@@ -67,13 +67,17 @@ pub(crate) fn checksum(sql: impl AsRef<[u8]>) -> [u8; 32] {
     Sha256::digest(sql).into()
 }
 
-/// Embeds a database's files of one dialect.
+/// Embeds a database's files of one dialect; those that every database has are marked.
 macro_rules! schema {
-    ($dialect:literal, $database:literal: $($name:literal),* $(,)?) => {
+    ($dialect:literal, $database:literal: $($($shared:ident)? $name:literal),* $(,)?) => {
         $crate::schema::Schema { database: $database, migrations: &[$($crate::schema::Migration {
             name: $name,
-            sql: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/", $database, "/", $name, ".", $dialect, ".sql")),
+            sql: $crate::schema::schema!(@file $($shared)? $dialect $database $name),
         }),*] }
+    };
+    (@file shared $dialect:literal $database:literal $name:literal) => { $crate::schema::schema!(@file $dialect "shared" $name) };
+    (@file $dialect:literal $folder:literal $name:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/", $folder, "/", $name, ".", $dialect, ".sql"))
     };
 }
 pub(crate) use schema;

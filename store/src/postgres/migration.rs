@@ -9,18 +9,25 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
 macro_rules! schema {
-    ($database:literal: $($name:literal),* $(,)?) => {
-        $crate::schema::schema!("postgres", $database: $($name),*)
+    ($($migrations:tt)*) => {
+        $crate::schema::schema!("postgres", $($migrations)*)
     };
 }
 
 /// Every database.
 pub(super) static SCHEMAS: [Schema; 3] = [
-    schema!("users": "0001_write_protocol", "0002_people", "0003_blocks_audit_search", "0004_accounts", "0005_moderation", "0006_words_by_place", "0007_foreign_writes", "0008_one_index_less"),
     schema!(
-        "content": "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_by_person", "0006_verdicts", "0007_foreign_writes"
+        "users": shared "0001_write_protocol", "0002_people", "0003_blocks_audit_search", "0004_accounts", "0005_moderation", "0006_words_by_place",
+        shared "0007_foreign_writes", "0008_foreign_triggers", "0009_one_index_less"
     ),
-    schema!("shop": "0001_write_protocol", "0002_products", "0003_carts_reviews_search", "0004_by_person", "0005_verdicts", "0006_words_by_place", "0007_foreign_writes"),
+    schema!(
+        "content": shared "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_by_person", "0006_verdicts",
+        shared "0007_foreign_writes", "0008_foreign_triggers"
+    ),
+    schema!(
+        "shop": shared "0001_write_protocol", "0002_products", "0003_carts_reviews_search", "0004_by_person", "0005_verdicts", "0006_words_by_place",
+        shared "0007_foreign_writes", "0008_foreign_triggers"
+    ),
 ];
 
 /// The oldest release that is tested.

@@ -58,7 +58,7 @@ impl Target {
         } else if config.get_dbname().is_none() {
             config.dbname(format!("{NAME}_{database}"));
         }
-        // Triggers know by this beginning who writes (migrations/*/0007_foreign_writes).
+        // Triggers know by this beginning who writes (migrations/*/0008_foreign_triggers).
         let name = config.get_application_name().map_or_else(|| OURS.to_owned(), |name| format!("{OURS} {name}"));
         config.application_name(name);
         config.ssl_mode(match mode {
