@@ -6,10 +6,11 @@
 
 use crate::{
     client::{Call, Client},
+    clock::by_the_clock,
     node::Node,
     owner::refusal_of,
     read,
-    supervisor::{Child, OnEnd, StartFn, When},
+    supervisor::Child,
 };
 use futures_util::future::join_all;
 use protocol::{
@@ -17,7 +18,6 @@ use protocol::{
     checkout::{self, Line, Reserved},
     product::{self, Reserve},
 };
-use ractor::{Actor, ActorProcessingErr, ActorRef};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -235,46 +235,6 @@ fn explain(why: &[(Uuid, &Refusal)]) -> Refusal {
     Refusal::new(code, format!("nothing was ordered. {}", lines.join("; ")))
 }
 
-/// Releases checkouts whose time is up, and forgets old ones.
-pub struct Sweeper;
-
-/// The sweeper's one message.
-pub enum Tick {
-    /// Time to look.
-    Tick,
-}
-
-impl ractor::Message for Tick {}
-
-/// What the sweeper knows.
-pub struct SweeperState {
-    client: Client,
-    ticks: u64,
-}
-
-impl Actor for Sweeper {
-    type Msg = Tick;
-    type State = SweeperState;
-    type Arguments = Arc<Node>;
-
-    async fn pre_start(&self, myself: ActorRef<Tick>, node: Arc<Node>) -> Result<SweeperState, ActorProcessingErr> {
-        myself.send_interval(SWEEP_EVERY, || Tick::Tick);
-        Ok(SweeperState { client: Client::new(node), ticks: 0 })
-    }
-
-    async fn handle(&self, _: ActorRef<Tick>, _: Tick, state: &mut SweeperState) -> Result<(), ActorProcessingErr> {
-        release_due(&state.client, Timestamp::now()).await;
-        if state.ticks.is_multiple_of(FORGET_EVERY) {
-            let before = Timestamp::now().plus_ms(-Idempotency::KEPT_MS);
-            if let Err(error) = state.client.node().stores.shop.forget_checkouts(before).await {
-                tracing::warn!(%error, "old checkouts were not forgotten; trying again");
-            }
-        }
-        state.ticks += 1;
-        Ok(())
-    }
-}
-
 /// Has checkouts that should have ended by `now` released, each by its owner, which answers as ever if it ended meanwhile.
 pub async fn release_due(client: &Client, now: Timestamp) {
     let due = match client.node().stores.shop.checkouts_due(now, SWEPT_MAX).await {
@@ -295,15 +255,23 @@ pub async fn release_due(client: &Client, now: Timestamp) {
     join_all(released).await;
 }
 
-/// The sweeper's row of the supervision tree.
+/// The row of the supervision tree that releases checkouts whose time is up, and forgets old ones.
 #[must_use]
 pub fn sweeper(node: &Arc<Node>) -> Child {
-    let node = node.clone();
-    let start: StartFn = Arc::new(move |parent, _| {
-        let node = node.clone();
-        Box::pin(async move { Ok(Actor::spawn_linked(None, Sweeper, node, parent).await?.0.get_cell()) })
-    });
-    Child { name: "checkouts".to_owned(), when: When::AtOnce, on_end: OnEnd::Restart, supervises: false, start }
+    let client = Client::new(node.clone());
+    by_the_clock("checkouts", SWEEP_EVERY, move |turns| {
+        let client = client.clone();
+        async move {
+            release_due(&client, Timestamp::now()).await;
+            if turns.is_multiple_of(FORGET_EVERY) {
+                let before = Timestamp::now().plus_ms(-Idempotency::KEPT_MS);
+                if let Err(error) = client.node().stores.shop.forget_checkouts(before).await {
+                    tracing::warn!(%error, "old checkouts were not forgotten; trying again");
+                }
+            }
+            SWEEP_EVERY
+        }
+    })
 }
 
 #[cfg(test)]

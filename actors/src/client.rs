@@ -26,13 +26,22 @@ pub struct Call {
 #[derive(Clone)]
 pub struct Client {
     node: Arc<Node>,
+    /// Whether memory is looked at though nobody can tell whether it is still the truth.
+    lapsed: bool,
 }
 
 impl Client {
     /// A client on this node.
     #[must_use]
     pub fn new(node: Arc<Node>) -> Self {
-        Self { node }
+        Self { node, lapsed: false }
+    }
+
+    /// One that peeks into memory also when the lease has ended: whatever it finds is to be shown as stale. Owners, whom it asks for the rest, serve
+    /// nothing then.
+    #[must_use]
+    pub fn of_the_lapsed(&self) -> Self {
+        Self { node: self.node.clone(), lapsed: true }
     }
 
     /// The node that it is on.
@@ -51,7 +60,8 @@ impl Client {
     /// published before it is acknowledged.
     #[must_use]
     pub fn peek(&self, key: &Key) -> Option<Arc<Snapshot>> {
-        let found = self.node.snapshots.get(key, &self.node.ownership);
+        let (snapshots, ownership) = (&self.node.snapshots, &self.node.ownership);
+        let found = if self.lapsed { snapshots.lapsed(key, ownership) } else { snapshots.get(key, ownership) };
         self.node.metrics.cache(key.kind, found.is_some());
         found
     }
@@ -59,8 +69,11 @@ impl Client {
     /// A part of an entity, if both are warm on this node.
     #[must_use]
     pub fn peek_part(&self, key: Key, query: &Query) -> Option<Arc<Snapshot>> {
-        let entity = self.node.snapshots.get(&key, &self.node.ownership)?;
-        let found = self.node.snapshots.part(key, entity.view.version, query, &self.node.ownership);
+        let (snapshots, ownership) = (&self.node.snapshots, &self.node.ownership);
+        let found = match self.lapsed {
+            false => snapshots.part(key, snapshots.get(&key, ownership)?.view.version, query, ownership),
+            true => snapshots.lapsed_part(key, snapshots.lapsed(&key, ownership)?.view.version, query, ownership),
+        };
         self.node.metrics.cache(key.kind, found.is_some());
         found
     }

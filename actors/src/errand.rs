@@ -6,14 +6,14 @@
 
 use crate::{
     account::Accounts,
+    clock::by_the_clock,
     mail::{Letters, MailError, Mailer},
     node::Node,
     owner::refusal_of,
-    supervisor::{Child, OnEnd, StartFn, When},
+    supervisor::Child,
 };
 use futures_util::{StreamExt, stream};
 use protocol::{Refusal, Slot, Timestamp, UserId};
-use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{sync::Arc, time::Duration};
 use store::{Errand, StoreError, Task};
 
@@ -132,44 +132,18 @@ fn pause_ms(failures: u32) -> i64 {
     PAUSE_MS.checked_shl(failures).filter(|pause| *pause > 0).map_or(PAUSE_MAX_MS, |pause| pause.min(PAUSE_MAX_MS))
 }
 
-/// The actor that looks.
-struct Runner;
-
-/// Its one message.
-enum Tick {
-    Tick,
-}
-
-impl ractor::Message for Tick {}
-
-impl Actor for Runner {
-    type Msg = Tick;
-    type State = Arc<Means>;
-    type Arguments = Arc<Means>;
-
-    async fn pre_start(&self, myself: ActorRef<Tick>, means: Arc<Means>) -> Result<Arc<Means>, ActorProcessingErr> {
-        myself.send_after(LOOK_EVERY, || Tick::Tick);
-        Ok(means)
-    }
-
-    async fn handle(&self, myself: ActorRef<Tick>, _: Tick, means: &mut Arc<Means>) -> Result<(), ActorProcessingErr> {
-        if let Err(error) = means.look().await {
-            tracing::warn!(%error, "errands were not looked for; trying again");
-        }
-        // Counted from the end of this look, so that looks never pile up behind a slow mail server.
-        myself.send_after(LOOK_EVERY, || Tick::Tick);
-        Ok(())
-    }
-}
-
 /// The errands' row of the supervision tree.
 #[must_use]
 pub fn runner(means: Arc<Means>) -> Child {
-    let start: StartFn = Arc::new(move |parent, _| {
+    by_the_clock("errands", LOOK_EVERY, move |_| {
         let means = means.clone();
-        Box::pin(async move { Ok(Actor::spawn_linked(None, Runner, means, parent).await?.0.get_cell()) })
-    });
-    Child { name: "errands".to_owned(), when: When::AtOnce, on_end: OnEnd::Restart, supervises: false, start }
+        async move {
+            if let Err(error) = means.look().await {
+                tracing::warn!(%error, "errands were not looked for; trying again");
+            }
+            LOOK_EVERY
+        }
+    })
 }
 
 #[cfg(test)]

@@ -5,16 +5,9 @@
 //! owner's commit would have done beside its row: what things are found by follows them, and lists that they may have entered, left or moved in get
 //! another generation. A note is removed after that, so what a crash interrupts is done again.
 
-use crate::{
-    entity::family,
-    node::Node,
-    outbox,
-    owner::refusal_of,
-    supervisor::{Child, OnEnd, StartFn, When},
-};
+use crate::{clock::by_the_clock, entity::family, node::Node, outbox, owner::refusal_of, supervisor::Child};
 use futures_util::future::try_join_all;
 use protocol::{Epoch, ErrorCode, Key, Kind, PostId, ProductId, Refusal, Timestamp, UserId, envelope::Change, post::Post};
-use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -139,48 +132,21 @@ async fn heed(node: &Arc<Node>, domain: &dyn Domain) -> Result<bool, Refusal> {
     Ok(notes.len() > oldest.len())
 }
 
-/// Looks for notes.
-struct Watch;
-
-/// The watch's one message.
-enum Look {
-    /// Time to look.
-    Look,
-}
-
-impl ractor::Message for Look {}
-
-impl Actor for Watch {
-    type Msg = Look;
-    type State = Arc<Node>;
-    type Arguments = Arc<Node>;
-
-    async fn pre_start(&self, myself: ActorRef<Look>, node: Arc<Node>) -> Result<Arc<Node>, ActorProcessingErr> {
-        myself.send_after(LOOK_EVERY, || Look::Look);
-        Ok(node)
-    }
-
-    async fn handle(&self, myself: ActorRef<Look>, _: Look, node: &mut Arc<Node>) -> Result<(), ActorProcessingErr> {
-        let mut more = false;
-        for domain in node.stores.domains() {
-            match heed(node, &*domain).await {
-                Ok(left) => more |= left,
-                Err(refusal) => tracing::warn!(%refusal, database = domain.database(), "foreign writes were not heeded; trying again"),
-            }
-        }
-        let pause = if more { Duration::ZERO } else { LOOK_EVERY };
-        myself.send_after(pause, || Look::Look);
-        Ok(())
-    }
-}
-
 /// The watch's row of the supervision tree.
 #[must_use]
 pub fn watch(node: &Arc<Node>) -> Child {
     let node = node.clone();
-    let start: StartFn = Arc::new(move |parent, _| {
+    by_the_clock("foreign_writes", LOOK_EVERY, move |_| {
         let node = node.clone();
-        Box::pin(async move { Ok(Actor::spawn_linked(None, Watch, node, parent).await?.0.get_cell()) })
-    });
-    Child { name: "foreign_writes".to_owned(), when: When::AtOnce, on_end: OnEnd::Restart, supervises: false, start }
+        async move {
+            let mut more = false;
+            for domain in node.stores.domains() {
+                match heed(&node, &*domain).await {
+                    Ok(left) => more |= left,
+                    Err(refusal) => tracing::warn!(%refusal, database = domain.database(), "foreign writes were not heeded; trying again"),
+                }
+            }
+            if more { Duration::ZERO } else { LOOK_EVERY }
+        }
+    })
 }

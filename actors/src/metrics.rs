@@ -138,6 +138,7 @@ impl NodeCollector {
             "People who are not active, and so hidden from everybody.",
             node.inactive.load().len() as u64,
         ));
+        families.extend(dependencies(&node));
         families.extend(owners(&node));
         families.extend(m.conflicts.collect());
         families.extend(m.outbox_rows.collect());
@@ -185,6 +186,15 @@ fn gauge(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
     let gauge = IntGauge::new(name, help).expect("a valid name");
     gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
     gauge.collect()
+}
+
+fn dependencies(node: &Node) -> Vec<MetricFamily> {
+    let up = IntGaugeVec::new(Opts::new("dependency_up", "Whether a dependency was well at the last look."), &["dependency"]);
+    let up = up.expect("a valid name");
+    for (name, condition) in node.dependencies.conditions().iter() {
+        up.with_label_values(&[name]).set(i64::from(condition.healthy));
+    }
+    up.collect()
 }
 
 fn owners(node: &Node) -> Vec<MetricFamily> {

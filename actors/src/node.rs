@@ -1,9 +1,16 @@
 //! What all actors of one node share.
 
-use crate::{directory::Directory, metrics::Metrics, ownership::Ownership, region::Region, snapshot::Snapshots, standing::Standing};
+use crate::{
+    dependency::Dependencies, directory::Directory, metrics::Metrics, ownership::Ownership, region::Region, snapshot::Snapshots,
+    standing::Standing,
+};
 use arc_swap::ArcSwap;
 use protocol::UserId;
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use store::{Lease, Stores};
 
 /// The bounds that actors keep. The binary's configuration sets them; the defaults are its defaults.
@@ -64,6 +71,8 @@ pub struct Node {
     pub region: Region,
     /// Immutable look-ups.
     pub directory: Directory,
+    /// How what it depends on is.
+    pub dependencies: Dependencies,
     /// Counters.
     pub metrics: Metrics,
     /// Bounds.
@@ -72,6 +81,8 @@ pub struct Node {
     pub(crate) pulled: ArcSwap<HashSet<UserId>>,
     /// People who are not active: nothing of theirs is shown to anybody.
     pub(crate) inactive: Standing,
+    /// When it was put together: the beginning of its own time.
+    pub(crate) started: Instant,
     /// Outbox rows whose effects were carried out.
     pub(crate) confirmed: crate::outbox::Confirmed,
 }
@@ -85,6 +96,8 @@ impl Node {
             ownership: Ownership::under(lease),
             region: Region::default(),
             directory: Directory::default(),
+            dependencies: Dependencies::default(),
+            started: Instant::now(),
             metrics: Metrics::new(),
             pulled: ArcSwap::default(),
             inactive: Standing::default(),

@@ -5,24 +5,23 @@
 
 use crate::{
     client::Client,
+    clock::by_the_clock,
     node::Node,
     owner::{Op, Waiter},
     snapshot::{SHARDS, shard_of},
-    supervisor::{Child, OnEnd, StartFn, When},
+    supervisor::Child,
 };
 use futures_util::future::join_all;
 use protocol::{
     Command, ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId, audit::Entry, envelope::Change, follow, moderation::Target,
     post, product, review, user,
 };
-use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 use store::{Effect, Outboxed, StoreError};
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// Rows taken from an outbox at a time.
@@ -167,8 +166,8 @@ pub(crate) async fn changed(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change
 
 async fn tell(node: &Arc<Node>, kind: Kind, shard: usize, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Result<(), Refusal> {
     while let Some(owner) = node.region.living(kind, shard) {
-        let (answer, confirmed) = oneshot::channel();
-        let op = Op::Changed { ids: ids.clone(), change: change.clone(), waiter: Waiter { answer, deadline, _permit: None } };
+        let (waiter, confirmed) = Waiter::of_the_platform(deadline);
+        let op = Op::Changed { ids: ids.clone(), change: change.clone(), waiter };
         if owner.port.send_message(op).is_ok() && matches!(tokio::time::timeout_at(deadline.into(), confirmed).await, Ok(Ok(Ok(())))) {
             return Ok(());
         }
@@ -181,73 +180,41 @@ async fn tell(node: &Arc<Node>, kind: Kind, shard: usize, ids: Vec<Uuid>, change
     Ok(())
 }
 
-/// Delivers what a crash left in the outboxes, removes what was confirmed, and forgets old idempotency records.
-pub struct Sweeper;
-
-/// The sweeper's one message.
-pub enum Tick {
-    /// Time to look.
-    Tick,
-}
-
-impl ractor::Message for Tick {}
-
-/// What the sweeper knows.
-pub struct SweeperState {
-    node: Arc<Node>,
-    ticks: u64,
-}
-
-impl Actor for Sweeper {
-    type Msg = Tick;
-    type State = SweeperState;
-    type Arguments = Arc<Node>;
-
-    async fn pre_start(&self, myself: ActorRef<Tick>, node: Arc<Node>) -> Result<SweeperState, ActorProcessingErr> {
-        myself.send_interval(SWEEP_EVERY, || Tick::Tick);
-        Ok(SweeperState { node, ticks: 0 })
-    }
-
-    async fn handle(&self, _: ActorRef<Tick>, _: Tick, state: &mut SweeperState) -> Result<(), ActorProcessingErr> {
-        let mut confirmed = std::mem::take(&mut *state.node.confirmed.rows.lock());
-        for domain in state.node.stores.domains() {
-            let confirmed = confirmed.remove(domain.database()).unwrap_or_default();
-            if let Err(error) = sweep(&state.node, &*domain, confirmed, state.ticks).await {
-                tracing::warn!(%error, "an outbox was not swept; trying again");
-            }
-        }
-        state.ticks += 1;
-        Ok(())
-    }
-}
-
-/// Removes confirmed rows at each tick; looks for what is overdue each 50th (10 s), and for old records each 5000th (17 min). Rows that cannot be
+/// Removes confirmed rows at each turn; looks for what is overdue each 50th (10 s), and for old records each 5000th (17 min). Rows that cannot be
 /// removed now are found overdue, and confirmed again.
-async fn sweep(node: &Arc<Node>, domain: &dyn store::Domain, confirmed: Vec<i64>, tick: u64) -> Result<(), StoreError> {
+async fn sweep(node: &Arc<Node>, domain: &dyn store::Domain, confirmed: Vec<i64>, turn: u64) -> Result<(), StoreError> {
     if !confirmed.is_empty() {
         domain.confirm(confirmed).await?;
     }
-    if tick.is_multiple_of(50) {
+    if turn.is_multiple_of(50) {
         let overdue = Timestamp::now().plus_ms(-OVERDUE_MS);
         let rows = domain.outbox(None, BATCH_MAX).await?;
         node.metrics.outbox_rows(domain.database(), rows.len());
-        let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue || tick == 0).collect();
+        let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue || turn == 0).collect();
         // What is not delivered was logged, and is tried again.
         let _ = deliver(node, due, Instant::now() + node.limits.request_deadline).await;
     }
-    if tick.is_multiple_of(5000) {
+    if turn.is_multiple_of(5000) {
         domain.forget_records(Timestamp::now().plus_ms(-protocol::Idempotency::KEPT_MS)).await?;
     }
     Ok(())
 }
 
-/// The sweeper's row of the supervision tree.
+/// The row of the supervision tree that delivers what a crash left in the outboxes, removes what was confirmed, and forgets old idempotency records.
 #[must_use]
 pub fn sweeper(node: &Arc<Node>) -> Child {
     let node = node.clone();
-    let start: StartFn = Arc::new(move |parent, _| {
+    by_the_clock("outbox", SWEEP_EVERY, move |turns| {
         let node = node.clone();
-        Box::pin(async move { Ok(Actor::spawn_linked(None, Sweeper, node, parent).await?.0.get_cell()) })
-    });
-    Child { name: "outbox".to_owned(), when: When::AtOnce, on_end: OnEnd::Restart, supervises: false, start }
+        async move {
+            let mut confirmed = std::mem::take(&mut *node.confirmed.rows.lock());
+            for domain in node.stores.domains() {
+                let confirmed = confirmed.remove(domain.database()).unwrap_or_default();
+                if let Err(error) = sweep(&node, &*domain, confirmed, turns).await {
+                    tracing::warn!(%error, "an outbox was not swept; trying again");
+                }
+            }
+            SWEEP_EVERY
+        }
+    })
 }

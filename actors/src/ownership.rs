@@ -5,6 +5,7 @@ use protocol::{Epoch, SLOTS, Slot};
 use std::{
     collections::HashMap,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 use store::{Lease, StoreError, Stores};
 
@@ -98,7 +99,18 @@ impl Ownership {
     /// Whether the slot may be served from memory now.
     #[must_use]
     pub fn serves(&self, slot: Slot) -> bool {
-        self.epochs[slot.index()].load(Ordering::Acquire) != 0 && self.lease.holds()
+        self.served(slot) && self.lease.holds()
+    }
+
+    /// Whether the slot is this node's as far as it knows: it may be somebody else's by now.
+    pub(crate) fn served(&self, slot: Slot) -> bool {
+        self.epochs[slot.index()].load(Ordering::Acquire) != 0
+    }
+
+    /// If the lease ended: for how long nobody can tell whether what is in memory is still the truth.
+    #[must_use]
+    pub fn lapsed(&self) -> Option<Duration> {
+        self.lease.lapsed()
     }
 
     /// Gives up a slot that turned out to be somebody else's.

@@ -9,6 +9,8 @@ pub enum Defect {
     IncarnationIgnored,
     /// `Changed` is confirmed without being applied.
     ChangedIgnored,
+    /// What the second level has is taken at whatever version it is.
+    SecondLevelBelieved,
     /// An owner actor panics when it handles a write whose body holds the word `sabotage-panic`.
     PanicOnWord,
 }
@@ -21,6 +23,7 @@ impl Defect {
             Self::PublishAfterReply => "publish-after-reply",
             Self::IncarnationIgnored => "incarnation-ignored",
             Self::ChangedIgnored => "changed-ignored",
+            Self::SecondLevelBelieved => "second-level-believed",
             Self::PanicOnWord => "panic-on-word",
         }
     }

@@ -13,9 +13,10 @@ use protocol::{Key, Kind, Query, Slot, View};
 use quick_cache::{OptionsBuilder, Weighter, sync::Cache};
 use std::{
     any::Any,
+    num::NonZeroU32,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -41,6 +42,8 @@ pub struct Snapshot {
     incarnation: u64,
     state: Held,
     weight: u64,
+    /// When it was given to the second level, in seconds since this process keeps things there; 0 if it was not.
+    kept_at_s: AtomicU32,
 }
 
 /// How the state is kept beside the view.
@@ -62,6 +65,16 @@ impl Snapshot {
         let digits = digits.format(self.view.version).as_bytes();
         tag[1..=digits.len()].copy_from_slice(digits);
         Bytes::copy_from_slice(&tag[..digits.len() + 2])
+    }
+
+    /// When it was given to the second level, by whatever clock [`Snapshot::note_kept`] was told.
+    pub(crate) fn kept_at(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.kept_at_s.load(Ordering::Relaxed))
+    }
+
+    /// Notes that it was given to the second level.
+    pub(crate) fn note_kept(&self, at_s: NonZeroU32) {
+        self.kept_at_s.store(at_s.get(), Ordering::Relaxed);
     }
 
     /// The owner's typed state.
@@ -119,7 +132,8 @@ impl Publication {
     /// Renders it without publishing it.
     pub(crate) fn into_snapshot(self, key: Key) -> Arc<Snapshot> {
         let weight = ENTRY_BYTES + (self.view.body.len() + self.state_bytes) as u64;
-        Arc::new(Snapshot { key, slot: key.slot(), incarnation: self.incarnation, state: self.state, weight, view: self.view })
+        let Self { view, state, incarnation, .. } = self;
+        Arc::new(Snapshot { key, slot: key.slot(), incarnation, state, weight, view, kept_at_s: AtomicU32::new(0) })
     }
 }
 
@@ -145,9 +159,22 @@ impl Snapshots {
     }
 
     fn valid(&self, snapshot: &Snapshot, ownership: &Ownership) -> bool {
-        let living = self.incarnations.current(snapshot.key.kind, snapshot.slot) == snapshot.incarnation
-            || sabotage::active(Defect::IncarnationIgnored);
-        living && ownership.serves(snapshot.slot)
+        self.living(snapshot) && ownership.serves(snapshot.slot)
+    }
+
+    fn living(&self, snapshot: &Snapshot) -> bool {
+        self.incarnations.current(snapshot.key.kind, snapshot.slot) == snapshot.incarnation || sabotage::active(Defect::IncarnationIgnored)
+    }
+
+    /// As [`Snapshots::get`], also when the lease has ended: to be shown as what it is.
+    pub(crate) fn lapsed(&self, key: &Key, ownership: &Ownership) -> Option<Arc<Snapshot>> {
+        self.entities.get(key).filter(|snapshot| self.living(snapshot) && ownership.served(snapshot.slot))
+    }
+
+    /// As [`Snapshots::part`], also when the lease has ended.
+    pub(crate) fn lapsed_part(&self, key: Key, version: u64, query: &Query, ownership: &Ownership) -> Option<Arc<Snapshot>> {
+        let part = PartKey { key, version, query: query.clone() };
+        self.parts.get(&part).filter(|snapshot| self.living(snapshot) && ownership.served(snapshot.slot))
     }
 
     pub(crate) fn publish(&self, key: Key, publication: Publication) -> Arc<Snapshot> {
@@ -167,6 +194,11 @@ impl Snapshots {
 
     pub(crate) fn withdraw(&self, key: &Key) {
         self.entities.remove(key);
+    }
+
+    /// What is warm, whoever it is by. No lock is held between two of them.
+    pub(crate) fn warm(&self) -> impl Iterator<Item = Arc<Snapshot>> + '_ {
+        self.entities.iter().map(|(_, snapshot)| snapshot)
     }
 
     /// How many entities are warm, and about how many bytes entities and parts take.

@@ -17,7 +17,7 @@ use crate::{
     route::{self, Auth, Glance, Route},
     security,
     server::{Answer, Fault, Peer, RequestBody, ResponseBody, Service as Served, Stats},
-    session,
+    session, stale,
     system::Readings,
 };
 use actors::{Client, account::Accounts, supervisor};
@@ -257,8 +257,8 @@ impl Served for Dispatcher {
         }
         if let (Some(fast), &Method::GET) = (route.fast, request.method()) {
             let query = request.uri().query().unwrap_or_default();
-            let glance = Glance { edge, headers: request.headers(), query, ids: found.ids(), principal };
-            if let Some(response) = fast(&glance) {
+            let glance = Glance { edge, client: &edge.client, headers: request.headers(), query, ids: found.ids(), principal };
+            if let Some(response) = fast(&glance).or_else(|| stale::answer(&glance, fast)) {
                 edge.metrics.route(found.index).observe(response.status(), arrival.began.elapsed());
                 return edge.now(response.map(ResponseBody::Full), arrival.origin);
             }

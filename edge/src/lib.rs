@@ -30,6 +30,7 @@ pub mod route;
 mod security;
 pub mod server;
 pub mod session;
+mod stale;
 pub mod system;
 
 pub use dispatch::{Edge, Options, Scope};

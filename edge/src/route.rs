@@ -1,6 +1,7 @@
 //! The route table: from it come the dispatcher, the metrics' labels, and the checks that every route has a policy and a limit.
 
 use crate::{dispatch::Edge, exchange::Exchange, handler, openapi, rate::Class};
+use actors::Client;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -153,6 +154,8 @@ pub enum Input {
 pub struct Glance<'r> {
     /// The edge.
     pub edge: &'r Edge,
+    /// The door to what is in memory.
+    pub client: &'r Client,
     /// The request's headers.
     pub headers: &'r HeaderMap,
     /// The query string, or nothing.

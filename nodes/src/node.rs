@@ -44,6 +44,7 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     let platform = Platform { client, accounts, root: root.clone() };
     let edge = Edge::new(platform, options(config, addresses[0]), Counted { registry, connections: bound.stats() })?;
     announce(config, &addresses);
+    actors::dependency::look(&node).await;
     edge.enter(Stage::Serving);
 
     let demo = demo_data(config, &node, addresses[0]);
@@ -65,6 +66,7 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
 
     // Owners first, so that nobody writes any more; then the stores, which finish what they were given.
     root.stop_and_wait(None, Some(Duration::from_secs(5))).await.ok();
+    actors::second_level::keep_last(&node).await;
     storage.close();
     served
 }
@@ -180,7 +182,7 @@ fn server_limits(config: &Config) -> server::Limits {
 #[must_use]
 pub fn limits(config: &Config) -> Limits {
     Limits {
-        cache_bytes_max: config.cache.bytes_max,
+        cache_bytes_max: if config.cache.enabled { config.cache.bytes_max } else { 0 },
         owner_inflight_max: config.owner.mailbox_in_flight_max,
         key_waiting_max: config.owner.waiting_per_key_max,
         request_deadline: Duration::from_millis(config.owner.request_deadline_ms),

@@ -7,18 +7,20 @@ use std::{convert::Infallible, path::Path, time::Duration};
 use store::{
     Applied, Lease, Stores,
     postgres::{InstanceLease, LeaseError, Postgres, PostgresOptions, Urls},
+    redis::{Redis, RedisOptions},
     sqlite::{
         self, Sqlite, SqliteOptions,
         backup::{self, Manifest},
     },
 };
+use uuid::Uuid;
 
 /// Open stores that this process has to itself.
 pub enum Storage {
     /// In the data directory, whose lock is the process's.
     Embedded(Sqlite),
     /// On a server, behind a lease. It is given back first, so that the next process need not wait.
-    Server(InstanceLease, Postgres),
+    Server(InstanceLease, Postgres, Option<Redis>),
 }
 
 impl Storage {
@@ -42,7 +44,8 @@ impl Storage {
             taken => taken?,
         };
         let postgres = Postgres::open(&urls, &postgres_options(config), registry).await?;
-        Ok(Self::Server(lease, postgres))
+        let redis = redis_options(config, postgres.instance()).map(|options| Redis::open(&options, registry)).transpose()?;
+        Ok(Self::Server(lease, postgres, redis))
     }
 
     /// The databases.
@@ -50,7 +53,7 @@ impl Storage {
     pub fn stores(&self) -> Stores {
         match self {
             Self::Embedded(sqlite) => sqlite.stores(),
-            Self::Server(_, postgres) => postgres.stores(),
+            Self::Server(_, postgres, redis) => Stores { second_level: redis.clone(), ..postgres.stores() },
         }
     }
 
@@ -59,7 +62,7 @@ impl Storage {
     pub fn lease(&self) -> Lease {
         match self {
             Self::Embedded(_) => Lease::always(),
-            Self::Server(lease, _) => lease.lease(),
+            Self::Server(lease, ..) => lease.lease(),
         }
     }
 
@@ -70,7 +73,7 @@ impl Storage {
     pub async fn lost(&self) -> Result<Infallible> {
         match self {
             Self::Embedded(_) => std::future::pending().await,
-            Self::Server(lease, _) => {
+            Self::Server(lease, ..) => {
                 let holder = lease.lost().await.holder;
                 Err(anyhow!("another process, {holder}, took the databases over after the lease of this one had ended: it ends"))
             }
@@ -81,7 +84,7 @@ impl Storage {
     pub fn close(self) {
         match self {
             Self::Embedded(sqlite) => sqlite.close(),
-            Self::Server(lease, _postgres) => lease.release(),
+            Self::Server(lease, ..) => lease.release(),
         }
     }
 }
@@ -173,6 +176,11 @@ fn sqlite_options(config: &Config) -> SqliteOptions {
         busy_timeout_ms: u32::try_from(config.sqlite.busy_timeout_ms).unwrap_or(u32::MAX),
         ..SqliteOptions::default()
     }
+}
+
+fn redis_options(config: &Config, instance: Uuid) -> Option<RedisOptions> {
+    let url = config.redis.url.as_ref().filter(|_| config.cache.enabled)?.expose().to_owned();
+    Some(RedisOptions { url, answer_max: Duration::from_millis(config.redis.timeout_ms), instance })
 }
 
 fn postgres_options(config: &Config) -> PostgresOptions {

@@ -4,7 +4,7 @@
 //! fails liveness, so that whoever runs the process replaces it. What is lost with a child stands beside it.
 
 use actors::{
-    Node, checkout, entity, errand, foreign, outbox, region,
+    Node, checkout, dependency, entity, errand, foreign, outbox, region, second_level,
     supervisor::{Intensity, Spec, Supervisor},
 };
 use ractor::{Actor, ActorRef, SpawnErr};
@@ -42,6 +42,8 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> S
             region::owners::<entity::wishlist::Wishlist>(node, owners),
             region::owners::<entity::case::Case>(node, owners),
             region::owners::<entity::list::CaseList>(node, owners),
+            // Looks how the databases and Redis are; what it knew is known again after its next look.
+            dependency::watch(node),
             // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.
             outbox::sweeper(node),
             // Looks for what others wrote; a look that was cut short is made again.
@@ -50,7 +52,11 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> S
             errand::runner(means),
             // Releases checkouts that nobody drives any more; they are in the store.
             checkout::sweeper(node),
-        ],
+        ]
+        .into_iter()
+        // Keeps what is warm in Redis, where there is one, and is warmed up by it at the start: neither is needed to be right.
+        .chain(second_level::keeper(node))
+        .collect(),
     }
 }
 

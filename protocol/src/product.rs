@@ -19,8 +19,8 @@ pub const SEARCH_WORDS_MAX: usize = 12;
 /// Most pieces of a product that can be in stock.
 pub const STOCK_MAX: u32 = 1_000_000_000;
 
-/// A product. It is JSON for clients and rows for the store; it never travels in frames.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+/// A product. It is JSON for clients and rows for the store; it never travels in frames. Read from JSON it has no rating, which is rounded there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
@@ -36,7 +36,7 @@ pub struct Product {
     pub stock: u32,
     pub is_public: bool,
     pub is_active: bool,
-    #[serde(flatten)]
+    #[serde(flatten, skip_deserializing)]
     pub rating: Rating,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

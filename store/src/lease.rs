@@ -11,6 +11,8 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Lease {
     until_ms: Arc<AtomicU64>,
+    /// From when on it held last: all that was read before then was the truth then.
+    renewed_ms: Arc<AtomicU64>,
 }
 
 const ALWAYS: u64 = u64::MAX;
@@ -19,12 +21,12 @@ impl Lease {
     /// Never ends.
     #[must_use]
     pub fn always() -> Self {
-        Self { until_ms: Arc::new(AtomicU64::new(ALWAYS)) }
+        Self { until_ms: Arc::new(AtomicU64::new(ALWAYS)), renewed_ms: Arc::default() }
     }
 
     /// Does not hold until it is renewed.
     pub(crate) fn ended() -> Self {
-        Self { until_ms: Arc::new(AtomicU64::new(0)) }
+        Self { until_ms: Arc::default(), renewed_ms: Arc::default() }
     }
 
     /// Whether it holds now.
@@ -34,13 +36,22 @@ impl Lease {
         until == ALWAYS || now_ms() < until
     }
 
+    /// If it held once and does not now: for how long nobody can tell whether what is in memory is still the truth.
+    #[must_use]
+    pub fn lapsed(&self) -> Option<Duration> {
+        let renewed = self.renewed_ms.load(Ordering::Acquire);
+        (renewed > 0 && !self.holds()).then(|| Duration::from_millis(now_ms().saturating_sub(renewed)))
+    }
+
     /// Holds for `length` from `began` on, an instant of [`now_ms`].
     pub(crate) fn renew(&self, began_ms: u64, length: Duration) {
+        self.renewed_ms.store(began_ms, Ordering::Release);
         self.until_ms.store(began_ms + millis(length), Ordering::Release);
     }
 
     /// Holds no longer.
     pub(crate) fn end(&self) {
+        self.renewed_ms.store(0, Ordering::Release);
         self.until_ms.store(0, Ordering::Release);
     }
 }

@@ -43,6 +43,7 @@ mod lease;
 mod metric;
 mod page;
 pub mod postgres;
+pub mod redis;
 mod schema;
 pub mod sqlite;
 
@@ -126,6 +127,12 @@ pub trait Domain: Send + Sync {
     /// Removes foreign writes that were heeded. Safe to repeat.
     async fn heeded(&self, _ids: Vec<i64>) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// The versions of these rows of a kind, of those that are there. For many at once; what is kept elsewhere is compared with them. Nothing where
+    /// nothing is kept elsewhere.
+    async fn versions(&self, _kind: protocol::Kind, _ids: Vec<Uuid>) -> Result<Vec<(Uuid, u64)>, StoreError> {
+        Ok(Vec::new())
     }
 }
 
@@ -537,6 +544,8 @@ pub struct Stores {
     pub content: Arc<dyn Content>,
     /// Products.
     pub shop: Arc<dyn Shop>,
+    /// What may be lost at any time, where there is one.
+    pub second_level: Option<redis::Redis>,
 }
 
 impl Stores {

@@ -28,6 +28,7 @@ operations! {
     ForgetRecords = "forget_records",
     ForeignWrites = "foreign_writes",
     Heeded = "heeded",
+    Versions = "versions",
     Commit = "commit",
     User = "user",
     Account = "account",

@@ -1,3 +1,25 @@
-//! The real servers that tests run against, started by whoever needs one first, shared, and gone when nobody needs them any more.
+//! The real servers that tests run against: PostgreSQL is started by whoever needs it first, shared, and gone when nobody needs it any more; Redis is
+//! each test's own.
 
 pub mod postgres;
+pub mod redis;
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Output},
+};
+
+/// A port that was free just now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+pub(crate) fn signal(process: &Child, signal: &str) {
+    succeed(Command::new("kill").args([signal, &process.id().to_string()]).output().expect("kill starts"), "kill");
+}
+
+#[track_caller]
+pub(crate) fn succeed(output: Output, what: &str) -> String {
+    assert!(output.status.success(), "{what}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

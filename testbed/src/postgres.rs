@@ -4,13 +4,13 @@
 //! starts it with a keeper, a shell that ends it when no process has used it for some seconds. Who uses it holds a shared lock on a file, which
 //! the system lets go of however a process ends. Its files are in a directory that the keeper removes.
 
+use crate::{free_port, signal, succeed};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -361,19 +361,4 @@ fn serve(directory: &Path, port: u16) -> Command {
     }
     postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");
     postgres
-}
-
-/// A port that was free just now.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
-}
-
-fn signal(process: &Child, signal: &str) {
-    succeed(Command::new("kill").args([signal, &process.id().to_string()]).output().expect("kill starts"), "kill");
-}
-
-#[track_caller]
-fn succeed(output: Output, what: &str) -> String {
-    assert!(output.status.success(), "{what}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

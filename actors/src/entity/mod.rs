@@ -62,6 +62,17 @@ pub trait Entity: Send + Sync + 'static {
         None
     }
 
+    /// What the second level needs beside the view to make the state again, of kinds that it keeps (`store::redis::strategy`): what the body of the
+    /// view does not tell of it. `None`: this one is not kept.
+    fn freeze(state: &Self::State) -> Option<Box<[u8]>> {
+        Self::pack(state)
+    }
+
+    /// The state, from the body of its view and what [`Entity::freeze`] made of it.
+    fn thaw(body: &[u8], frozen: &[u8]) -> Option<Self::State> {
+        Self::unpack(body, frozen)
+    }
+
     /// Renders a part or page at the state's version.
     fn query(node: &Arc<Node>, id: Uuid, state: Arc<Self::State>, query: Query) -> impl Future<Output = Result<View, QueryError>> + Send;
 

@@ -41,6 +41,15 @@ impl Entity for Post {
         View { version: state.version, audience: state.audience(), body, fact: fact(state) }
     }
 
+    /// The view tells all of a post that was not deleted.
+    fn freeze(state: &post::Post) -> Option<Box<[u8]>> {
+        (!state.deleted).then(Box::default)
+    }
+
+    fn thaw(body: &[u8], _: &[u8]) -> Option<post::Post> {
+        serde_json::from_slice(body).ok()
+    }
+
     async fn query(node: &Arc<Node>, id: Uuid, state: Arc<post::Post>, query: Query) -> Result<View, QueryError> {
         let (body, fact) = match query {
             Query::Comments(page) => comments(node, &state, None, page).await?,

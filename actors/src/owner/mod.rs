@@ -5,6 +5,7 @@
 //! one key are serial, different keys are not. What is published is published before the writer is answered.
 
 mod op;
+mod warm;
 mod write;
 
 pub use op::{Op, Waiter, WriteOp};
@@ -14,6 +15,7 @@ use crate::{
     node::Node,
     outbox, region,
     sabotage::{self, Defect},
+    second_level,
     snapshot::{Held, Incarnation, Publication, Snapshot, shard_of},
 };
 use futures_util::FutureExt;
@@ -45,6 +47,8 @@ pub enum Message<E: Entity> {
     Ready,
     /// A load ended.
     Loaded(Uuid, Result<Option<E::State>, StoreError>),
+    /// What the second level had of these, all at once.
+    Warmed(Vec<Uuid>, HashMap<Uuid, E::State>, Waiter<usize>),
     /// A query ended.
     Queried(Uuid, u64, Query, Result<View, QueryError>),
     /// A commit ended.
@@ -122,7 +126,9 @@ impl<E: Entity> Actor for OwnerActor<E> {
             Message::Op(Op::Query { id, query, waiter }) => owner.query(id, query, waiter),
             Message::Op(Op::Write { id, write, waiter }) => owner.enqueue(id, Queued::Write { write, waiter, tried: Tried::default() }),
             Message::Op(Op::Changed { ids, change, waiter }) => owner.changed(&ids, &change, waiter),
+            Message::Op(Op::Warm { ids, waiter }) => owner.warm_up(ids, waiter),
             Message::Ready => owner.begin_serving(),
+            Message::Warmed(ids, found, waiter) => owner.warmed(&ids, found, waiter),
             Message::Loaded(id, result) => owner.loaded(id, result),
             Message::Queried(id, flight, query, result) => owner.queried(id, flight, query, result),
             Message::Landed(id, landing) => owner.landed(id, landing),
@@ -221,6 +227,21 @@ struct Busy<S> {
     reloads: u8,
 }
 
+impl<S> Default for Busy<S> {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Idle,
+            known: Known::Unknown,
+            floor: 0,
+            gone: false,
+            early: (0, 0),
+            absorbed: Vec::new(),
+            queue: VecDeque::new(),
+            reloads: 0,
+        }
+    }
+}
+
 /// A query under way: of which entity, for whom (all who ask at one version, or a single one), and what.
 type PartFlight = (Uuid, u64, Query);
 
@@ -258,16 +279,7 @@ impl<E: Entity> Owner<E> {
 
     fn enqueue(&mut self, id: Uuid, queued: Queued) {
         let known = self.warm(id).map_or(Known::Unknown, Known::Present);
-        let busy = self.busy.entry(id).or_insert_with(|| Busy {
-            phase: Phase::Idle,
-            known,
-            floor: 0,
-            gone: false,
-            early: (0, 0),
-            absorbed: Vec::new(),
-            queue: VecDeque::new(),
-            reloads: 0,
-        });
+        let busy = self.busy.entry(id).or_insert_with(|| Busy { known, ..Busy::default() });
         if busy.queue.len() >= self.node.limits.key_waiting_max {
             return queued.refuse(ErrorCode::Overloaded.into());
         }
@@ -412,7 +424,7 @@ impl<E: Entity> Owner<E> {
         }
         self.node.metrics.loads(E::KIND);
         let (node, asked) = (self.node.clone(), query.clone());
-        self.run(async move { E::query(&node, id, state, asked).await }, move |result| {
+        self.run(async move { second_level::query::<E>(&node, id, version, state, asked).await }, move |result| {
             Message::Queried(id, flight, query, result.unwrap_or_else(|| Err(QueryError::Store(panicked("query")))))
         });
     }

@@ -33,6 +33,13 @@ pub enum Op {
         /// Who waits.
         waiter: Waiter<Reply>,
     },
+    /// What the second level has of these is to be loaded, if it is not yet; answered with how many it had.
+    Warm {
+        /// Which.
+        ids: Vec<Uuid>,
+        /// Who waits.
+        waiter: Waiter<usize>,
+    },
     /// Another owner's commit changed these keys. Applied at once, never behind a write.
     Changed {
         /// Which.
@@ -67,6 +74,12 @@ pub struct Waiter<T> {
 }
 
 impl<T> Waiter<T> {
+    /// Somebody of the platform's own, who needs no permit; and where they are answered.
+    pub(crate) fn of_the_platform(deadline: Instant) -> (Self, oneshot::Receiver<Result<T, Refusal>>) {
+        let (answer, answered) = oneshot::channel();
+        (Self { answer, deadline, _permit: None }, answered)
+    }
+
     pub(super) fn send(self, answer: Result<T, Refusal>) {
         // First: whoever is answered may ask again at once, and must find its place free.
         drop(self._permit);

@@ -1,16 +1,12 @@
 //! A decision reaches the thing that it is about before it is acknowledged, over a crash as well, and an older one never undoes a newer one.
 
 use crate::harness::{Platform, Setup, eventually, make::*, refused};
-use actors::{
-    outbox::Sweeper,
-    read::{self, Viewer},
-};
+use actors::read::{self, Viewer};
 use protocol::{
     Command, ErrorCode, Key, Kind, PostId, Principal, Refusal, Reply, Role, UserId,
     moderation::{self, Action, NewDecision, Reason, Target, Verdict},
     post::{self, Visibility},
 };
-use ractor::Actor;
 use store::Effect;
 
 fn moderator() -> Principal {
@@ -82,7 +78,7 @@ async fn what_a_crash_left_undecided_is_completed() {
     let platform = Setup { sweeper: false, ..Setup::default() }.start_on(disk).await;
     let rows = platform.truth.users.outbox(None, 10).await.expect("the store answers");
     assert!(rows.iter().any(|row| row.effect == Effect::Verdict(post.0)), "{rows:?}");
-    let (_sweeper, _) = Actor::spawn(None, Sweeper, platform.node.clone()).await.expect("a sweeper");
+    platform.start_sweeper().await;
     eventually("an empty outbox", || async { platform.outbox_rows().await == 0 }).await;
     assert!(!platform.shows(bob, post).await && platform.shows(ada, post).await);
 }

@@ -1,9 +1,8 @@
 //! What must follow a commit follows it, also over a crash.
 
 use crate::harness::{Act, Platform, Setup, eventually, first, make::*, within};
-use actors::{entity::family, outbox::Sweeper, read};
+use actors::{entity::family, read};
 use protocol::{Command, Epoch, Fact, Key, Kind, Query, Timestamp, UserId, post::Visibility, product::Selection};
-use ractor::Actor;
 use store::{Commit, Effect, Expect, Guard, ShopWrite, Touch};
 use uuid::Uuid;
 
@@ -61,7 +60,7 @@ async fn what_a_crash_left_is_delivered_by_the_next_node() {
     let platform = Setup { sweeper: false, ..Setup::default() }.start_on(disk).await;
     let rows = platform.truth.content.outbox(None, 10).await.expect("the store answers");
     assert!(rows.iter().any(|row| matches!(row.effect, Effect::FanOut { author: a, .. } if a == author)), "{rows:?}");
-    let (_sweeper, _) = Actor::spawn(None, Sweeper, platform.node.clone()).await.expect("a sweeper");
+    platform.start_sweeper().await;
     eventually("an empty outbox", || async { platform.outbox_rows().await == 0 }).await;
     assert_eq!(feed(&platform, reader).await.len(), 1);
 }
@@ -99,7 +98,7 @@ async fn what_is_found_in_the_outbox_reaches_its_owner() {
     let author = platform.person().await;
     let post = Command::Timeline(new_post("hello", Visibility::Public));
     platform.write(author, Key::new(Kind::Timeline, author), post).await.expect_err("it cannot be delivered");
-    let (_sweeper, _) = Actor::spawn(None, Sweeper, platform.node.clone()).await.expect("a sweeper");
+    platform.start_sweeper().await;
     eventually("the change", || async { !listed().await }).await;
 }
 
@@ -112,7 +111,7 @@ async fn a_database_that_is_away_keeps_no_other_from_being_swept() {
     for method in ["users.confirm", "users.outbox"] {
         platform.faults.always(method, Act::Fail);
     }
-    let (_sweeper, _) = Actor::spawn(None, Sweeper, platform.node.clone()).await.expect("a sweeper");
+    platform.start_sweeper().await;
     let rows = async |domain: &dyn store::Domain| domain.outbox(None, 10).await.expect("the store answers").len();
     eventually("the post's effects to leave", || async { rows(&*platform.truth.content).await == 0 }).await;
     assert_eq!(rows(&*platform.truth.users).await, 4, "the effects of registrations and the follow wait for their database");
@@ -135,7 +134,7 @@ async fn an_effect_that_fails_hinders_no_other() {
     platform.faults.heal("followers");
     platform.faults.once("followers", Act::Fail);
     let before = platform.outbox_rows().await;
-    let (_sweeper, _) = Actor::spawn(None, Sweeper, platform.node.clone()).await.expect("a sweeper");
+    platform.start_sweeper().await;
     // One of the three fan-outs fails; everything else leaves.
     eventually("the rest of the outbox", || async { platform.outbox_rows().await == 1 }).await;
     assert!(before >= 4, "{before}");

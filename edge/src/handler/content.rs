@@ -93,7 +93,7 @@ fn read_post_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     if session::is_shown(glance.headers, &glance.edge.options) || !glance.query.is_empty() {
         return None;
     }
-    let post = read::open_now(&glance.edge.client, &Key::new(Kind::Post, *glance.ids.first()?))?;
+    let post = read::open_now(glance.client, &Key::new(Kind::Post, *glance.ids.first()?))?;
     // What a share shows beside itself is looked up by the handler.
     (!post.view.fact.shares()).then(|| respond::view(glance.headers, &post, Caching::Shared))
 }
@@ -147,7 +147,7 @@ fn feed_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
         return None;
     }
     let page = if glance.query.is_empty() { Page::default() } else { Params::parse(glance.query, PAGE).ok()?.page(List::Feed).ok()? };
-    let rows = read::now(&glance.edge.client, |sight| read::feed(sight, viewer, page))?;
+    let rows = read::now(glance.client, |sight| read::feed(sight, viewer, page))?;
     Some(respond::rows(glance.headers, List::Feed, &rows, Caching::Private))
 }
 
@@ -176,7 +176,7 @@ fn public_key() -> Key {
 
 fn public_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     let page = Params::parse(glance.query, PAGE).ok()?.page(List::PublicPosts).ok()?;
-    let rows = read::now(&glance.edge.client, |sight| read::posts(sight, ANYONE, public_key(), &Query::Posts, page))?;
+    let rows = read::now(glance.client, |sight| read::posts(sight, ANYONE, public_key(), &Query::Posts, page))?;
     Some(respond::rows(glance.headers, List::PublicPosts, &rows, Caching::Shared))
 }
 

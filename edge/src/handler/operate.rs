@@ -2,7 +2,7 @@
 
 use crate::{
     dispatch::{Edge, Scope},
-    health::check,
+    health::Check,
     metrics, openapi,
     problem::{self, trace_id},
     respond::json,
@@ -10,7 +10,6 @@ use crate::{
 };
 use actors::supervisor;
 use bytes::Bytes;
-use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use protocol::{ErrorCode, Slot};
 use sha2::{Digest, Sha256};
@@ -80,18 +79,9 @@ async fn live(edge: &Edge, scope: Scope) -> Response<Bytes> {
 
 /// Readiness: 503 only while the node starts or drains. A dependency that is away makes it degraded, since memory still answers.
 async fn ready(edge: &Edge, scope: Scope) -> Response<Bytes> {
-    let domains = edge.client.node().stores.domains();
-    let checks = join_all(domains.iter().map(|domain| async move {
-        let probe = async {
-            domain.ping().await.map(|()| "it answers".to_owned()).map_err(|error| {
-                tracing::warn!(%error, database = domain.database(), "readiness check failed");
-                "it does not answer".to_owned()
-            })
-        };
-        (format!("database:{}", domain.database()), check(probe).await)
-    }))
-    .await;
-    let readiness = edge.health.readiness(scope.service().name(), edge.stage(), checks.into_iter().collect());
+    let conditions = edge.client.node().dependencies.conditions();
+    let checks = conditions.iter().map(|(name, condition)| (name.clone(), Check::of(condition)));
+    let readiness = edge.health.readiness(scope.service().name(), edge.stage(), checks.collect());
     body(readiness.status.code(), &readiness)
 }
 

@@ -51,7 +51,7 @@ fn search_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
         return None;
     }
     let of = asked(&Params::parse(glance.query, SEARCH).ok()?).ok()??;
-    let rows = read::now(&glance.edge.client, |sight| read::list(sight, ANYONE, of.clone(), Kind::User))?;
+    let rows = read::now(glance.client, |sight| read::list(sight, ANYONE, of.clone(), Kind::User))?;
     Some(respond::rows(glance.headers, List::People, &rows, Caching::Shared))
 }
 

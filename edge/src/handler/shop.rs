@@ -114,7 +114,7 @@ fn list_key(selection: &Selection) -> Key {
 fn list_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
     let (selection, list) = selection(&Params::parse(glance.query, SELECTION).ok()?).ok()?;
     let of = (list_key(&selection), Query::Products(selection));
-    let rows = read::now(&glance.edge.client, |sight| read::list(sight, ANYONE, of.clone(), Kind::Product))?;
+    let rows = read::now(glance.client, |sight| read::list(sight, ANYONE, of.clone(), Kind::Product))?;
     Some(respond::rows(glance.headers, list, &rows, Caching::Shared))
 }
 
@@ -126,7 +126,7 @@ async fn list(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 }
 
 fn product_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
-    let product = read::open_now(&glance.edge.client, &Key::new(Kind::Product, *glance.ids.first()?))?;
+    let product = read::open_now(glance.client, &Key::new(Kind::Product, *glance.ids.first()?))?;
     glance.query.is_empty().then(|| respond::view(glance.headers, &product, Caching::Shared))
 }
 

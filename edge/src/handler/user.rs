@@ -35,7 +35,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 fn profile_now(glance: &Glance<'_>) -> Option<Response<Bytes>> {
-    let person = glance.edge.client.peek(&Key::new(Kind::User, *glance.ids.first()?))?;
+    let person = glance.client.peek(&Key::new(Kind::User, *glance.ids.first()?))?;
     let seen = person.view.audience == Audience::Everyone && glance.query.is_empty();
     seen.then(|| respond::view(glance.headers, &person, Caching::Shared))
 }

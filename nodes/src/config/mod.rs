@@ -21,7 +21,7 @@ mod value;
 use std::collections::BTreeMap;
 
 pub use fault::{Fault, Faults, Place};
-pub use newtype::{DatabaseUrl, LogFilter, LogFormat, Origin, PublicUrl, Secret, Sender, SmtpUrl};
+pub use newtype::{DatabaseUrl, LogFilter, LogFormat, Origin, PublicUrl, RedisUrl, Secret, Sender, SmtpUrl};
 pub use print::reference;
 pub use setting::{Account, Cache, Config, Demo, Feed, Gateway, Http, Listen, Log, Mail, Node, Owner, Postgres, Rate, Sqlite, Supervision};
 pub use source::Flags;

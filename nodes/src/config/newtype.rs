@@ -131,44 +131,56 @@ impl Value for Secret {
     }
 }
 
-/// Where a database is, which may hold a password: `postgres://` and what PostgreSQL's own programs take behind it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(String);
+/// Declares the URL of a server, which may hold a password.
+macro_rules! server_url {
+    ($(#[$doc:meta])* $name:ident, $schemes:expr, $refusal:literal, $accepted:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name(String);
 
-impl DatabaseUrl {
-    /// Returns the URL itself. Never log it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(redacted)")
-    }
-}
-
-impl Value for DatabaseUrl {
-    type Limits = ();
-    const SECRET: bool = true;
-
-    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
-        let text = raw.text()?;
-        let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
-        if is_url && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(DatabaseUrl(text.to_owned()))
-        } else {
-            Err(Refusal("is not the URL of a PostgreSQL database"))
+        impl $name {
+            /// Returns the URL itself. Never log it.
+            pub fn expose(&self) -> &str {
+                &self.0
+            }
         }
-    }
 
-    fn accepted((): &()) -> String {
-        "\"postgres://role:password@host:5432/name\", with `?sslmode=…` behind it".to_owned()
-    }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(redacted)"))
+            }
+        }
 
-    fn show(&self, (): &()) -> Shown {
-        Shown::Redacted
-    }
+        impl Value for $name {
+            type Limits = ();
+            const SECRET: bool = true;
+
+            fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+                let text = raw.text()?;
+                let is_url = $schemes.iter().any(|scheme: &&str| text.len() > scheme.len() && text.starts_with(scheme));
+                if is_url && text.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(Self(text.to_owned())) } else { Err(Refusal($refusal)) }
+            }
+
+            fn accepted((): &()) -> String {
+                $accepted.to_owned()
+            }
+
+            fn show(&self, (): &()) -> Shown {
+                Shown::Redacted
+            }
+        }
+    };
+}
+
+server_url! {
+    /// Where a database is: `postgres://` and what PostgreSQL's own programs take behind it.
+    DatabaseUrl, ["postgres://", "postgresql://"], "is not the URL of a PostgreSQL database",
+    "\"postgres://role:password@host:5432/name\", with `?sslmode=…` behind it"
+}
+
+server_url! {
+    /// Where Redis is.
+    RedisUrl, ["redis://", "rediss://"], "is not the URL of a Redis server", "\"redis://:password@host:6379/0\", or \"rediss://…\" with TLS"
 }
 
 /// The address of an SMTP server, which may hold a password: `smtps://`, or `smtp://` with `?tls=required`. Without TLS only on this machine, since

@@ -15,7 +15,7 @@ pub(super) struct Violation {
 
 /// Returns every demand that the configuration does not meet.
 pub(super) fn violations(config: &Config) -> Vec<Violation> {
-    let pairs = [tls_pair(config), request_times(config), owner_deadline(config), owner_waiters(config)];
+    let pairs = [tls_pair(config), request_times(config), owner_deadline(config), owner_waiters(config), redis_alone(config)];
     pairs.into_iter().flatten().chain(admin_exposed(config)).chain(dev_exposed(config)).chain(listener_collisions(config)).collect()
 }
 
@@ -40,6 +40,18 @@ fn request_times(config: &Config) -> Option<Violation> {
             ["http.header_timeout_s", "http.request_timeout_s"],
             format!("a head may take {} s, but a whole request {} s", http.header_timeout_s, http.request_timeout_s),
             "give the whole request at least the time of its head",
+        )
+    })
+}
+
+fn redis_alone(config: &Config) -> Option<Violation> {
+    let (postgres, redis) = (&config.postgres, &config.redis);
+    let is_on_a_server = [&postgres.url, &postgres.users_url, &postgres.content_url, &postgres.shop_url].into_iter().any(Option::is_some);
+    (redis.url.is_some() && !is_on_a_server).then(|| {
+        violation(
+            ["redis.url", "postgres.url"],
+            "there is a Redis beside the embedded store".to_owned(),
+            "leave redis.url out: the embedded store is nearer than Redis is; or set postgres.url",
         )
     })
 }

@@ -10,7 +10,7 @@ use std::{
 use edge::address::Network;
 
 use super::{
-    newtype::{DatabaseUrl, LogFilter, LogFormat, Origin, PublicUrl, Secret, Sender, SmtpUrl},
+    newtype::{DatabaseUrl, LogFilter, LogFormat, Origin, PublicUrl, RedisUrl, Secret, Sender, SmtpUrl},
     table::{Section, Setting, sections},
     value::{Unit, Value, range},
 };
@@ -113,6 +113,8 @@ sections! {
 
     /// The memory of the owner actors, which is the cache.
     cache: Cache {
+        /// Whether anything is kept at all. `false` is for measuring what the cache is worth: each read asks the store.
+        enabled: bool = true;
         /// Bytes of warm entities and their snapshots, all kinds together; beyond it the least used are dropped.
         bytes_max: u64 = 256 * MIB, range(1 << 20, 1 << 40, Unit::Bytes);
     }
@@ -210,6 +212,15 @@ sections! {
         /// Time for which this process has the databases to itself, from each renewal on. While none succeeds for longer, nothing is
         /// answered from memory; a process that died without giving it back keeps the next one waiting for a third longer.
         lease_ms: u64 = 3000, range(500, 60_000, Unit::Milliseconds);
+    }
+
+    /// Redis, as a second level behind the memory of the owner actors: pages that cost a search, and what was warm when a process stopped. Only
+    /// beside PostgreSQL. Nothing in it is needed to be right, and it may be emptied, or away, at any time.
+    redis: Redis {
+        /// The server: `redis://:password@host:6379/0`, or `rediss://` with TLS. What is kept there is as private as the databases.
+        url: Option<RedisUrl> = None;
+        /// Time to wait for an answer. Five in a row that do not come in time have it left alone for a while.
+        timeout_ms: u64 = 50, range(1, 5000, Unit::Milliseconds);
     }
 
     /// How faults of our own are borne.

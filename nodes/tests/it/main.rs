@@ -24,6 +24,7 @@ mod panic;
 mod postgres;
 mod rank;
 mod readme;
+mod redis;
 mod refusal;
 mod server;
 mod share;

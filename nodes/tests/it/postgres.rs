@@ -97,10 +97,27 @@ fn a_server_that_restarts_is_waited_for_and_nothing_is_lost() {
     let ada = client.register("ada");
     let write = |content: &str| post("/api/content/posts", json!({"content": content})).by(&ada).key(content);
     client.call(&write("before")).ok(201);
+    let profile = || get(format!("/api/user/profile/{}", ada.id));
+    client.call(&profile()).ok(200);
     postgres.stop();
     let ready = || server.gateway().call(&get("/health/ready"));
     eventually("readiness says it", || ready().json()["status"] == "degraded");
     let refused = client.call(&write("between"));
+    assert_eq!(refused.status, 503, "{refused}");
+    // Once the lease has ended, memory may be behind: what everybody may see is shown, and said to be stale, to who did not ask for the truth.
+    let mut stale = client.call(&profile());
+    eventually("memory is labelled", || {
+        stale = client.call(&profile());
+        stale.header("cache-status").is_some()
+    });
+    assert_eq!((stale.status, text(&stale.json()["username"])), (200, "ada".to_owned()));
+    let (status, age) = (stale.header("cache-status").expect("a label"), stale.header("age").expect("an age"));
+    assert_eq!(status, format!("lets-connect; hit; ttl=-{age}; detail=database-away"));
+    for path in ["/api/user/me".to_owned(), "/api/shop/public/products".to_owned()] {
+        let refused = client.call(&get(path).by(&ada));
+        assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true), "{refused}");
+    }
+    let refused = client.call(&profile().header("cache-control", "no-cache"));
     assert_eq!(refused.status, 503, "{refused}");
     postgres.start();
     eventually("it goes on by itself", || client.call(&write("between")).status == 201);

@@ -284,6 +284,18 @@ impl<W: Rows> Domain for Database<W> {
         self.read(Operation::Heeded, HEEDED, &[&ids], |_| Ok(())).await
     }
 
+    async fn versions(&self, kind: Kind, ids: Vec<Uuid>) -> Result<Vec<(Uuid, u64)>, StoreError> {
+        let (of, sql) = W::VERSIONS;
+        if kind != of {
+            return Ok(Vec::new());
+        }
+        self.list(Operation::Versions, sql, &[&ids], |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.id()?, columns.count()?))
+        })
+        .await
+    }
+
     async fn forget_records(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut total = 0;
         loop {

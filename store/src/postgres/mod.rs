@@ -29,6 +29,7 @@ pub use lease::{InstanceLease, LeaseError, Lost};
 use crate::metric::Metrics;
 use crate::schema::{Applied, Schema, checksum};
 use crate::{ContentWrite, ShopWrite, Stores, UsersWrite};
+use column::Columns;
 use database::Database;
 use migration::SCHEMAS;
 use pool::Pool;
@@ -36,6 +37,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use target::Target;
+use uuid::Uuid;
+
+const INSTANCE: &str = "SELECT name FROM instance";
 
 /// Where the databases are. A URL holds a password: it is not to be printed.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -259,6 +263,7 @@ pub fn schema_version() -> String {
 /// Open databases. Dropping the last clone of its [`Stores`] ends the connections.
 pub struct Postgres {
     stores: Stores,
+    instance: Uuid,
 }
 
 impl Postgres {
@@ -277,14 +282,26 @@ impl Postgres {
         });
         pool_metrics.watch(registry, pools.iter().map(|pool| pool.collector()).collect()).map_err(OpenError::Metrics)?;
         let [users, content, shop] = pools;
+        let named = users.look_up(INSTANCE, &[]).await.and_then(|rows| database::first(|row| Columns::of(row).id())(&rows));
+        let unnamed = |reason: String| OpenError::Sql { database: "users", reason };
+        let instance = named.map_err(|fault| unnamed(fault.store_error("users").to_string()))?;
+        let instance = instance.ok_or_else(|| unnamed("the row of `instance` is gone: INSERT INTO instance DEFAULT VALUES".to_owned()))?;
         let metrics = |database| Arc::new(metrics.database(database));
         Ok(Self {
+            instance,
             stores: Stores {
                 users: Arc::new(Database::<UsersWrite>::new("users", users, metrics("users"))),
                 content: Arc::new(Database::<ContentWrite>::new("content", content, metrics("content"))),
                 shop: Arc::new(Database::<ShopWrite>::new("shop", shop, metrics("shop"))),
+                second_level: None,
             },
         })
+    }
+
+    /// The name that this instance of the platform was given when its databases were made.
+    #[must_use]
+    pub fn instance(&self) -> Uuid {
+        self.instance
     }
 
     /// The databases.

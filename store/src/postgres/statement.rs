@@ -37,12 +37,12 @@ fn statements(database: &str) -> Vec<(String, String)> {
         other => panic!("{other}"),
     };
     let named = shared.iter().chain(own).flat_map(|list| list.iter().map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())));
-    let touch = match database {
-        "users" => UsersWrite::TOUCH,
-        "content" => ContentWrite::TOUCH,
-        _ => ShopWrite::TOUCH,
+    let (touch, (_, versions)) = match database {
+        "users" => (UsersWrite::TOUCH, UsersWrite::VERSIONS),
+        "content" => (ContentWrite::TOUCH, ContentWrite::VERSIONS),
+        _ => (ShopWrite::TOUCH, ShopWrite::VERSIONS),
     };
-    named.chain([("TOUCH".to_owned(), touch.to_owned())]).collect()
+    named.chain([("TOUCH".to_owned(), touch.to_owned()), ("VERSIONS".to_owned(), versions.to_owned())]).collect()
 }
 
 /// The searches of each database.
@@ -105,7 +105,7 @@ async fn names(client: &Client, sql: &str) -> BTreeSet<String> {
 }
 
 /// Tables whose rows are few however large the platform becomes: one for each slot, and what was applied and who holds the lease.
-const SMALL: [&str; 3] = ["slot_epoch", "schema_migration", "instance_lease"];
+const SMALL: [&str; 4] = ["slot_epoch", "schema_migration", "instance_lease", "instance"];
 /// All indexes but those that keep rows apart, which pay by that.
 const INDEXES: &str =
     "SELECT c.relname::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -160,6 +160,9 @@ pub(super) trait Rows: Send + Sync + 'static {
     /// The statement that carries out the touches, made by [`touching!`].
     const TOUCH: &str = touching!("", "SELECT NULL::smallint AS kind, NULL::uuid AS id, NULL::bigint AS version WHERE false");
 
+    /// The kind of which many rows are compared with what is kept of them elsewhere, and the query for their versions.
+    const VERSIONS: (protocol::Kind, &str);
+
     /// A query whose rows [`Rows::steps`] needs, asked just before the transaction. For what cannot change without the version that the write
     /// expects, or is looked at again by a step made by [`Step::as_seen`]: whatever is committed rests on what is still so.
     fn question(&self) -> Option<Question<'_>> {
@@ -525,6 +528,8 @@ mod tests {
     struct Mistaken;
 
     impl Rows for Mistaken {
+        const VERSIONS: (protocol::Kind, &str) = (protocol::Kind::User, "");
+
         fn row(&self) -> Option<(Key, u64)> {
             None
         }

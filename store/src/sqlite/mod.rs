@@ -159,7 +159,7 @@ impl Sqlite {
     /// The databases.
     #[must_use]
     pub fn stores(&self) -> Stores {
-        Stores { users: self.users.clone(), content: self.content.clone(), shop: self.shop.clone() }
+        Stores { users: self.users.clone(), content: self.content.clone(), shop: self.shop.clone(), second_level: None }
     }
 
     /// Finishes what is queued, folds the logs into the databases, ends the threads, and lets go of the directory. Whoever still holds the stores

@@ -3,4 +3,5 @@
 mod conformance;
 mod make;
 mod postgres;
+mod redis;
 mod sqlite;

@@ -192,6 +192,7 @@ pub fn wrap(stores: &Stores, faults: &Arc<Faults>) -> Stores {
         users: Arc::new(Faulty { inner: stores.users.clone(), faults: faults.clone() }),
         content: Arc::new(Faulty { inner: stores.content.clone(), faults: faults.clone() }),
         shop: Arc::new(Faulty { inner: stores.shop.clone(), faults: faults.clone() }),
+        second_level: stores.second_level.clone(),
     }
 }
 
@@ -232,6 +233,10 @@ impl<S: Domain + ?Sized> Domain for Faulty<S> {
 
     async fn confirm(&self, ids: Vec<i64>) -> Result<(), StoreError> {
         self.faults.read(&format!("{}.confirm", self.database()), self.inner.confirm(ids)).await
+    }
+
+    async fn versions(&self, kind: protocol::Kind, ids: Vec<Uuid>) -> Result<Vec<(Uuid, u64)>, StoreError> {
+        self.faults.read(&format!("versions.{}", kind.name()), self.inner.versions(kind, ids)).await
     }
 
     async fn forget_records(&self, before: Timestamp) -> Result<u64, StoreError> {

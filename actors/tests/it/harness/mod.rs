@@ -206,6 +206,13 @@ impl Platform {
         rows
     }
 
+    /// Starts what a setup without a sweeper left out.
+    pub async fn start_sweeper(&self) {
+        let intensity = Intensity { restarts_max: 0, within: Duration::from_secs(1) };
+        let spec = Spec { name: "sweeping".to_owned(), intensity, children: vec![outbox::sweeper(&self.node)] };
+        Actor::spawn(None, Supervisor, spec).await.expect("a sweeper");
+    }
+
     /// Whether everything in the tree lives.
     pub async fn healthy(&self) -> bool {
         supervisor::report(&self.root, "node").await.healthy()

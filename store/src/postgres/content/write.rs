@@ -50,6 +50,8 @@ statements! {
 const _: () = assert!(Kind::Post as u8 == 6);
 
 impl Rows for ContentWrite {
+    const VERSIONS: (Kind, &str) = (Kind::Post, "SELECT id, version FROM post WHERE id = ANY($1)");
+
     const TOUCH: &str =
         touching!("6", "SELECT 6::smallint AS kind, id, version FROM post WHERE id IN (SELECT id FROM touch WHERE kind = 6)");
 

@@ -36,6 +36,8 @@ statements! {
 const _: () = assert!(Kind::Product as u8 == 7 && Kind::Order as u8 == 20 && Kind::Review as u8 == 26);
 
 impl Rows for ShopWrite {
+    const VERSIONS: (Kind, &str) = (Kind::Product, "SELECT id, version FROM product WHERE id = ANY($1)");
+
     const TOUCH: &str = touching!(
         "7, 20, 26",
         "SELECT 7::smallint AS kind, id, version FROM product WHERE id IN (SELECT id FROM touch WHERE kind = 7)

@@ -33,6 +33,8 @@ statements! {
 }
 
 impl Rows for UsersWrite {
+    const VERSIONS: (Kind, &str) = (Kind::User, "SELECT id, version FROM person WHERE id = ANY($1)");
+
     fn row(&self) -> Option<(Key, u64)> {
         match self {
             Self::Register { user, .. }

@@ -1,0 +1,206 @@
+//! What is kept in the second level, and taken from it: pages that cost the store a search, and what was warm when a node stopped.
+//!
+//! Owners alone decide what is true. A page from the second level is at the version that its owner holds, or it is not taken. An entity is at the
+//! version that the store has, or it is not taken; and its owner asks for it as for any other load, so that whatever happens to the key meanwhile
+//! is heeded.
+
+use crate::{
+    clock::by_the_clock,
+    entity::{Entity, QueryError, post::Post, product::Product, user::User},
+    node::Node,
+    owner::{Op, Waiter},
+    sabotage::{self, Defect},
+    snapshot::{Snapshot, shard_of},
+    supervisor::Child,
+};
+use futures_util::{StreamExt, stream};
+use protocol::{Key, Kind, Query, Slot, View};
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use store::redis::{FROZEN_MAX, Frozen, Redis, strategy};
+use uuid::Uuid;
+
+/// How often what became warm, or changed, is given to the second level.
+const KEEP_EVERY: Duration = Duration::from_secs(15);
+/// Owners that warm up at a time.
+const WARMING_MAX: usize = 4;
+/// How long a node that starts is at it, at most, and how long one that stops.
+const WARM_UP_MAX: Duration = Duration::from_secs(30);
+const LAST_KEEP_MAX: Duration = Duration::from_secs(2);
+/// Entities looked at before others get their turn on the thread.
+const LOOKED_AT_ONCE: usize = 512;
+
+/// Answers a query from the second level, or from the store.
+pub(crate) async fn query<E: Entity>(
+    node: &Arc<Node>,
+    id: Uuid,
+    version: u64,
+    state: Arc<E::State>,
+    query: Query,
+) -> Result<View, QueryError> {
+    let key = Key::new(E::KIND, id);
+    let (Some(redis), Some(strategy)) = (&node.stores.second_level, strategy::of_page(E::KIND, &query)) else {
+        return E::query(node, id, state, query).await;
+    };
+    let wanted = |at| at == version || sabotage::active(Defect::SecondLevelBelieved);
+    if let Some(view) = redis.page(strategy, key, &query, wanted).await {
+        return Ok(view);
+    }
+    let view = E::query(node, id, state, query.clone()).await?;
+    // A page of anything else than what was asked for is nobody's.
+    if view.version == version {
+        redis.keep_page(strategy, key, &query, &view);
+    }
+    Ok(view)
+}
+
+/// What these entities were when they were kept, of those that are still at the same version.
+pub(crate) async fn thaw<E: Entity>(node: &Arc<Node>, ids: &[Uuid]) -> HashMap<Uuid, E::State> {
+    let Some(redis) = &node.stores.second_level else { return HashMap::new() };
+    let frozen: Vec<(Uuid, Frozen)> =
+        ids.iter().zip(redis.frozen(E::KIND, ids).await).filter_map(|(id, found)| Some((*id, found?))).collect();
+    // The versions after what they are compared with: what is the same now was no older when it was read.
+    let asked = frozen.iter().map(|(id, _)| *id).collect();
+    let Ok(versions) = node.stores.domain(E::KIND).versions(E::KIND, asked).await else { return HashMap::new() };
+    let versions: HashMap<_, _> = versions.into_iter().collect();
+    let current = frozen
+        .into_iter()
+        .filter(|(id, frozen)| versions.get(id) == Some(&frozen.view.version) || sabotage::active(Defect::SecondLevelBelieved));
+    current.filter_map(|(id, frozen)| Some((id, E::thaw(&frozen.view.body, &frozen.rest)?))).collect()
+}
+
+/// Has the owners of what was warm of this node's slots load it, most of it at the price of a version. Meanwhile the node serves: whoever asks waits
+/// for no more than the lot that their key is in.
+async fn warm(node: &Arc<Node>, redis: &Redis) {
+    let deadline = Instant::now() + WARM_UP_MAX;
+    if !redis.reached(deadline).await {
+        return;
+    }
+    let slots: Vec<_> = Slot::all().filter(|slot| node.ownership.epoch(*slot).is_some()).collect();
+    let mut owners: BTreeMap<(Kind, usize), Vec<Uuid>> = BTreeMap::new();
+    for key in redis.warm(&slots).await {
+        owners.entry((key.kind, shard_of(key.slot()))).or_default().push(key.id);
+    }
+    let lots = owners.into_iter().flat_map(|((kind, _), ids)| ids.chunks(FROZEN_MAX).map(|lot| (kind, lot.to_vec())).collect::<Vec<_>>());
+    let warmed: usize = stream::iter(lots)
+        .map(|(kind, ids)| async move { warm_some(node, kind, ids, deadline).await.unwrap_or_default() })
+        .buffer_unordered(WARMING_MAX)
+        .fold(0, |sum, warmed| async move { sum + warmed })
+        .await;
+    tracing::info!(warmed, "warm again from the second level");
+}
+
+async fn warm_some(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, deadline: Instant) -> Option<usize> {
+    let key = Key::new(kind, *ids.first()?);
+    let (waiter, answer) = Waiter::of_the_platform(deadline);
+    let owner = node.region.owner(&key).await.ok()?;
+    owner.port.cast(Op::Warm { ids, waiter }).ok()?;
+    tokio::time::timeout_at(deadline.into(), answer).await.ok()?.ok()?.ok()
+}
+
+/// What is to be kept of a snapshot; `None` if it is of a kind, or in a state, that is not.
+fn frozen(snapshot: &Snapshot) -> Option<Frozen> {
+    fn rest<E: Entity>(snapshot: &Snapshot) -> Option<Box<[u8]>> {
+        E::freeze(&*snapshot.state::<E>()?)
+    }
+    let rest = match snapshot.key.kind {
+        Kind::User => rest::<User>(snapshot),
+        Kind::Post => rest::<Post>(snapshot),
+        Kind::Product => rest::<Product>(snapshot),
+        _ => None,
+    };
+    Some(Frozen { view: snapshot.view.clone(), rest: rest? })
+}
+
+/// Gives what is warm to the second level, but for what it has and will have for a while.
+async fn keep(node: &Node, redis: &Redis) {
+    let now = u32::try_from(node.started.elapsed().as_secs()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+    for (looked_at, snapshot) in node.snapshots.warm().enumerate() {
+        // What is there goes when its time is up: half of that is left.
+        let half = strategy::of_entity(snapshot.key.kind).map(|strategy| strategy.seconds() / 2);
+        let due = half.is_some_and(|half| snapshot.kept_at().is_none_or(|at| now.get().saturating_sub(at.get()) >= half));
+        if due && let Some(frozen) = frozen(&snapshot) {
+            if !redis.keep(snapshot.key, &frozen) {
+                // The rest is looked at the next time.
+                return;
+            }
+            snapshot.note_kept(now);
+        }
+        if looked_at % LOOKED_AT_ONCE == LOOKED_AT_ONCE - 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// The row of the supervision tree that warms up what this node owns, and then keeps what is warm; `None` where there is no second level.
+#[must_use]
+pub fn keeper(node: &Arc<Node>) -> Option<Child> {
+    let redis = node.stores.second_level.clone()?;
+    let node = node.clone();
+    Some(by_the_clock("second_level", Duration::ZERO, move |turns| {
+        let (node, redis) = (node.clone(), redis.clone());
+        async move {
+            match turns {
+                0 => warm(&node, &redis).await,
+                _ if redis.condition().is_ok() => keep(&node, &redis).await,
+                _ => {}
+            }
+            KEEP_EVERY
+        }
+    }))
+}
+
+/// Gives what is warm to the second level once more, for the next process. For a node that stops.
+pub async fn keep_last(node: &Node) {
+    let Some(redis) = &node.stores.second_level else { return };
+    let last = async {
+        keep(node, redis).await;
+        redis.flush().await;
+    };
+    let _ = tokio::time::timeout(LAST_KEEP_MAX, last).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What this release keeps, and reads back. A change here is a change of what other releases wrote: raise `SCHEMA` in store/src/redis/value.rs with it.
+    const USER: (&str, &[u8]) = (
+        r#"{"id":"00000000-0000-0000-0000-000000000001","username":"ada","firstName":"Ada","lastName":null,"bio":null,"avatar":null,"role":"user","isActive":true,"profile":{"location":"London","website":null,"company":null,"jobTitle":null,"interests":["engines"],"socialLinks":{}},"skills":[{"id":"00000000-0000-0000-0000-000000000002","name":"algebra","level":"expert","endorsements":3,"createdAt":"2025-01-01T00:00:00.000Z"}],"createdAt":"2025-01-01T00:00:00.000Z","updatedAt":"2025-01-02T00:00:00.000Z","version":7}"#,
+        b"\x05a@b.c\x00\x01\x0a1815-12-10",
+    );
+    const POST: (&str, &[u8]) = (
+        r#"{"id":"00000000-0000-0000-0000-000000000001","userId":"00000000-0000-0000-0000-000000000002","parentId":null,"content":"hello","type":"text","mediaIds":["00000000-0000-0000-0000-000000000003"],"visibility":"public","likesCount":3,"commentsCount":2,"sharesCount":1,"reactions":{"like":2,"love":1},"isPublished":true,"createdAt":"2025-01-01T00:00:00.000Z","updatedAt":"2025-01-02T00:00:00.000Z","version":7,"hidden":true}"#,
+        b"",
+    );
+    const PRODUCT: (&str, &[u8]) = (
+        r#"{"id":"00000000-0000-0000-0000-000000000001","sellerId":"00000000-0000-0000-0000-000000000002","name":"a lamp","description":null,"price":"12.50","currency":"EUR","images":["https://example.org/a.png"],"category":"light","stock":9,"isPublic":true,"isActive":true,"ratingAverage":4.67,"ratingCount":3,"createdAt":"2025-01-01T00:00:00.000Z","updatedAt":"2025-01-02T00:00:00.000Z","version":7}"#,
+        b"\x0e\x03",
+    );
+
+    fn is_read_and_written_as<E: Entity>((body, rest): (&str, &[u8])) {
+        let state = E::thaw(body.as_bytes(), rest).unwrap_or_else(|| panic!("{} of before cannot be read", E::KIND.name()));
+        assert_eq!(E::version(&state), 7);
+        assert_eq!(std::str::from_utf8(&E::view(&state).body), Ok(body));
+        assert_eq!(E::freeze(&state).as_deref(), Some(rest), "{}", E::KIND.name());
+    }
+
+    #[test]
+    fn what_is_kept_has_the_form_that_it_had() {
+        is_read_and_written_as::<User>(USER);
+        is_read_and_written_as::<Post>(POST);
+        is_read_and_written_as::<Product>(PRODUCT);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_nothing() {
+        for (body, rest) in [("", &b""[..]), ("{}", b"\x00\x00\x00"), (PRODUCT.0, b"\x0e"), (USER.0, b"\xff")] {
+            assert!(User::thaw(body.as_bytes(), rest).is_none());
+            assert!(Post::thaw(body.as_bytes(), rest).is_none() && Product::thaw(body.as_bytes(), rest).is_none());
+        }
+    }
+}

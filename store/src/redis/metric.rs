@@ -1,0 +1,71 @@
+//! What is counted of the second level. The names are documented in docs/metrics.md.
+
+use super::strategy::Strategy;
+use crate::metric::add;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets};
+
+/// What a read came to.
+#[derive(Clone, Copy)]
+pub(super) enum Read {
+    /// It was there, at the version that was asked for.
+    Hit,
+    /// It was not there.
+    Miss,
+    /// It was there at another version.
+    Stale,
+    /// What was there is not what this release writes.
+    Unreadable,
+    /// Redis did not answer, or is left alone for a while because it did not.
+    Away,
+}
+
+/// What a write came to.
+#[derive(Clone, Copy)]
+pub(super) enum Written {
+    /// It is kept.
+    Kept,
+    /// Something newer is kept.
+    Older,
+    /// Too much waited already.
+    Dropped,
+    /// Redis refused it, did not answer, or is left alone.
+    Failed,
+}
+
+const READS: [&str; 5] = ["hit", "miss", "stale", "unreadable", "away"];
+const WRITES: [&str; 4] = ["kept", "older", "dropped", "failed"];
+
+pub(super) struct Metrics {
+    /// By strategy.
+    reads: Vec<[IntCounter; READS.len()]>,
+    writes: [IntCounter; WRITES.len()],
+    pub(super) duration: Histogram,
+    pub(super) up: IntGauge,
+}
+
+impl Metrics {
+    /// Makes the series, all of them from the start, and registers them; refused where they are registered already.
+    pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let opts = Opts::new("redis_reads_total", "Reads of the second level, by what they came to.");
+        let reads = add(registry, IntCounterVec::new(opts, &["strategy", "outcome"]))?;
+        let opts = Opts::new("redis_writes_total", "Values given to the second level, by what came of it.");
+        let writes = add(registry, IntCounterVec::new(opts, &["outcome"]))?;
+        let opts =
+            HistogramOpts::new("redis_duration_seconds", "From when Redis was asked until it answered, or no longer was waited for.");
+        let of = |strategy: &Strategy| READS.map(|outcome| reads.with_label_values(&[strategy.namespace(), outcome]));
+        Ok(Self {
+            reads: Strategy::ALL.iter().map(of).collect(),
+            writes: WRITES.map(|outcome| writes.with_label_values(&[outcome])),
+            duration: add(registry, Histogram::with_opts(opts.buckets(exponential_buckets(0.000_05, 2.0, 12)?)))?,
+            up: add(registry, IntGauge::new("redis_up", "Whether Redis answers: 1, or 0 while it is left alone."))?,
+        })
+    }
+
+    pub(super) fn read(&self, strategy: Strategy, outcome: Read) {
+        self.reads[strategy as usize][outcome as usize].inc();
+    }
+
+    pub(super) fn written(&self, outcome: Written, values: usize) {
+        self.writes[outcome as usize].inc_by(values as u64);
+    }
+}
