@@ -100,6 +100,25 @@ pub mod path {
         format!("/api/shop/public/products?limit={items}")
     }
 
+    /// Products that are found by a word.
+    pub fn product_search(word: &str, items: usize) -> String {
+        format!("/api/shop/public/products?search={}&limit={items}", escaped(word))
+    }
+
+    /// People who are found by a word.
+    pub fn people_search(word: &str, items: usize) -> String {
+        format!("/api/user/search?q={}&limit={items}", escaped(word))
+    }
+
+    /// Public posts that hold a word.
+    pub fn post_search(word: &str, items: usize) -> String {
+        format!("/api/content/posts/search?q={}&limit={items}", escaped(word))
+    }
+
+    fn escaped(word: &str) -> String {
+        word.bytes().map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+    }
+
     /// What somebody bought.
     pub fn orders_of_buyer(user: &str) -> String {
         format!("/api/shop/orders/buyer/{user}")

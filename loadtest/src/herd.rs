@@ -25,8 +25,9 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(300);
 /// How often that is looked at.
 const SETTLE_LOOKS_MAX: usize = 50;
 
-/// The queries by which the platform looks, by the clock, for work that is due and for what others wrote: no reader causes them.
-const POLLED: [&str; 2] = ["errands", "foreign_writes"];
+/// The queries by which the platform looks, by the clock, for work that is due, for what others wrote, and whether the store is well: no reader
+/// causes them.
+pub(crate) const POLLED: [&str; 5] = ["errands", "foreign_writes", "ping", "outbox", "checkouts_due"];
 
 /// Options of `loadtest herd`.
 #[derive(Args, Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::{bench, check, herd, race, run, slow};
+use loadtest::{bench, check, herd, hits, race, run, slow};
 
 /// What the platform uses too: raw hyper must not lose by its allocator.
 #[global_allocator]
@@ -29,6 +29,8 @@ enum Command {
     Floor(bench::floor::Options),
     /// Lets a thousand readers ask for one cold key at once
     Herd(herd::Options),
+    /// Measures by the platform's own counters how much of a load its caches answer, and what that is worth
+    Hits(hits::Options),
     /// Lets a thousand buyers race for ten items
     Race(race::Options),
     /// Lets a thousand clients dawdle beside a fast one
@@ -59,6 +61,7 @@ fn on_one_thread(command: Command) -> anyhow::Result<bool> {
             Command::Check(options) => check::run(&options).await,
             Command::Bench(options) => bench::run(&options).await,
             Command::Herd(options) => herd::run(&options).await,
+            Command::Hits(options) => hits::run(&options).await,
             Command::Race(options) => race::run(&options).await,
             Command::Slow(options) => slow::run(&options).await,
             Command::Floor(_) => unreachable!("the floor has a runtime of its own"),

@@ -107,9 +107,17 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
 /// # Errors
 /// If the data cannot be prepared.
 pub async fn measure(options: &Options) -> anyhow::Result<Summary> {
-    let stamp = report::Stamp::now();
     let population = Population::obtain(options).await?;
-    let plan = Plan::new(options.scenario.mix(), &population, options)?;
+    measure_on(options, &population).await
+}
+
+/// Runs the load on a population that was obtained before.
+///
+/// # Errors
+/// If a connection cannot be opened, or the population has nothing for a part of the mix.
+pub async fn measure_on(options: &Options, population: &Population) -> anyhow::Result<Summary> {
+    let stamp = report::Stamp::now();
+    let plan = Plan::new(options.scenario.mix(), population, options)?;
     let load = Load {
         rate: f64::from(options.rate),
         warmup: options.warmup,

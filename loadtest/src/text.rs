@@ -17,6 +17,11 @@ const WORDS: &[&str] = &[
     "when", "window", "winter", "with", "wonder", "work", "world", "write", "year", "yesterday", "you", "young",
 ];
 
+/// The words of which texts are made.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().copied()
+}
+
 /// Sentences of at least `chars_min` characters; they end with the sentence that reaches it.
 pub fn prose(rng: &mut impl Rng, chars_min: usize) -> String {
     let mut text = String::with_capacity(chars_min + 80);

@@ -139,6 +139,17 @@ fn requests(operation: Operation, population: &Population, rng: &mut ChaCha8Rng)
             };
             authors.map(change).collect()
         }
+        Operation::ProductSearch => text::words().map(|word| Request::get(path::product_search(word, PAGE_ITEMS))).collect(),
+        Operation::PeopleSearch => text::words().map(|word| Request::get(path::people_search(word, PAGE_ITEMS))).collect(),
+        Operation::PostSearch => text::words().map(|word| Request::get(path::post_search(word, PAGE_ITEMS))).collect(),
+        Operation::ChangeProduct => {
+            let offered = population.offered.iter().cycle().take(if population.offered.is_empty() { 0 } else { WRITE_BODIES });
+            let change = |(seller, product): &(usize, String)| {
+                let body = json!({"price": format!("{}.{:02}", rng.random_range(1..500), rng.random_range(0..100))});
+                Request::new(Method::PUT, path::own_product(product)).bearer(&people[*seller].token).json(&body)
+            };
+            offered.map(change).collect()
+        }
     }
 }
 

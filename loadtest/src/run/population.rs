@@ -33,6 +33,8 @@ pub struct Population {
     pub posts: Vec<String>,
     /// Ids of products.
     pub products: Vec<String>,
+    /// Those of them that somebody of `people` sells, by their place there.
+    pub offered: Vec<(usize, String)>,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +85,7 @@ impl Population {
         let (posts, products) = (posts.await?, products.await?);
         self.profiles = self.people.iter().map(|person| person.id.clone()).collect();
         self.posts = posts;
+        self.offered = products.iter().enumerate().map(|(product, id)| (product % self.people.len(), id.clone())).collect();
         self.products = products;
         Ok(())
     }

@@ -21,6 +21,14 @@ pub enum Operation {
     CreatePost,
     /// Changing one's own profile.
     ChangeProfile,
+    /// Products by a word.
+    ProductSearch,
+    /// People by a word.
+    PeopleSearch,
+    /// Public posts by a word.
+    PostSearch,
+    /// Changing the price of a product of one's own.
+    ChangeProduct,
 }
 
 /// A named mix of requests.
@@ -39,6 +47,8 @@ pub enum Scenario {
     Post,
     /// What members do: feeds, profiles, products, now and then a post or a changed profile
     Mixed,
+    /// The same with searches, and prices that change; on data of its own only
+    Whole,
 }
 
 impl Scenario {
@@ -61,6 +71,20 @@ impl Scenario {
                 (CreatePost, 3),
                 (ChangeProfile, 2),
             ],
+            Self::Whole => &[
+                (Feed, 30),
+                (Profile, 25),
+                (Product, 15),
+                (Post, 10),
+                (ProductList, 6),
+                (PostList, 2),
+                (ProductSearch, 5),
+                (PeopleSearch, 2),
+                (PostSearch, 2),
+                (CreatePost, 1),
+                (ChangeProfile, 1),
+                (ChangeProduct, 1),
+            ],
         }
     }
 }
@@ -76,6 +100,10 @@ impl std::fmt::Display for Operation {
             Self::PostList => "post-list",
             Self::CreatePost => "create-post",
             Self::ChangeProfile => "change-profile",
+            Self::ProductSearch => "product-search",
+            Self::PeopleSearch => "people-search",
+            Self::PostSearch => "post-search",
+            Self::ChangeProduct => "change-product",
         })
     }
 }
