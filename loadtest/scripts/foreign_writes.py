@@ -19,7 +19,9 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers"))
-import compare  # noqa: E402
+from comparison import side  # noqa: E402
+from comparison.population import prepare  # noqa: E402
+from comparison.process import serving  # noqa: E402
 
 CHANGES = 100
 

@@ -1,15 +1,19 @@
 // A peer of the platform's reads: Fastify and pg on the same tables, with the same bodies. It does what its documentation recommends: a pool of
 // connections that stay open, named prepared statements, response schemas (so that JSON is written by generated code), logging off.
 //
-//   PORT=9001 USERS_URL=postgres://… SHOP_URL=postgres://… node server.js
+//   NODE_ENV=production PORT=9001 USERS_URL=postgres://… SHOP_URL=postgres://… [REDIS_URL=redis://…] node server.js
 //
-// Searches are as the former system had them: ILIKE with a leading wildcard over the columns, newest first.
+// With REDIS_URL its reads are cache-aside over ioredis, and JSON is stored and sent as it is; without, every read asks PostgreSQL.
 import Fastify from "fastify";
+import { Redis } from "ioredis";
 import pg from "pg";
+import { cacheAside } from "../node/cache.mjs";
+import * as rows from "../node/rows.mjs";
 
 const pool = (url) => new pg.Pool({ connectionString: url, max: 10, keepAlive: true });
 const users = pool(process.env.USERS_URL);
 const shop = pool(process.env.SHOP_URL);
+const cache = process.env.REDIS_URL && cacheAside(new Redis(process.env.REDIS_URL, { enableAutoPipelining: true }));
 
 const text = { type: "string" };
 const maybe = { type: "string", nullable: true };
@@ -30,59 +34,63 @@ const PERSON = object({
   skills: { type: "array", items: SKILL }, createdAt: text, updatedAt: text, version: { type: "integer" },
 });
 const LIST = (items) => object({ items: { type: "array", items } });
+const PAGE = object({ items: { type: "array", items: PRODUCT }, nextCursor: maybe });
 const answers = (schema) => ({ schema: { response: { 200: schema } } });
 
-const PRODUCT_COLUMNS =
-  `id, seller_id, name, description, price_cents, currency, images, category, stock, is_public, is_active, rating_sum, rating_count,
-  created_at, updated_at, version`;
-const PERSON_COLUMNS = `id, username, first_name, last_name, bio, avatar, role, is_active, location, website, company, job_title,
-  interests, social_links, created_at, updated_at, version`;
-const PRODUCT_BY_ID = `SELECT ${PRODUCT_COLUMNS} FROM product WHERE id = $1 AND NOT deleted AND is_public AND is_active`;
-const PERSON_BY_ID = `SELECT ${PERSON_COLUMNS}, coalesce((
-    SELECT json_agg(json_build_object('id', s.id, 'name', s.name, 'level', s.level, 'endorsements', s.endorsements,
-      'createdAt', to_char(s.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) ORDER BY s.created_at, s.id)
-    FROM skill s WHERE s.person_id = p.id), '[]') AS skills
-  FROM person p WHERE id = $1 AND is_active`;
-const PRODUCTS_LIKE = `SELECT ${PRODUCT_COLUMNS} FROM product
-  WHERE NOT deleted AND is_public AND is_active AND (name ILIKE $1 OR description ILIKE $1) ORDER BY created_at DESC LIMIT 20`;
-const PEOPLE_LIKE = `SELECT ${PERSON_COLUMNS}, '[]'::json AS skills FROM person
-  WHERE is_active AND (username ILIKE $1 OR first_name ILIKE $1 OR last_name ILIKE $1 OR bio ILIKE $1) ORDER BY created_at DESC LIMIT 20`;
-
-const price = (cents) => `${cents.slice(0, -2) || "0"}.${cents.slice(-2).padStart(2, "0")}`;
-const average = ({ rating_sum, rating_count }) => (rating_count === "0" ? null : Math.round((rating_sum / rating_count) * 100) / 100);
-const product = (row) => ({
-  id: row.id, sellerId: row.seller_id, name: row.name, description: row.description, price: price(row.price_cents), currency: row.currency,
-  images: row.images, category: row.category, stock: Number(row.stock), isPublic: row.is_public, isActive: row.is_active, ratingAverage: average(row), ratingCount: Number(row.rating_count),
-  createdAt: row.created_at.toISOString(), updatedAt: row.updated_at.toISOString(), version: Number(row.version),
-});
-const person = (row) => ({
-  id: row.id, username: row.username, firstName: row.first_name, lastName: row.last_name, bio: row.bio, avatar: row.avatar, role: row.role,
-  isActive: row.is_active,
-  profile: {
-    location: row.location, website: row.website, company: row.company, jobTitle: row.job_title, interests: row.interests,
-    socialLinks: row.social_links,
-  },
-  skills: row.skills, createdAt: row.created_at.toISOString(), updatedAt: row.updated_at.toISOString(), version: Number(row.version),
-});
-const like = (words) => `%${words.replace(/[\\%_]/g, "\\$&")}%`;
-
-const app = Fastify({ logger: false });
+const app = Fastify({ logger: false, keepAliveTimeout: 65_000 });
 app.get("/health", async () => ({ status: "ok" }));
-const one = (path, database, [name, sql], schema, render) =>
-  app.get(path, answers(schema), async (request, reply) => {
-    const { rows } = await database.query({ name, text: sql, values: [request.params.id] });
-    if (rows.length === 0) return reply.code(404).send({ error: "not found" });
-    reply.header("etag", `"${rows[0].version}"`).header("cache-control", "public, no-cache");
-    return render(rows[0]);
+
+const missing = (reply) => reply.code(404).send({ error: "not found" });
+const firstOf = async (database, query) => (await database.query(query)).rows[0];
+const one = (path, database, query, schema, render, namespace) => {
+  if (cache) {
+    app.get(path, async ({ params: { id } }, reply) => {
+      const load = async () => {
+        const row = await firstOf(database, query(id));
+        return row === undefined ? null : reply.serializeInput(render(row), schema);
+      };
+      const json = await cache.one(namespace, id, load);
+      return json === null ? missing(reply) : reply.type("application/json").send(json);
+    });
+  } else {
+    app.get(path, answers(schema), async ({ params: { id } }, reply) => {
+      const row = await firstOf(database, query(id));
+      if (row === undefined) return missing(reply);
+      reply.header("etag", `"${row.version}"`).header("cache-control", "public, no-cache");
+      return render(row);
+    });
+  }
+};
+one("/products/:id", shop, rows.productById, PRODUCT, rows.product, "shop:product");
+one("/profile/:id", users, rows.personById, PERSON, rows.person, "user:profile");
+
+app.get("/products", async ({ query }, reply) => {
+  const { after, limit } = rows.pageOf(query);
+  const load = async () => {
+    const { rows: found } = await shop.query(rows.productsNewest(after, limit + 1));
+    return reply.serializeInput(rows.productPage(found, limit), PAGE);
+  };
+  const json = cache ? await cache.page("shop:products", "newest", `${limit}:${after}`, load) : await load();
+  return reply.type("application/json").send(json);
+});
+
+const change = (path, database, changeOf, update, schema, render, touched) =>
+  app.put(path, answers(schema), async ({ params: { id }, body }, reply) => {
+    const values = changeOf(body ?? undefined);
+    if (values === null) return reply.code(422).send({ error: "not a change" });
+    const row = await firstOf(database, update(id, ...values));
+    if (cache) await cache.forget(...touched(id));
+    return row === undefined ? missing(reply) : render(row);
   });
-const search = (path, database, [name, sql], schema, render) =>
+change("/products/:id", shop, rows.changeOfProduct, rows.productUpdate, PRODUCT, rows.product, (id) => [["shop:product", id], ["shop:products", "newest"]]);
+change("/profile/:id", users, rows.changeOfPerson, rows.personUpdate, PERSON, rows.person, (id) => [["user:profile", id]]);
+
+const search = (path, database, query, schema, render) =>
   app.get(path, answers(LIST(schema)), async (request) => {
-    const { rows } = await database.query({ name, text: sql, values: [like(String(request.query.q ?? ""))] });
-    return { items: rows.map(render) };
+    const { rows: found } = await database.query(query(rows.like(String(request.query.q ?? ""))));
+    return { items: found.map(render) };
   });
-one("/products/:id", shop, ["product", PRODUCT_BY_ID], PRODUCT, product);
-one("/profile/:id", users, ["person", PERSON_BY_ID], PERSON, person);
-search("/search/products", shop, ["products-like", PRODUCTS_LIKE], PRODUCT, product);
-search("/search/people", users, ["people-like", PEOPLE_LIKE], PERSON, person);
+search("/search/products", shop, rows.productsLike, PRODUCT, rows.product);
+search("/search/people", users, rows.peopleLike, PERSON, rows.person);
 
 await app.listen({ host: "127.0.0.1", port: Number(process.env.PORT ?? 9001) });
