@@ -55,18 +55,17 @@ def measure(postgres, redis, of, pid, what, herds):
     for id in ids[:herds]:
         # The platform has no key of these in memory: its process has never read them.
         redis.command("FLUSHALL")
-        before = statements.total()
-        release(of, pid, prefix + id)
-        counts.append(statements.total() - before)
+        counts.append(release(of, pid, prefix + id, statements))
     return f"{statistics.median(counts):.0f} ({min(counts)}–{max(counts)})"
 
 
-def release(of, pid, path):
-    """The server is stopped while the requests are sent, so that it finds all of them at once."""
+def release(of, pid, path, statements):
+    """Statements of one herd. The server is stopped while the requests are sent, so that it finds all of them at once."""
     connections = [Connection(of.port) for _ in range(READERS)]
     for connection in connections:
         # Whoever was answered was accepted.
-        connection.ask("GET", of.ready)
+        connection.ask("GET", "/health")
+    before = statements.total()
     os.kill(pid, signal.SIGSTOP)
     try:
         for connection in connections:
@@ -82,3 +81,4 @@ def release(of, pid, path):
         connection.close()
     if len(bodies) != 1:
         sys.exit(f"{of.name} gave a herd {len(bodies)} different bodies")
+    return statements.total() - before

@@ -3,6 +3,8 @@
 import bisect
 import json
 import random
+import selectors
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 
 from .http import Connection
 
-READERS = 16
+READERS = 32
 # A writer waits this long at most between two writes: a key that is changed without a pause is not cached long enough to be stale.
 PAUSE_MAX_S = 0.02
 
@@ -31,16 +33,12 @@ class Found:
     slowest_ms: float
 
 
-class Recorder:
+class Record:
     """What happened, by one clock. A version is acknowledged when its writer has the answer in hand."""
 
-    def __init__(self, reads_wanted):
-        self.acknowledged = defaultdict(list)
-        self.reads = defaultdict(list)
-        self.reads_wanted, self.failure = reads_wanted, None
-
-    def done(self):
-        return self.failure is not None or sum(map(len, self.reads.values())) >= self.reads_wanted
+    def __init__(self):
+        self.acknowledged, self.reads = defaultdict(list), defaultdict(list)
+        self.over, self.failure = False, None
 
 
 def parsed(body):
@@ -48,53 +46,65 @@ def parsed(body):
 
 
 def measure(of, writers, reads_wanted):
-    record = Recorder(reads_wanted)
-    paths = [path for writer in writers for path in (of.profile + writer.person, of.product + writer.product)]
-    sessions = [threading.Thread(target=guarded, args=(record, write, of, writer)) for writer in writers]
-    sessions += [threading.Thread(target=guarded, args=(record, read, of, paths)) for _ in range(READERS)]
+    record = Record()
+    sessions = [threading.Thread(target=write, args=(record, of, writer)) for writer in writers]
     for session in sessions:
         session.start()
-    for session in sessions:
-        session.join()
-    if record.failure is not None:
-        raise record.failure
+    try:
+        read(record, of, [path for writer in writers for path in (of.profile + writer.person, of.product + writer.product)], reads_wanted)
+    finally:
+        record.over = True
+        for session in sessions:
+            session.join()
     return judge(record.acknowledged, record.reads)
 
 
-def guarded(record, session, *arguments):
-    """A session that fails ends all of them: its threads would otherwise go on without it."""
+def write(record, of, writer):
+    """Values that no other write has, to both keys in turn, until the reads are done."""
     try:
-        session(record, *arguments)
-    except BaseException as failure:
+        connection, rng, number = Connection(of.port), random.Random(writer.person), 0
+        # The platform changes a product at another path than it shows it to everybody.
+        product = of.product.replace("/public", "") + writer.product
+        while not record.over:
+            number += 1
+            price = f"{number // 100}.{number % 100:02d}"
+            for path, shown_at, change in (
+                (of.profile + writer.person, of.profile + writer.person, {"bio": f"{writer.person} {number}"}),
+                (product, of.product + writer.product, {"price": price, "stock": number}),
+            ):
+                version = parsed(connection.ask("PUT", path, change, writer.token))["version"]
+                record.acknowledged[shown_at].append((time.monotonic_ns(), version))
+                time.sleep(rng.uniform(0, PAUSE_MAX_S))
+        connection.close()
+    except (OSError, SystemExit) as failure:
         record.failure = failure
 
 
-def write(record, of, writer):
-    """Values that no other write has, in turn to both keys."""
-    connection, rng, number = Connection(of.port), random.Random(writer.person), 0
-    # The platform changes a product at another path than it shows it to everybody.
-    product = of.product.replace("/public", "") + writer.product
-    while not record.done():
-        number += 1
-        for path, read_at, change in (
-            (of.profile + writer.person, of.profile + writer.person, {"bio": f"{writer.person} {number}"}),
-            (product, of.product + writer.product, {"price": f"{number // 100}.{number % 100:02d}", "stock": number}),
-        ):
-            answer = parsed(connection.ask("PUT", path, change, writer.token))
-            record.acknowledged[read_at].append((time.monotonic_ns(), answer["version"]))
-            time.sleep(rng.uniform(0, PAUSE_MAX_S))
-    connection.close()
-
-
-def read(record, of, paths):
-    connection, rng = Connection(of.port), random.Random(threading.get_ident())
-    while not record.done():
-        for _ in range(100):
+def read(record, of, paths, wanted):
+    """One thread for all readers, each with one read under way at a time: so the clock is looked at when an answer is there."""
+    rng, done, began = random.Random(1), 0, {}
+    with selectors.DefaultSelector() as selector:
+        def begin(connection):
             path = rng.choice(paths)
-            began = time.monotonic_ns()
-            body = connection.ask("GET", path)
-            record.reads[path].append((began, time.monotonic_ns(), parsed(body)["version"]))
-    connection.close()
+            began[connection] = (path, time.monotonic_ns())
+            connection.send("GET", path)
+
+        for connection in [Connection(of.port) for _ in range(READERS)]:
+            selector.register(connection.socket, selectors.EVENT_READ, connection)
+            begin(connection)
+        while done < wanted:
+            if record.failure is not None:
+                raise record.failure
+            for ready, _ in selector.select():
+                status, body = ready.data.receive()
+                path, since = began[ready.data]
+                if status != 200:
+                    sys.exit(f"{path} answered {status}: {body[:300]!r}")
+                record.reads[path].append((since, time.monotonic_ns(), parsed(body)["version"]))
+                done += 1
+                begin(ready.data)
+        for connection in began:
+            connection.close()
 
 
 def judge(acknowledged, reads):
