@@ -27,12 +27,14 @@ class Connection:
         while (end := got.find(b"\r\n\r\n")) < 0:
             got += self.more()
         head, body = got[:end], got[end + 4:]
-        length = LENGTH.search(head)
+        status, length = int(head[9:12]), LENGTH.search(head)
+        if status == 204:
+            return status, b""
         if length is None:
             sys.exit(f"an answer without a length: {head!r}")
         while len(body) < int(length[1]):
             body += self.more()
-        return int(head[9:12]), body
+        return status, body
 
     def more(self):
         got = self.socket.recv(65536)
