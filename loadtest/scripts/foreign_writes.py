@@ -10,9 +10,7 @@ import argparse
 import http.client
 import json
 import pathlib
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -56,35 +54,39 @@ def main():
     binary = options.folder.resolve() / "lets-connect"
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        postgres = compare.prepare(folder, binary, options.people)
-        port = compare.free_ports()
-        server = subprocess.Popen([binary, "--data-dir", folder / "data", "--listen-port-base", str(port), *compare.settings(postgres, "cache.bytes_max=268435456")])
-        stop = threading.Event()
+        postgres = prepare(folder, binary, options.people)
         try:
-            compare.wait_for("/health/ready", port)
-            products = postgres.sql("shop", "SELECT id FROM product WHERE is_public AND is_active ORDER BY id LIMIT 2000").split()
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            for product in products:
-                price(connection, product)
-            reader = threading.Thread(target=load, args=(port, products, stop))
-            reader.start()
-            took = []
-            for number in range(CHANGES):
-                product = products[number]
-                took.append(change(postgres, f"UPDATE product SET price_cents = {700_000 + number} WHERE id = '{product}'", connection, product, f"{7000 + number // 100}.{number % 100:02d}"))
-            print(f"{CHANGES} single changes: median {statistics.median(took):.0f} ms, the slowest {max(took):.0f} ms")
-            all_rows = postgres.sql("shop", "SELECT count(*) FROM product")
-            took = change(postgres, "UPDATE product SET price_cents = 99", connection, products[-1], "0.99")
-            print(f"one change of all {all_rows} products: the last of {len(products)} warm ones shows it after {took:.0f} ms")
-            began = time.perf_counter()
-            while postgres.sql("shop", "SELECT count(*) FROM foreign_write") != "0":
-                time.sleep(0.1)
-            print(f"and lists and words followed after {time.perf_counter() - began:.1f} s more")
+            of = side.platform(postgres, binary, folder, "cache.bytes_max=268435456")
+            with serving(of.command, of.port, of.ready):
+                measure(postgres, of.port)
         finally:
-            stop.set()
-            server.send_signal(signal.SIGTERM)
-            server.wait(30)
             postgres.stop()
+
+
+def measure(postgres, port):
+    stop = threading.Event()
+    products = postgres.sql("shop", "SELECT id FROM product WHERE is_public AND is_active ORDER BY id LIMIT 2000").split()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    for product in products:
+        price(connection, product)
+    reader = threading.Thread(target=load, args=(port, products, stop))
+    reader.start()
+    try:
+        took = []
+        for number in range(CHANGES):
+            product = products[number]
+            took.append(change(postgres, f"UPDATE product SET price_cents = {700_000 + number} WHERE id = '{product}'", connection, product, f"{7000 + number // 100}.{number % 100:02d}"))
+        print(f"{CHANGES} single changes: median {statistics.median(took):.0f} ms, the slowest {max(took):.0f} ms")
+        all_rows = postgres.sql("shop", "SELECT count(*) FROM product")
+        took = change(postgres, "UPDATE product SET price_cents = 99", connection, products[-1], "0.99")
+        print(f"one change of all {all_rows} products: the last of {len(products)} warm ones shows it after {took:.0f} ms")
+        began = time.perf_counter()
+        while postgres.sql("shop", "SELECT count(*) FROM foreign_write") != "0":
+            time.sleep(0.1)
+        print(f"and lists and words followed after {time.perf_counter() - began:.1f} s more")
+    finally:
+        stop.set()
+        reader.join()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ import time
 from .process import cpu, free_port
 
 
+class Refused(Exception):
+    """What a program of the server said when it failed."""
+
+
 class Postgres:
     """A server of our own in a temporary folder. It refuses root, so root runs it as the user postgres."""
 
@@ -30,7 +34,7 @@ class Postgres:
         settings = ["shared_buffers=512MB", "max_wal_size=4GB", *settings]
         self.server = subprocess.Popen([*command, *(word for s in settings for word in ("-c", s))], stderr=subprocess.DEVNULL)
         for _ in range(300):
-            with contextlib.suppress(subprocess.CalledProcessError):
+            with contextlib.suppress(Refused):
                 self.run("psql", *self.where("postgres"), "-c", "SELECT 1")
                 break
             time.sleep(0.1)
@@ -45,7 +49,10 @@ class Postgres:
         command = [*self.as_user, self.programs / program, *arguments]
         # What is filled in here is not to be heeded as what others write, unless it has another name: the indexes are filled as well.
         env = {**os.environ, "PGAPPNAME": name}
-        return subprocess.run(command, input=text, check=True, capture_output=True, text=True, cwd="/", env=env).stdout
+        done = subprocess.run(command, input=text, capture_output=True, text=True, cwd="/", env=env)
+        if done.returncode != 0:
+            raise Refused(program, done.stderr.strip())
+        return done.stdout
 
     def sql(self, database, statement):
         return self.run("psql", *self.where(database), text=statement).strip()

@@ -13,6 +13,10 @@ SETTINGS = ["logging_collector=on", "log_destination=jsonlog", "log_directory=lo
             "log_statement=all", "log_timezone=UTC"]
 
 
+# At the platform's start, or by the clock.
+BY_ITSELF = "(itself)"
+
+
 @dataclass
 class Statement:
     database: str
@@ -28,7 +32,7 @@ class Statement:
 
 
 def read(log, asked):
-    """Each statement that was run for a request, under the first route that did, with up to so many sets of values as it was run with."""
+    """Each statement with all the values that it was run with, under the first route that made it run. What runs before anybody asks runs by itself."""
     found = {}
     for line in log.read_text().splitlines():
         entry = json.loads(line)
@@ -37,7 +41,8 @@ def read(log, asked):
             continue
         at = datetime.strptime(entry["timestamp"].removesuffix(" UTC"), "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=timezone.utc)
         at_ms = round(at.timestamp() * 1000)
-        route = next((one.route for one in asked if one.began <= at_ms <= one.ended), None)
+        own = at_ms < asked[0].began
+        route = BY_ITSELF if own else next((one.route for one in asked if one.began <= at_ms <= one.ended), None)
         if route is None:
             continue
         key = (entry["dbname"], executed[2])

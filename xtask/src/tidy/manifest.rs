@@ -79,8 +79,9 @@ fn root(tree: &Tree) -> Option<&File> {
     tree.files.iter().find(|file| file.path == "Cargo.toml")
 }
 
+/// The workspace's crates. A manifest with a workspace of its own is of something that the product does not build with.
 fn crates(tree: &Tree) -> impl Iterator<Item = &File> {
-    tree.files.iter().filter(|file| file.path.ends_with("/Cargo.toml"))
+    tree.files.iter().filter(|file| file.path.ends_with("/Cargo.toml") && !parse(file).contains_key("workspace"))
 }
 
 fn workspace_dependencies(tree: &Tree) -> Vec<Dependency> {
@@ -171,6 +172,15 @@ mod tests {
     #[test]
     fn a_crate_without_a_row_is_found() {
         assert_eq!(places(direction(&tree(&[("misc/Cargo.toml", "")]))), [place("misc/Cargo.toml", 1)]);
+    }
+
+    #[test]
+    fn a_workspace_of_its_own_is_no_crate_of_ours() {
+        let manifest = "[workspace]\n[package]\nname = \"peer\"\n[dependencies]\nbb8 = \"1\"\n";
+        let tree = tree(&[("peer/Cargo.toml", manifest)]);
+        for rule in [direction, versions, lints] {
+            assert_eq!(places(rule(&tree)), []);
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@ const BANS: &[Ban] = &[
             "actors/src/sabotage.rs",
             // It takes the platform's variables out of the environment of servers that it starts.
             "loadtest/src/platform.rs",
+            // It is compared with the platform, and no part of it.
+            "loadtest/peers/axum/",
             // It looks for the programs of servers, for tests only.
             "testbed/src/postgres.rs",
         ],
