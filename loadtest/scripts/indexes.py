@@ -98,8 +98,8 @@ def rows(postgres):
         return postgres.sql(database, sql) or sys.exit(f"no row: {sql}")
 
     person, other = (one("users", f"SELECT id FROM person WHERE username = 'person{number}'") for number in (PERSON, OTHER))
-    post = one("content", f"""SELECT p.id FROM post AS p JOIN comment AS c ON c.post_id = p.id
-        WHERE NOT p.deleted AND p.is_published AND p.visibility = 'public' AND p.user_id <> '{person}' ORDER BY p.id DESC LIMIT 1""")
+    post = one("content", f"""SELECT p.id FROM (SELECT post_id FROM comment WHERE parent_id IS NULL LIMIT 100) AS c JOIN post AS p ON p.id = c.post_id
+        WHERE NOT p.deleted AND p.is_published AND p.visibility = 'public' AND p.user_id <> '{person}' LIMIT 1""")
     product = one("shop", f"SELECT id FROM product WHERE is_public AND is_active AND NOT deleted AND seller_id <> '{person}' ORDER BY id OFFSET 4242 LIMIT 1")
     return drive.Row(
         person=person, other=other, post=post, product=product,

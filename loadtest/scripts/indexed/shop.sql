@@ -9,11 +9,13 @@ FROM generate_series(1::bigint, :products * 3) AS n;
 INSERT INTO cart_item (id, user_id, product_id, quantity, price_cents, currency, created_at, updated_at)
 SELECT pg_temp.id('line', n), pg_temp.id('person', 1 + n % :people), pg_temp.id('product', 1 + (n * 17) % :products), 1, 100, 'EUR', now(), now() FROM generate_series(1::bigint, :people * 2) AS n
 ON CONFLICT DO NOTHING;
+-- Of the last day: older ones are forgotten. Those that are under way have something set aside.
 INSERT INTO checkout (id, user_id, state, lines, request, answer, expires_at, created_at, version)
-SELECT pg_temp.id('checkout', n), pg_temp.id('person', 1 + n % :people), 'confirmed', '[]', '{}', '', pg_temp.at(n, :products) + interval '1 h', pg_temp.at(n, :products), 1
+SELECT pg_temp.id('checkout', n), pg_temp.id('person', 1 + n % :people), CASE WHEN n % 100 = 0 THEN 'reserving' ELSE 'confirmed' END, '[]', '{}', '',
+  now() + interval '1 h' + interval '1 h' * n / :products, now() - interval '20 h' * n / :products, 1
 FROM generate_series(1::bigint, :products) AS n;
 INSERT INTO reservation (checkout_id, product_id, seller_id, quantity, price_cents, currency)
-SELECT pg_temp.id('checkout', n), pg_temp.id('product', 1 + n % :products), pg_temp.id('person', 1 + n % :people), 1, 100, 'EUR' FROM generate_series(1::bigint, :products) AS n;
+SELECT pg_temp.id('checkout', n), pg_temp.id('product', 1 + n % :products), pg_temp.id('person', 1 + n % :people), 1, 100, 'EUR' FROM generate_series(100::bigint, :products, 100) AS n;
 INSERT INTO wishlist_item (user_id, product_id, created_at)
 SELECT pg_temp.id('person', 1 + n % :people), pg_temp.id('product', 1 + (n * 19) % :products), pg_temp.at(n, :people * 2) FROM generate_series(1::bigint, :people * 2) AS n ON CONFLICT DO NOTHING;
 INSERT INTO product_review (id, product_id, user_id, rating, helpful_count, verified_purchase, created_at, updated_at, version)
