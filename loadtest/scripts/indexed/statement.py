@@ -13,8 +13,8 @@ SETTINGS = ["logging_collector=on", "log_destination=jsonlog", "log_directory=lo
             "log_statement=all", "log_timezone=UTC"]
 
 
-# At the platform's start, or by the clock.
-BY_ITSELF = "(itself)"
+# What ran before: at the platform's start, to sign in, or by the clock.
+BEFORE = "start, sign-in, clock"
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Statement:
 
 
 def read(log, asked):
-    """Each statement with all the values that it was run with, under the first route that made it run. What runs before anybody asks runs by itself."""
+    """Each statement with all the values that it was run with, under the first route that made it run."""
     found = {}
     for line in log.read_text().splitlines():
         entry = json.loads(line)
@@ -41,8 +41,7 @@ def read(log, asked):
             continue
         at = datetime.strptime(entry["timestamp"].removesuffix(" UTC"), "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=timezone.utc)
         at_ms = round(at.timestamp() * 1000)
-        own = at_ms < asked[0].began
-        route = BY_ITSELF if own else next((one.route for one in asked if one.began <= at_ms <= one.ended), None)
+        route = BEFORE if at_ms < asked[0].began else next((one.route for one in asked if one.began <= at_ms <= one.ended), None)
         if route is None:
             continue
         key = (entry["dbname"], executed[2])

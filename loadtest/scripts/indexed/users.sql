@@ -35,3 +35,11 @@ FROM generate_series(1::bigint, :people) AS n;
 INSERT INTO moderation_flag (id, case_id, reporter_id, reason, is_open, created_at)
 SELECT pg_temp.id('flag', n), pg_temp.id('post', 1 + n % :people), pg_temp.id('person', 1 + (n * 3) % :people), 'spam', n % 100 = 99, pg_temp.at(n, :people * 2) FROM generate_series(1::bigint, :people * 2) AS n
 ON CONFLICT DO NOTHING;
+-- One person has more of everything.
+INSERT INTO follow (follower, followee, created_at) SELECT pg_temp.id('person', :busy), pg_temp.id('person', n), pg_temp.at(n, :people)
+FROM generate_series(1::bigint, :people, :people / 1000) AS n WHERE n <> :busy ON CONFLICT DO NOTHING;
+INSERT INTO block (blocker, blocked, created_at) SELECT pg_temp.id('person', :busy), pg_temp.id('person', n), pg_temp.at(n, :people)
+FROM generate_series(2::bigint, :people, :people / 1000) AS n WHERE n <> :busy AND n <> :other ON CONFLICT DO NOTHING;
+INSERT INTO endorsement (skill_id, endorser_id, created_at)
+SELECT s.id, pg_temp.id('person', n), pg_temp.at(n, :people) FROM skill AS s, generate_series(1::bigint, :people, :people / 1000) AS n WHERE s.person_id = pg_temp.id('person', :other)
+ON CONFLICT DO NOTHING;
