@@ -13,11 +13,13 @@ Python's standard library. It makes people and products by bulk load, starts eve
 import argparse
 import contextlib
 import pathlib
+import sys
 import tempfile
 
-from comparison import cached, coherence, misses, search
-from comparison.population import prepare
-from comparison.redis import Redis
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from comparison import cached, coherence, misses, search  # noqa: E402
+from comparison.population import prepare  # noqa: E402
+from servers.redis import Redis  # noqa: E402
 
 
 def main():

@@ -16,10 +16,11 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers"))
+LOADTEST = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(LOADTEST), str(LOADTEST / "peers")]
 from comparison import side  # noqa: E402
 from comparison.population import prepare  # noqa: E402
-from comparison.process import serving  # noqa: E402
+from servers.process import serving  # noqa: E402
 
 CHANGES = 100
 

@@ -20,12 +20,12 @@ import tempfile
 import time
 
 LOADTEST = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(LOADTEST / "peers"))
+sys.path[:0] = [str(LOADTEST), str(LOADTEST / "peers")]
+from indexed import cost, drive, statement  # noqa: E402
 from comparison import side  # noqa: E402
 from comparison.http import Connection  # noqa: E402
-from comparison.postgres import Postgres  # noqa: E402
-from comparison.process import serving  # noqa: E402
-from indexed import cost, drive, statement  # noqa: E402
+from servers.postgres import Postgres  # noqa: E402
+from servers.process import serving  # noqa: E402
 
 DATABASES = ("users", "content", "shop")
 ROWS = LOADTEST / "scripts/indexed"

@@ -1,1 +1,1 @@
-"""What compare.py is made of: servers of our own, rows to fill them with, and the comparisons."""
+"""What compare.py is made of: rows to fill servers with, the platform and its peers, and the comparisons."""

@@ -6,9 +6,10 @@ import statistics
 import subprocess
 import sys
 
+from servers.process import serving
+
 from . import bench, side
 from .http import Connection
-from .process import serving
 
 # So many of each are read in turn.
 HOT = 200
@@ -20,7 +21,7 @@ WISHED = {"Express": 15, "Fastify": 4, "axum": 2.2}
 
 
 def measure(postgres, redis, binaries, folder, options):
-    ours = side.platform(postgres, binaries / "lets-connect", folder, ROOMY)
+    ours = side.platform(postgres, binaries / "lets-connect", folder, ROOMY, f"redis.url={redis.url}")
     sides = [ours, side.express(postgres, redis), side.fastify(postgres, redis), side.axum(postgres, redis)]
     reads = {
         "product": lambda of: [of.product + id for id in ids(postgres, "shop", "product", "is_public AND is_active AND NOT deleted")],

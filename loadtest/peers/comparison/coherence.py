@@ -2,9 +2,10 @@
 
 import time
 
+from servers.process import serving
+
 from . import herd, side, stale
 from .http import Connection
-from .process import serving
 
 # Each writer owns one product and one profile, which are the hot keys.
 WRITERS = 4
@@ -16,7 +17,7 @@ COUNTING = ["shared_preload_libraries=pg_stat_statements", "pg_stat_statements.t
 
 def measure(postgres, redis, binaries, folder, options):
     postgres.sql("postgres", "CREATE EXTENSION pg_stat_statements")
-    ours = side.platform(postgres, binaries / "lets-connect", folder, ROOMY)
+    ours = side.platform(postgres, binaries / "lets-connect", folder, ROOMY, f"redis.url={redis.url}")
     sides = [ours, side.express(postgres, redis), side.fastify(postgres, redis), side.axum(postgres, redis)]
     with serving(ours.command, ours.port, ours.ready, ours.env):
         hot = [register(ours, number) for number in range(WRITERS)]

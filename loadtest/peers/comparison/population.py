@@ -6,8 +6,9 @@ import subprocess
 import time
 import uuid
 
+from servers.postgres import Postgres
+
 from .side import settings
-from .postgres import Postgres
 
 
 def prepare(folder, binary, people, *postgres_settings):

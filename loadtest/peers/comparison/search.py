@@ -9,8 +9,9 @@ import sys
 import time
 import urllib.parse
 
+from servers.process import cpu, serving
+
 from . import side
-from .process import cpu, serving
 
 SEARCHES = 300
 TURN = 20

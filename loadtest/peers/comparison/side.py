@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 from dataclasses import dataclass, field
 
-from .process import free_port, free_ports
+from servers.process import free_port, free_ports
 
 PEERS = pathlib.Path(__file__).resolve().parent.parent
 

@@ -4,7 +4,7 @@ import json
 import statistics
 from dataclasses import dataclass
 
-from comparison.postgres import Refused
+from servers.postgres import Refused
 
 REPEATS = 5
 REPEATS_WITHOUT = 3

@@ -28,4 +28,4 @@ SELECT id, category, price_cents, rating_rank, name, array_to_tsvector(ARRAY['a/
 FROM product WHERE is_public AND is_active AND NOT deleted ORDER BY id;
 -- One person has more of everything.
 INSERT INTO wishlist_item (user_id, product_id, created_at)
-SELECT pg_temp.id('person', :busy), pg_temp.id('product', n), pg_temp.at(n, :products) FROM generate_series(1::bigint, :products, :products / 1000) AS n ON CONFLICT DO NOTHING;
+SELECT pg_temp.id('person', :busy), pg_temp.id('product', n), pg_temp.at(n, :products) FROM generate_series(1::bigint, :products, :products / 250) AS n ON CONFLICT DO NOTHING;

@@ -30,14 +30,19 @@ class Postgres:
             shutil.chown(self.data, "postgres", "postgres")
             os.chmod(folder, 0o755)
         self.run("initdb", "-A", "trust", "--no-sync", "--locale=C.UTF-8", "-U", "postgres", "-D", self.data)
+        self.settings = ["shared_buffers=512MB", "max_wal_size=4GB", *settings]
+        self.start()
+
+    def start(self):
+        """On what is there, at the same port; waits until it accepts."""
         command = [*self.as_user, self.programs / "postgres", "-D", self.data, "-p", str(self.port), "-k", self.data, "-h", "127.0.0.1"]
-        settings = ["shared_buffers=512MB", "max_wal_size=4GB", *settings]
-        self.server = subprocess.Popen([*command, *(word for s in settings for word in ("-c", s))], stderr=subprocess.DEVNULL)
+        self.server = subprocess.Popen([*command, *(word for s in self.settings for word in ("-c", s))], stderr=subprocess.DEVNULL)
         for _ in range(300):
             with contextlib.suppress(Refused):
                 self.run("psql", *self.where("postgres"), "-c", "SELECT 1")
-                break
+                return
             time.sleep(0.1)
+        sys.exit("PostgreSQL does not answer")
 
     def where(self, database):
         return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-qAt"]
@@ -62,6 +67,7 @@ class Postgres:
         pids = [self.server.pid, *map(int, pathlib.Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split())]
         return sum(cpu(pid) for pid in pids) + cpu(self.server.pid, ended=True)
 
-    def stop(self):
-        self.server.send_signal(signal.SIGINT)
+    def stop(self, how=signal.SIGINT):
+        """By default with a checkpoint, and without waiting for who is connected; SIGQUIT is a crash."""
+        self.server.send_signal(how)
         self.server.wait(30)
