@@ -27,7 +27,8 @@ def measure(postgres, redis, binaries, folder, options):
         # One at a time: the platform is told of nothing that a peer writes, nor the other way round.
         redis.command("FLUSHALL")
         with serving(of.command, of.port, of.ready, of.env) as server:
-            queries = {what: herd.measure(postgres, redis, of, server.pid, what, options.herds) for what in ("product", "profile")}
+            statements = herd.Statements(postgres)
+            queries = {what: herd.measure(statements, redis, of, server.pid, what, options.herds) for what in ("product", "profile")}
             found = stale.measure(of, hot, options.reads)
         rows.append((of.name, queries, found))
     show(rows)

@@ -11,7 +11,8 @@ from .http import Connection
 READERS = 1000
 # Read before, so that the server has run its paths often.
 WARM = 300
-QUIET_S = 3
+# Longer than from one of the platform's looks by the clock to the next.
+QUIET_S = 8
 # What a look at the store, a deadline or a reply that is still on its way can take.
 SETTLE_S = 0.3
 
@@ -41,16 +42,15 @@ class Statements:
         return now
 
 
-def measure(postgres, redis, of, pid, what, herds):
+def measure(statements, redis, of, pid, what, herds):
     """Statements for each of some herds on different keys: median (least–greatest)."""
     database, table, condition = {"product": ("shop", "product", "is_public AND is_active AND NOT deleted"), "profile": ("users", "person", "is_active")}[what]
-    ids = postgres.sql(database, f"SELECT id FROM {table} WHERE {condition} ORDER BY md5(id::text) LIMIT {WARM + herds}").split()
+    ids = statements.postgres.sql(database, f"SELECT id FROM {table} WHERE {condition} ORDER BY md5(id::text) LIMIT {WARM + herds}").split()
     prefix = getattr(of, what)
     reader = Connection(of.port)
     for id in ids[herds:]:
         reader.ask("GET", prefix + id)
     reader.close()
-    statements = Statements(postgres)
     counts = []
     for id in ids[:herds]:
         # The platform has no key of these in memory: its process has never read them.
