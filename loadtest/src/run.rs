@@ -31,6 +31,7 @@ pub use threshold::Threshold;
 
 /// Options of `loadtest run`.
 #[derive(Args, Clone, Debug)]
+#[group(id = "load")]
 pub struct Options {
     /// The mix of requests
     #[arg(value_enum)]
