@@ -138,7 +138,8 @@ def cells(took):
     if not took.secondary:
         return [*found, "", "", "", "primary key"]
     shown = [f"> {cost.TIMEOUT_MS}" if ms == float("inf") else f"{ms:.2f}" for ms in (took.without_ms, took.keys_only_ms)]
-    return [*found, shown[0], ", ".join(took.instead), shown[1], f"{took.ratio:.0f}"]
+    times = f"> {cost.TIMEOUT_MS / took.with_ms:.0f}" if took.ratio == float("inf") else f"{took.ratio:.0f}"
+    return [*found, shown[0], ", ".join(took.instead), shown[1], times]
 
 
 def tables(sql):
