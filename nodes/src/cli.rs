@@ -39,6 +39,8 @@ impl Cli {
             Some(Subcommands::Migrate { how, flags }) => (Command::Migrate(how), flags),
             Some(Subcommands::Backup { folder, flags }) => (Command::Backup(folder), flags),
             Some(Subcommands::Restore { folder, flags }) => (Command::Restore(folder), flags),
+            Some(Subcommands::Export { file, flags }) => (Command::Export(file), flags),
+            Some(Subcommands::Import { file, flags }) => (Command::Import(file), flags),
             Some(Subcommands::Config { docs, flags }) => (Command::Config { docs }, flags),
             Some(Subcommands::CheckConfig(flags)) => (Command::CheckConfig, flags),
             Some(Subcommands::Demo { demo, flags }) => (Command::Demo(demo), flags),
@@ -63,6 +65,10 @@ pub enum Command {
     Backup(PathBuf),
     /// Make the data directory of the copy in this folder.
     Restore(PathBuf),
+    /// Write the whole instance into this file, or `-`.
+    Export(PathBuf),
+    /// Make an instance of the document in this file, or `-`.
+    Import(PathBuf),
     /// Print the configuration in force.
     Config {
         /// Print the reference of all settings instead; reads no configuration.
@@ -212,6 +218,26 @@ enum Subcommands {
         flags: Flags,
     },
 
+    /// Writes the whole instance, as it is at one instant, into a document that `import` reads into either store; a server may be running
+    Export {
+        /// The file to make, which must not be there; `-` is standard output
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
+
+    /// Makes an instance of an export in databases that are empty, or goes on doing so where it was interrupted
+    Import {
+        /// The document; `-` is standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
+
     /// Prints the configuration in force and where each value comes from, without secrets
     Config {
         /// Prints the reference of every setting instead, as Markdown
@@ -273,6 +299,8 @@ mod tests {
         assert_eq!(parts(&["migrate", "--dry-run"]).0, Command::Migrate(how));
         let how = MigrateOptions { dry_run: false, grant: Some("app".to_owned()) };
         assert_eq!(parts(&["migrate", "--grant", "app"]).0, Command::Migrate(how));
+        assert_eq!(parts(&["export", "-"]).0, Command::Export("-".into()));
+        assert_eq!(parts(&["import", "file"]).0, Command::Import("file".into()));
         assert_eq!(parts(&["config"]).0, Command::Config { docs: false });
         assert_eq!(parts(&["config", "--docs"]).0, Command::Config { docs: true });
         assert_eq!(parts(&["check-config"]).0, Command::CheckConfig);
@@ -321,6 +349,8 @@ mod tests {
             "migrate",
             "backup",
             "restore",
+            "export",
+            "import",
             "config",
             "check-config",
             "demo",

@@ -10,4 +10,5 @@ pub mod operator;
 mod prompt;
 pub mod storage;
 pub mod telemetry;
+pub mod transfer;
 pub mod tree;

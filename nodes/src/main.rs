@@ -5,7 +5,7 @@ use clap::Parser;
 use nodes::{
     cli::{Cli, Command, MigrateOptions},
     config::{self, Config, Flags, Loaded, Log, LogFilter},
-    demo, node, open_files, operator, storage, telemetry,
+    demo, node, open_files, operator, storage, telemetry, transfer,
 };
 use std::{
     fmt::Display,
@@ -59,6 +59,15 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
         Command::Restore(folder) => {
             let made = storage::restore(config, &folder)?;
             print(format_args!("{} holds {} of {}\n", config.node.data_dir.display(), size(&made), made.made_at))?;
+        }
+        Command::Export(file) => {
+            let done = runtime(config)?.block_on(transfer::export(config, &file))?;
+            // Where standard output is the document's, nothing else goes there.
+            if file.as_os_str() == "-" { eprintln!("{done}") } else { print(format_args!("{done}\n"))? }
+        }
+        Command::Import(file) => {
+            let done = runtime(config)?.block_on(transfer::import(config, &file))?;
+            print(format_args!("{done}\n"))?;
         }
         Command::Serve => {
             telemetry::start(&config.log)?;

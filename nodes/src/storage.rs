@@ -12,6 +12,7 @@ use store::{
         self, Sqlite, SqliteOptions,
         backup::{self, Manifest},
     },
+    transfer::{Source, Target},
 };
 use uuid::Uuid;
 
@@ -32,17 +33,7 @@ impl Storage {
         let Some(urls) = urls(config) else {
             return Ok(Self::Embedded(Sqlite::open(&config.node.data_dir, &sqlite_options(config), registry)?));
         };
-        let length = Duration::from_millis(config.postgres.lease_ms);
-        let take = async || InstanceLease::take(&urls, length, &description()).await;
-        // The lease comes first: whoever is refused must not have changed the schema under the process that holds it. It is a row of the first
-        // migration, so new databases are migrated before; of two processes that do so at once, one gets it.
-        let lease = match take().await {
-            Err(LeaseError::NoSchema) => {
-                migrate(config, false).await?;
-                take().await?
-            }
-            taken => taken?,
-        };
+        let lease = lease(config, &urls).await?;
         let postgres = Postgres::open(&urls, &postgres_options(config), registry).await?;
         let redis = redis_options(config, postgres.instance()).map(|options| Redis::open(&options, registry)).transpose()?;
         Ok(Self::Server(lease, postgres, redis))
@@ -89,6 +80,20 @@ impl Storage {
     }
 }
 
+/// Takes the lease of databases on a server. It comes first: whoever is refused must not have changed the schema under the process that holds it. It is a
+/// row of the first migration, so new databases are migrated before; of two processes that do so at once, one gets it.
+async fn lease(config: &Config, urls: &Urls) -> Result<InstanceLease> {
+    let length = Duration::from_millis(config.postgres.lease_ms);
+    let take = async || InstanceLease::take(urls, length, &description()).await;
+    match take().await {
+        Err(LeaseError::NoSchema) => {
+            migrate(config, false).await?;
+            Ok(take().await?)
+        }
+        taken => Ok(taken?),
+    }
+}
+
 /// Whether a fault of opening says that another process uses the stores.
 #[must_use]
 pub fn is_in_use(error: &anyhow::Error) -> bool {
@@ -130,6 +135,31 @@ pub fn restore(config: &Config, from: &Path) -> Result<Manifest> {
 fn embedded(config: &Config) -> Result<()> {
     ensure!(urls(config).is_none(), "this is for the embedded store; PostgreSQL's own tools (pg_dump, pg_basebackup) copy its databases");
     Ok(())
+}
+
+/// The configured stores, to be exported. A server may be using them.
+///
+/// # Errors
+/// When they cannot be reached, or are not at this release's schema.
+pub async fn source(config: &Config) -> Result<Source> {
+    Ok(match urls(config) {
+        None => Source::sqlite(&config.node.data_dir)?,
+        Some(urls) => Source::postgres(&urls, Duration::from_millis(config.postgres.connect_timeout_ms)).await?,
+    })
+}
+
+/// The configured stores, to be imported into. They are this process's own for as long as it keeps both.
+///
+/// # Errors
+/// When they cannot be reached or migrated, or another process uses them.
+pub async fn target(config: &Config) -> Result<(Target, Option<InstanceLease>)> {
+    Ok(match urls(config) {
+        None => (Target::sqlite(&config.node.data_dir)?, None),
+        Some(urls) => {
+            let lease = lease(config, &urls).await?;
+            (Target::postgres(&urls, Duration::from_millis(config.postgres.connect_timeout_ms)).await?, Some(lease))
+        }
+    })
 }
 
 /// Gives a role of the server what a running platform needs, and no more.

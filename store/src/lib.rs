@@ -4,6 +4,7 @@
 //! * [`errand`]: what is done for a person after they were answered.
 //! * [`commit`]: the write protocol's one transaction — epoch guard, compare-and-set, rows, idempotency record, outbox.
 //! * [`sqlite`]: the embedded implementation; [`postgres`]: the one that several processes can reach.
+//! * [`transfer`]: a whole instance as a document, from either implementation into either.
 //! * [`Lease`]: whether the stores are still this process's own.
 //!
 //! No transaction and no join crosses databases. Every method is safe to cancel; a write that was handed over is carried out all the same.
@@ -46,6 +47,7 @@ pub mod postgres;
 pub mod redis;
 mod schema;
 pub mod sqlite;
+pub mod transfer;
 
 pub use commit::{Commit, CommitError, Committed, Effect, Expect, ForeignWrite, Guard, Outboxed, Record, Touch, Write};
 pub use errand::{Errand, Task};

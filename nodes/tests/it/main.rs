@@ -31,3 +31,4 @@ mod share;
 mod slow;
 mod store;
 mod thread;
+mod transfer;

@@ -164,6 +164,13 @@ fn a_role_that_may_only_write_rows_runs_the_platform() {
 
     let (done, said) = run(&["migrate", "--grant", &role], &owner);
     assert!(done && said.ends_with(&format!("{role} may run the platform\n")), "{said}");
+    // What marks databases as being imported is a table.
+    let document = tempfile::tempdir().expect("a folder");
+    let document = document.path().join("document");
+    let (done, said) = run(&["export", document.to_str().expect("text")], &app);
+    assert!(done, "{said}");
+    let (done, said) = run(&["import", document.to_str().expect("text"), "--set", LEASE], &app);
+    assert!(!done && said.contains("the role that owns the databases"), "{said}");
     let node = Server::with(&[&app, LEASE]);
     let mut client = node.gateway();
     let ada = client.register("ada");

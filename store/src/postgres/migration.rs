@@ -44,7 +44,16 @@ pub(super) async fn connect(target: &Target) -> Result<Client, OpenError> {
         }
         connected => connected,
     };
-    let client = client.map_err(|error| unreachable(target, error))?;
+    supported(target, client.map_err(|error| unreachable(target, error))?).await
+}
+
+/// Connects to a database that is there.
+pub(super) async fn connect_only(target: &Target) -> Result<Client, OpenError> {
+    supported(target, target.connect().await.map_err(|error| unreachable(target, error))?).await
+}
+
+/// Refuses a server that is too old.
+async fn supported(target: &Target, client: Client) -> Result<Client, OpenError> {
     let sql = OpenError::sql(target.database);
     let version: i32 = client.query_one("SELECT current_setting('server_version_num')::integer", &[]).await.map_err(sql)?.get(0);
     let found = u32::try_from(version / 10_000).unwrap_or(0);

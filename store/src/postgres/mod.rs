@@ -20,6 +20,7 @@ mod shop;
 mod statement;
 mod target;
 mod transaction;
+pub mod transfer;
 mod users;
 mod verdict;
 mod words;
@@ -27,7 +28,7 @@ mod words;
 pub use lease::{InstanceLease, LeaseError, Lost};
 
 use crate::metric::Metrics;
-use crate::schema::{Applied, Schema, checksum};
+use crate::schema::{Applied, checksum};
 use crate::{ContentWrite, ShopWrite, Stores, UsersWrite};
 use column::Columns;
 use database::Database;
@@ -210,6 +211,14 @@ pub enum OpenError {
         /// What it said.
         reason: String,
     },
+    /// An import into the databases is unfinished: what is there is a part of an instance.
+    #[error(
+        "an import into database {database} is unfinished: repeat `lets-connect import` with the same document, which goes on where it was"
+    )]
+    Unfinished {
+        /// Which database.
+        database: &'static str,
+    },
     /// The metrics are registered already: the registry serves another store.
     #[error("the store's metrics cannot be registered")]
     Metrics(#[source] prometheus::Error),
@@ -231,7 +240,8 @@ pub async fn migrate(urls: &Urls, connect_max: Duration, dry_run: bool) -> Resul
     for (mut target, schema) in urls.targets()?.into_iter().zip(&SCHEMAS) {
         // Building an index on a large table takes what it takes.
         target.configure(connect_max, None);
-        applied.extend(bring_up(&target, schema, dry_run).await?);
+        let mut client = migration::connect(&target).await?;
+        applied.extend(migration::bring_up(&mut client, schema, dry_run).await?);
     }
     Ok(applied)
 }
@@ -246,11 +256,6 @@ pub async fn grant(urls: &Urls, connect_max: Duration, role: &str) -> Result<(),
         migration::grant(&migration::connect(&target).await?, target.database, role).await?;
     }
     Ok(())
-}
-
-async fn bring_up(target: &Target, schema: &'static Schema, dry_run: bool) -> Result<Vec<Applied>, OpenError> {
-    let mut client = migration::connect(target).await?;
-    migration::bring_up(&mut client, schema, dry_run).await
 }
 
 /// Names this release's schema: equal as long as no migration was added.
@@ -272,7 +277,12 @@ impl Postgres {
     /// # Errors
     /// See [`OpenError`]. What was migrated before a failure stays migrated; repeating is safe.
     pub async fn open(urls: &Urls, options: &PostgresOptions, registry: &prometheus::Registry) -> Result<Self, OpenError> {
-        migrate(urls, options.connect_max, false).await?;
+        for (mut target, schema) in urls.targets()?.into_iter().zip(&SCHEMAS) {
+            target.configure(options.connect_max, None);
+            let mut client = migration::connect(&target).await?;
+            migration::bring_up(&mut client, schema, false).await?;
+            transfer::refuse_unfinished(&client, schema.database).await?;
+        }
         let metrics = Metrics::register(registry).map_err(OpenError::Metrics)?;
         let pool_metrics = metric::Metrics::register(registry).map_err(OpenError::Metrics)?;
         let pools = urls.targets()?.map(|mut target| {

@@ -512,6 +512,12 @@ pub(super) fn outboxed(row: &Row) -> Result<Outboxed, Fault> {
     Ok(Outboxed { id, slot, at, effect: with_version(effect, columns.take()?) })
 }
 
+/// An effect as one whole, as it is where no column says its version.
+pub(super) fn versioned(effect: &[u8], version: i64) -> Option<Vec<u8>> {
+    let effect = with_version(postcard::from_bytes(effect).ok()?, Some(version));
+    postcard::to_stdvec(&effect).ok()
+}
+
 /// The statement that finds an idempotency record.
 pub(super) const FIND_RECORD: &str = RECORD;
 

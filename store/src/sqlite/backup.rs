@@ -104,9 +104,7 @@ impl BackupError {
 /// # Errors
 /// See [`BackupError`]. Repeating takes another folder.
 pub fn back_up(dir: &Path, to: &Path) -> Result<Manifest, BackupError> {
-    if SCHEMAS.iter().any(|schema| !directory::file(dir, schema.database).is_file()) {
-        return Err(BackupError::NoStore { dir: dir.to_owned() });
-    }
+    look_for(dir)?;
     begin_folder(to)?;
     let Frozen { databases: sources, at: made_at } = freeze(dir)?;
     let mut databases = BTreeMap::new();
@@ -119,6 +117,14 @@ pub fn back_up(dir: &Path, to: &Path) -> Result<Manifest, BackupError> {
     let (path, text) = (to.join(MANIFEST), serde_json::to_vec_pretty(&manifest).expect("it can be written as JSON"));
     fs::write(&path, text).and_then(|()| sync(&path)).and_then(|()| sync(to)).map_err(BackupError::file(&path))?;
     Ok(manifest)
+}
+
+/// Refuses a folder without databases.
+pub(super) fn look_for(dir: &Path) -> Result<(), BackupError> {
+    match SCHEMAS.iter().all(|schema| directory::file(dir, schema.database).is_file()) {
+        true => Ok(()),
+        false => Err(BackupError::NoStore { dir: dir.to_owned() }),
+    }
 }
 
 /// Makes the data directory `dir` of a backup. It must not be there, or be empty; it is there whole, or not at all.
@@ -174,13 +180,13 @@ fn examine(from: &Path) -> Result<Manifest, BackupError> {
 }
 
 /// Connections that read the databases as they are at one instant.
-struct Frozen {
-    databases: Vec<(&'static str, Connection)>,
-    at: Timestamp,
+pub(super) struct Frozen {
+    pub(super) databases: Vec<(&'static str, Connection)>,
+    pub(super) at: Timestamp,
 }
 
 /// No write is under way in any of the databases when the transactions begin that see them.
-fn freeze(dir: &Path) -> Result<Frozen, BackupError> {
+pub(super) fn freeze(dir: &Path) -> Result<Frozen, BackupError> {
     let open = |database: &'static str, flags: OpenFlags| {
         let db = Connection::open_with_flags(directory::file(dir, database), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         db.busy_timeout(WAIT_MAX)?;

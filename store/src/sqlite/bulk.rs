@@ -6,7 +6,7 @@
 use super::column::list;
 use super::fault::Fault;
 use super::migration::{SCHEMAS, bring_up};
-use super::{OpenError, connection, content, directory, shop, transaction, users};
+use super::{OpenError, connection, content, directory, shop, transaction, transfer, users};
 use crate::CommitError;
 use protocol::comment::Comment;
 use protocol::post::Post;
@@ -59,6 +59,7 @@ impl Bulk {
             let path = directory::make_file(dir, schema.database)?;
             let mut db = connection::writer(&path, Duration::ZERO).map_err(&fault)?;
             bring_up(&mut db, schema)?;
+            transfer::refuse_unfinished(&db, schema.database)?;
             configure(&db).map_err(&fault)?;
             Ok(db)
         };
@@ -140,7 +141,7 @@ impl Bulk {
 }
 
 /// What is set for loading. NORMAL syncs only when the log is folded in; the log keeps each transaction whole all the same.
-fn configure(db: &Connection) -> rusqlite::Result<()> {
+pub(super) fn configure(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)

@@ -1,6 +1,6 @@
 //! Migrations: embedded in the binary, applied in order, each in a transaction of its own, and never changed once released.
 
-use super::{OpenError, connection, directory, users};
+use super::{OpenError, connection, directory, transfer, users};
 use crate::schema::{Applied, Mismatch, Schema, checksum};
 use protocol::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -57,7 +57,7 @@ pub(super) fn bring_up(db: &mut Connection, schema: &'static Schema) -> Result<V
         apply(db, step, migration.sql).map_err(&fault)?;
         tracing::info!(database = schema.database, version = step.version, name = step.name, "migrated");
     }
-    if schema.database == users::DATABASE {
+    if schema.database == users::DATABASE && !transfer::is_unfinished(db).map_err(&fault)? {
         users::search::complete(db).map_err(&fault)?;
     }
     Ok(pending)
@@ -74,7 +74,7 @@ fn apply(db: &mut Connection, step: &Applied, sql: &str) -> rusqlite::Result<()>
 }
 
 /// What a database lacks, read without changing it.
-fn pending_in(dir: &Path, schema: &'static Schema) -> Result<Vec<Applied>, OpenError> {
+pub(super) fn pending_in(dir: &Path, schema: &'static Schema) -> Result<Vec<Applied>, OpenError> {
     let path = directory::file(dir, schema.database);
     if !path.exists() {
         return Ok(schema.steps().collect());

@@ -19,6 +19,7 @@ mod queue;
 mod reader;
 mod shop;
 mod transaction;
+pub mod transfer;
 mod users;
 mod verdict;
 mod writer;
@@ -108,6 +109,14 @@ pub enum OpenError {
         /// The name under which it was applied.
         name: String,
     },
+    /// An import into the directory is unfinished: what is there is a part of an instance.
+    #[error(
+        "an import into database {database} is unfinished: repeat `lets-connect import` with the same document, which goes on where it was"
+    )]
+    Unfinished {
+        /// Which database.
+        database: &'static str,
+    },
     /// SQLite refused.
     #[error("database {database} cannot be opened")]
     Sqlite {
@@ -193,6 +202,7 @@ impl Opening<'_> {
         let path = directory::make_file(self.dir, name)?;
         let mut db = connection::writer(&path, busy_timeout).map_err(OpenError::sqlite(name))?;
         migration::bring_up(&mut db, schema)?;
+        transfer::refuse_unfinished(&db, name)?;
         let metrics = Arc::new(self.metrics.database(name));
         let load = self.loads.database(name);
 

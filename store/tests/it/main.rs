@@ -5,3 +5,4 @@ mod make;
 mod postgres;
 mod redis;
 mod sqlite;
+mod transfer;

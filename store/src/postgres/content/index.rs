@@ -4,6 +4,7 @@
 use crate::postgres::column::{Columns, params, statements};
 use crate::postgres::fault::Fault;
 use crate::postgres::transaction::{Step, require};
+use crate::postgres::transfer::Found;
 use crate::postgres::words;
 use crate::{CommitError, hashtag};
 use protocol::hashtag::{Hashtag, day_of};
@@ -27,6 +28,7 @@ statements! {
     FORGET_TAGS = "DELETE FROM hashtag_day WHERE day = $1 AND tag = ANY($2) AND posts = 1";
     UNCOUNT_TAGS = "UPDATE hashtag_day SET posts = posts - 1 WHERE day = $1 AND tag = ANY($2)";
     INSERT_SEARCH = "INSERT INTO post_search (post_id, user_id, audience, words) VALUES ($1, $2, $3, $4)";
+    INSERT_NUMBERED = "INSERT INTO post_search (post_id, seq, user_id, audience, words) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5)";
     /// A post that somebody else wrote has perhaps no row here yet.
     SET_SEARCH = "INSERT INTO post_search AS s (post_id, user_id, audience, words) VALUES ($1, $2, $3, $4)
                   ON CONFLICT (post_id) DO UPDATE SET audience = excluded.audience, words = excluded.words
@@ -82,6 +84,17 @@ pub(super) fn again<'w>(posts: &'w [Post], known: &HashMap<Uuid, BTreeSet<String
     };
     posts.iter().flat_map(of_one).collect()
 }
+
+/// Keeps posts' words under the numbers that they had elsewhere.
+pub(in crate::postgres) const FOUND: Found = Found {
+    thing: super::POST,
+    insert: INSERT_NUMBERED,
+    row: |rows, seq| {
+        let Some(row) = rows.first() else { return Err(Fault::Corrupt("a post that is found is not there".to_owned())) };
+        let post = super::post(row)?;
+        Ok(Some(params![post.id.0, seq, post.user_id.0, audience(&post), found_words(&post)]))
+    },
+};
 
 /// The lists by hashtag that posts enter or leave by that.
 pub(super) fn moved(posts: &[Post], known: &HashMap<Uuid, BTreeSet<String>>) -> Vec<Key> {

@@ -7,7 +7,9 @@
 use crate::metric::Operation;
 use crate::postgres::column::{Asked, Columns, TOP, cut, fetch, params, statements};
 use crate::postgres::database::Database;
+use crate::postgres::fault::Fault;
 use crate::postgres::transaction::Step;
+use crate::postgres::transfer::Found;
 use crate::postgres::words;
 use crate::{Ids, ShopWrite, StoreError};
 use protocol::product::{Product, SEARCH_WORDS_MAX, Selection, Sort};
@@ -21,6 +23,8 @@ statements! {
               words = excluded.words
             WHERE (l.category, l.price_cents, l.rating_rank, l.name, l.words)
               IS DISTINCT FROM (excluded.category, excluded.price_cents, excluded.rating_rank, excluded.name, excluded.words)";
+    LIST_NUMBERED = "INSERT INTO product_listing (product_id, number, category, price_cents, rating_rank, name, words) OVERRIDING SYSTEM VALUE
+                     SELECT id, $2, category, price_cents, rating_rank, $3, $4::text::tsvector FROM product WHERE id = $1";
     UNLIST = "DELETE FROM product_listing WHERE product_id = $1";
 }
 
@@ -34,13 +38,30 @@ pub(super) fn list(product: &Product) -> Step<'_> {
     if product.deleted || !product.is_public || !product.is_active {
         return unlist(product.id);
     }
+    let (name, lexemes) = lexemes(product);
+    Step::new(LIST, params![product.id.0, &product.category, product.price.cents(), name, lexemes])
+}
+
+/// Lists products under the numbers that they had elsewhere.
+pub(in crate::postgres) const FOUND: Found = Found {
+    thing: super::PRODUCT,
+    insert: LIST_NUMBERED,
+    row: |rows, number| {
+        let Some(row) = rows.first() else { return Err(Fault::Corrupt("a product that is listed is not there".to_owned())) };
+        let product = super::product(row)?;
+        let (name, lexemes) = lexemes(&product);
+        Ok(Some(params![product.id.0, number, name, lexemes]))
+    },
+};
+
+/// The words of a product's name in order, and what it is found by.
+fn lexemes(product: &Product) -> (String, String) {
     let of = |text: Option<&String>| text.map(|text| words::in_order(text)).unwrap_or_default();
     let (name, category, description) = (of(Some(&product.name)), of(product.category.as_ref()), of(product.description.as_ref()));
     fn texts(words: &[String]) -> Vec<&str> {
         words.iter().map(String::as_str).collect()
     }
-    let lexemes = words::lexemes([('a', texts(&name)), ('b', texts(&category)), ('c', texts(&description))]);
-    Step::new(LIST, params![product.id.0, &product.category, product.price.cents(), name.join(" "), lexemes])
+    (name.join(" "), words::lexemes([('a', texts(&name)), ('b', texts(&category)), ('c', texts(&description))]))
 }
 
 /// Takes a product out of the index.

@@ -6,7 +6,9 @@
 use crate::metric::Operation;
 use crate::postgres::column::{Asked, Columns, params, statements};
 use crate::postgres::database::Database;
+use crate::postgres::fault::Fault;
 use crate::postgres::transaction::Step;
+use crate::postgres::transfer::Found;
 use crate::postgres::words;
 use crate::{Ids, StoreError, UsersWrite};
 use protocol::Position;
@@ -21,19 +23,37 @@ statements! {
              SET strength = excluded.strength, username = excluded.username, words = excluded.words, location = excluded.location
              WHERE (s.strength, s.username, s.words, s.location)
                IS DISTINCT FROM (excluded.strength, excluded.username, excluded.words, excluded.location)";
+    INDEX_NUMBERED = "INSERT INTO person_search (person_id, serial, strength, username, words, location) OVERRIDING SYSTEM VALUE
+                      VALUES ($1, $2, $3, $4, $5::text::tsvector, $6::text::tsvector)";
     LEAVE_OUT = "DELETE FROM person_search WHERE person_id = $1";
 }
 
 /// Brings the index up to a person's row, which was written in this transaction.
 pub(super) fn index<'w>(person: &User) -> Step<'w> {
     let Some(document) = Document::of(person) else { return Step::new(LEAVE_OUT, params![person.id.0]) };
-    let Document { username, name, skills, work, about, location } = &document;
+    let (words, location) = lexemes(&document);
+    Step::new(INDEX, params![person.id.0, i16::from(strength(person)), document.username, words, location])
+}
+
+/// What a person is found by, and where they are.
+fn lexemes(document: &Document) -> (String, String) {
+    let Document { username: _, name, skills, work, about, location } = document;
     let [name, skills, work, about, location] =
         [name, skills, work, about, location].map(|text| text.split_whitespace().collect::<Vec<_>>());
-    let words = words::lexemes([('a', name), ('b', skills), ('c', work), ('d', about)]);
-    let row = params![person.id.0, i16::from(strength(person)), username.clone(), words, words::lexemes([('a', location)])];
-    Step::new(INDEX, row)
+    (words::lexemes([('a', name), ('b', skills), ('c', work), ('d', about)]), words::lexemes([('a', location)]))
 }
+
+/// Indexes people under the numbers that they had elsewhere.
+pub(in crate::postgres) const FOUND: Found = Found {
+    thing: super::read::PERSON,
+    insert: INDEX_NUMBERED,
+    row: |rows, serial| {
+        let Some(person) = super::read::user(rows)? else { return Err(Fault::Corrupt("a person who is found is not there".to_owned())) };
+        let Some(document) = Document::of(&person) else { return Ok(None) };
+        let (words, location) = lexemes(&document);
+        Ok(Some(params![person.id.0, serial, i16::from(strength(&person)), document.username, words, location]))
+    },
+};
 
 /// A page of people, best first.
 pub(super) async fn search(db: &Database<UsersWrite>, search: &Search) -> Result<Ids, StoreError> {

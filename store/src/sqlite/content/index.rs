@@ -2,13 +2,14 @@
 //! after a write, in that write's transaction.
 
 use crate::CommitError;
-use crate::sqlite::column::{execute, list, statements};
+use crate::sqlite::column::{execute, list, optional, statements};
 use crate::sqlite::fault::Fault;
 use protocol::hashtag::{Hashtag, day_of};
 use protocol::post::Post;
 use protocol::{Audience, PostId};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 statements! {
     COUNT_SHARE = "UPDATE post SET shares_count = shares_count + ?2, version = version + 1 WHERE id = ?1 AND deleted = 0 AND shares_count >= -?2";
@@ -20,6 +21,7 @@ statements! {
     FORGET_TAG = "DELETE FROM hashtag_day WHERE day = ?1 AND tag = ?2 AND posts = 1";
     UNCOUNT_TAG = "UPDATE hashtag_day SET posts = posts - 1 WHERE day = ?1 AND tag = ?2";
     INSERT_SEARCH = "INSERT INTO post_search (post_id, user_id, audience) VALUES (?1, ?2, ?3) RETURNING seq";
+    INSERT_NUMBERED = "INSERT INTO post_search (seq, post_id, user_id, audience) VALUES (?1, ?2, ?3, ?4)";
     UPDATE_SEARCH = "UPDATE post_search SET audience = ?2 WHERE post_id = ?1 RETURNING seq";
     INSERT_TEXT = "INSERT INTO post_text (rowid, content) VALUES (?1, ?2)";
     DELETE_TEXT = "DELETE FROM post_text WHERE rowid = ?1";
@@ -44,6 +46,16 @@ pub(in crate::sqlite) fn load(db: &Connection, post: &Post) -> Result<(), Fault>
     tag(db, post, BTreeSet::new(), post.found_by())?;
     let (id, user) = (post.id.0.as_bytes(), post.user_id.0.as_bytes());
     let seq: i64 = db.prepare_cached(INSERT_SEARCH)?.query_row((id, user, audience(post)), |row| row.get(0))?;
+    if !post.deleted {
+        execute(db, INSERT_TEXT, (seq, &post.content))?;
+    }
+    Ok(())
+}
+
+/// Keeps a post's words under the number that it had elsewhere.
+pub(in crate::sqlite) fn number(db: &Connection, id: Uuid, seq: i64) -> rusqlite::Result<()> {
+    let post = optional(db, super::POST, [id.as_bytes()], super::post)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    execute(db, INSERT_NUMBERED, (seq, id.as_bytes(), post.user_id.0.as_bytes(), audience(&post)))?;
     if !post.deleted {
         execute(db, INSERT_TEXT, (seq, &post.content))?;
     }

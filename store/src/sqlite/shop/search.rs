@@ -6,7 +6,7 @@
 //! a word is today.
 
 use crate::Ids;
-use crate::sqlite::column::{Columns, cut, list, statements};
+use crate::sqlite::column::{Columns, cut, execute, list, statements};
 use protocol::product::{SEARCH_WORDS_MAX, Selection, Sort};
 use protocol::{Page, Position};
 use rusqlite::{Connection, Result};
@@ -19,6 +19,9 @@ statements! {
                WHERE product_text MATCH ?1 AND product_text.rowid < ?2 AND (?3 IS NULL OR listing.category = ?3)
                  AND listing.price_cents BETWEEN ?4 AND ?5
                ORDER BY product_text.rowid DESC LIMIT ?6";
+    LIST = "INSERT INTO product_listing (number, product_id, category, price_cents, rating_rank)
+            SELECT ?1, id, category, price_cents, rating_rank FROM product WHERE id = ?2";
+    LIST_WORDS = "INSERT INTO product_text (rowid, name, category, description) SELECT ?1, name, category, description FROM product WHERE id = ?2";
 }
 
 /// Products that a list in another order than by how well they fit is sorted from: the newest so many that fit. Sorting them takes a few
@@ -33,6 +36,14 @@ struct Match {
     id: Uuid,
     price_cents: i64,
     rating_rank: i64,
+}
+
+/// Lists a product under the number that it had elsewhere. (Triggers list those that are written here.)
+pub(in crate::sqlite) fn number(db: &Connection, id: Uuid, number: i64) -> Result<()> {
+    if execute(db, LIST, (number, id.as_bytes()))? == 0 {
+        return Err(rusqlite::Error::QueryReturnedNoRows);
+    }
+    execute(db, LIST_WORDS, (number, id.as_bytes())).map(drop)
 }
 
 /// A page of the products that everyone may see, and that have the words of `text`. A text without any fits nothing.

@@ -8,10 +8,11 @@ use super::write::changed;
 use crate::Ids;
 use crate::sqlite::column::{Columns, execute, list, optional, statements};
 use crate::sqlite::fault::Fault;
-use protocol::Position;
 use protocol::people::{Document, Search, Tier, strength, within};
 use protocol::user::User;
+use protocol::{Position, UserId};
 use rusqlite::{Connection, Result, Row, params};
+use uuid::Uuid;
 
 statements! {
     INDEXED = "SELECT place, serial, username, name, skills, work, about, location FROM person_search WHERE person_id = ?1";
@@ -45,10 +46,22 @@ pub(super) fn index(db: &Connection, person: &User) -> std::result::Result<(), F
         }
         None => {
             let serial: i64 = db.prepare_cached(NEXT_SERIAL)?.query_row([], |row| row.get(0))?;
-            let row = params![within(strength, serial), id, serial, username, name, skills, work, about, location];
-            Ok(execute(db, INSERT_DOCUMENT, row).map(drop)?)
+            Ok(insert(db, person, &document, serial)?)
         }
     }
+}
+
+fn insert(db: &Connection, person: &User, document: &Document, serial: i64) -> Result<()> {
+    let Document { username, name, skills, work, about, location } = document;
+    let place = within(strength(person), serial);
+    let row = params![place, person.id.0.as_bytes(), serial, username, name, skills, work, about, location];
+    execute(db, INSERT_DOCUMENT, row).map(drop)
+}
+
+/// Indexes a person under the number that they had elsewhere.
+pub(in crate::sqlite) fn number(db: &Connection, id: Uuid, serial: i64) -> Result<()> {
+    let person = user(db, UserId(id))?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Document::of(&person).map_or(Ok(()), |document| insert(db, &person, &document, serial))
 }
 
 fn indexed(row: &Row<'_>) -> Result<(i64, i64, Document)> {
