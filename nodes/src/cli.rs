@@ -41,6 +41,7 @@ impl Cli {
             Some(Subcommands::Restore { folder, flags }) => (Command::Restore(folder), flags),
             Some(Subcommands::Export { file, flags }) => (Command::Export(file), flags),
             Some(Subcommands::Import { file, flags }) => (Command::Import(file), flags),
+            Some(Subcommands::Doctor { json, flags }) => (Command::Doctor { json }, flags),
             Some(Subcommands::Config { docs, flags }) => (Command::Config { docs }, flags),
             Some(Subcommands::CheckConfig(flags)) => (Command::CheckConfig, flags),
             Some(Subcommands::Demo { demo, flags }) => (Command::Demo(demo), flags),
@@ -69,6 +70,11 @@ pub enum Command {
     Export(PathBuf),
     /// Make an instance of the document in this file, or `-`.
     Import(PathBuf),
+    /// Look at everything that a server of this configuration depends on.
+    Doctor {
+        /// For programs.
+        json: bool,
+    },
     /// Print the configuration in force.
     Config {
         /// Print the reference of all settings instead; reads no configuration.
@@ -238,6 +244,18 @@ enum Subcommands {
         flags: Flags,
     },
 
+    /// Looks at everything that a server of this configuration depends on, and says what to do; changes nothing, and a server may be running
+    ///
+    /// Exits with 0 where all is well, with 1 where there are warnings, and with 2 where there are faults, with which a server does not serve.
+    Doctor {
+        /// Prints the findings as JSON, for programs
+        #[arg(long)]
+        json: bool,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
+
     /// Prints the configuration in force and where each value comes from, without secrets
     Config {
         /// Prints the reference of every setting instead, as Markdown
@@ -295,12 +313,13 @@ mod tests {
     #[test]
     fn each_command_has_its_name() {
         assert_eq!(parts(&["migrate"]).0, Command::Migrate(MigrateOptions::default()));
-        let how = MigrateOptions { dry_run: true, grant: None };
+        let how = MigrateOptions { dry_run: true, ..MigrateOptions::default() };
         assert_eq!(parts(&["migrate", "--dry-run"]).0, Command::Migrate(how));
-        let how = MigrateOptions { dry_run: false, grant: Some("app".to_owned()) };
+        let how = MigrateOptions { grant: Some("app".to_owned()), ..MigrateOptions::default() };
         assert_eq!(parts(&["migrate", "--grant", "app"]).0, Command::Migrate(how));
         assert_eq!(parts(&["export", "-"]).0, Command::Export("-".into()));
         assert_eq!(parts(&["import", "file"]).0, Command::Import("file".into()));
+        assert_eq!(parts(&["doctor", "--json"]).0, Command::Doctor { json: true });
         assert_eq!(parts(&["config"]).0, Command::Config { docs: false });
         assert_eq!(parts(&["config", "--docs"]).0, Command::Config { docs: true });
         assert_eq!(parts(&["check-config"]).0, Command::CheckConfig);
@@ -349,6 +368,7 @@ mod tests {
             "migrate",
             "backup",
             "restore",
+            "doctor",
             "export",
             "import",
             "config",

@@ -46,6 +46,25 @@ pub fn mailer(config: &Config) -> Result<Arc<dyn Mailer>> {
     })
 }
 
+/// Whether the configured SMTP server answers, and lets us in; `None` without one.
+///
+/// # Errors
+/// When it does not within `patience`: what happened, without the URL.
+pub async fn reach(config: &Config, patience: Duration) -> Option<Result<(), String>> {
+    let url = config.mail.smtp_url.as_ref()?;
+    let look = async {
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose()).map_err(|error| error.to_string())?;
+        let transport: AsyncSmtpTransport<Tokio1Executor> = transport.timeout(Some(patience)).build();
+        match transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("it answers, and does not accept mail".to_owned()),
+            Err(error) => Err(error.status().map_or_else(|| error.to_string(), |code| format!("it answered {code}"))),
+        }
+    };
+    let reached = tokio::time::timeout(patience, look).await;
+    Some(reached.unwrap_or_else(|_| Err(format!("no answer within {patience:?}"))))
+}
+
 fn message(from: &Mailbox, mail: Mail) -> Result<Message, MailError> {
     // What is refused here names neither the address nor the text.
     let refused = |what: &str| MailError::Refused(format!("{what} makes no mail"));

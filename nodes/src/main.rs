@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use nodes::{
     cli::{Cli, Command, MigrateOptions},
-    config::{self, Config, Flags, Loaded, Log, LogFilter},
-    demo, node, open_files, operator, storage, telemetry, transfer,
+    config::{self, Config, Faults, Flags, Loaded, Log, LogFilter},
+    demo, doctor, node, open_files, operator, storage, telemetry, transfer,
 };
 use std::{
     fmt::Display,
@@ -35,6 +35,7 @@ fn run(command: Command, flags: Flags) -> Result<ExitCode> {
     match command {
         Command::Version => print(concat!("lets-connect ", env!("CARGO_PKG_VERSION"), "\n"))?,
         Command::Config { docs: true } => print(config::reference())?,
+        Command::Doctor { json } => return doctor(Loaded::from_process(flags), json),
         command => match Loaded::from_process(flags) {
             Err(faults) => {
                 eprintln!("{faults}");
@@ -93,9 +94,18 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
             let done = runtime(config)?.block_on(operator::carry_out(config, &deed))?;
             print(format_args!("{done}\n"))?;
         }
-        Command::Version => {}
+        Command::Version | Command::Doctor { .. } => {}
     }
     Ok(())
+}
+
+fn doctor(loaded: Result<Loaded, Faults>, json: bool) -> Result<ExitCode> {
+    let findings = match loaded {
+        Err(faults) => doctor::refused(&faults),
+        Ok(loaded) => runtime(&loaded.config)?.block_on(doctor::look(&loaded.config)),
+    };
+    print(if json { doctor::json(&findings) } else { doctor::text(&findings) })?;
+    Ok(ExitCode::from(doctor::worst(&findings) as u8))
 }
 
 /// How much a backup holds.

@@ -2,6 +2,12 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+/// How many files a process of this user may open at most.
+#[must_use]
+pub fn most() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
 /// Lets this process open `wanted` files, or as many as its hard limit allows; the log says so if these are fewer than `needed`. Processes are
 /// started with a soft limit of 1024 or less for the sake of select(2), which nothing here uses: a thousand idle clients would keep out all others.
 pub fn allow(wanted: u64, needed: u64) {

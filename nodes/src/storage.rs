@@ -6,7 +6,7 @@ use prometheus::Registry;
 use std::{convert::Infallible, path::Path, time::Duration};
 use store::{
     Applied, Lease, Stores,
-    postgres::{InstanceLease, LeaseError, Postgres, PostgresOptions, Urls},
+    postgres::{self, InstanceLease, LeaseError, Postgres, PostgresOptions, Urls},
     redis::{Redis, RedisOptions},
     sqlite::{
         self, Sqlite, SqliteOptions,
@@ -135,6 +135,13 @@ pub fn restore(config: &Config, from: &Path) -> Result<Manifest> {
 fn embedded(config: &Config) -> Result<()> {
     ensure!(urls(config).is_none(), "this is for the embedded store; PostgreSQL's own tools (pg_dump, pg_basebackup) copy its databases");
     Ok(())
+}
+
+/// The databases on the configured server, each as it was found or why not; `None` where they are embedded.
+pub async fn examine(config: &Config) -> Option<Vec<Result<postgres::Examined, postgres::OpenError>>> {
+    let urls = urls(config)?;
+    let found = postgres::examine(&urls, Duration::from_millis(config.postgres.connect_timeout_ms)).await;
+    Some(found.unwrap_or_else(|error| vec![Err(error)]))
 }
 
 /// The configured stores, to be exported. A server may be using them.

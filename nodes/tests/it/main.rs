@@ -7,6 +7,7 @@ mod backup;
 mod concurrent;
 mod conditional;
 mod description;
+mod doctor;
 mod durability;
 mod foreign;
 mod found;

@@ -49,7 +49,11 @@ pub(super) async fn connect(target: &Target) -> Result<Client, OpenError> {
 
 /// Connects to a database that is there.
 pub(super) async fn connect_only(target: &Target) -> Result<Client, OpenError> {
-    supported(target, target.connect().await.map_err(|error| unreachable(target, error))?).await
+    let client = target.connect().await.map_err(|error| match error.code() {
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => OpenError::Absent { database: target.database, server: target.server() },
+        _ => unreachable(target, error),
+    });
+    supported(target, client?).await
 }
 
 /// Refuses a server that is too old.

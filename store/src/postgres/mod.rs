@@ -9,6 +9,7 @@ mod column;
 mod connection;
 mod content;
 mod database;
+mod examine;
 mod fault;
 mod lease;
 mod metric;
@@ -25,6 +26,7 @@ mod users;
 mod verdict;
 mod words;
 
+pub use examine::{Examined, examine};
 pub use lease::{InstanceLease, LeaseError, Lost};
 
 use crate::metric::Metrics;
@@ -157,6 +159,14 @@ pub enum OpenError {
         /// What the server said.
         reason: String,
     },
+    /// There is no such database yet.
+    #[error("the {database} database does not exist on {server} yet: run `lets-connect migrate`, which makes it where the role may")]
+    Absent {
+        /// Which database.
+        database: &'static str,
+        /// Host and port.
+        server: String,
+    },
     /// The server is older than what this release is tested with.
     #[error("the server of the {database} database, {server}, is PostgreSQL {found}; this release needs {needed} or newer")]
     TooOld {
@@ -209,6 +219,14 @@ pub enum OpenError {
         /// Which database.
         database: &'static str,
         /// What it said.
+        reason: String,
+    },
+    /// The server did not say what it was asked.
+    #[error("database {database} cannot be looked at: {reason}")]
+    Examine {
+        /// Which database.
+        database: &'static str,
+        /// What happened.
         reason: String,
     },
     /// An import into the databases is unfinished: what is there is a part of an instance.

@@ -120,6 +120,15 @@ impl Target {
         hosts.collect::<Vec<_>>().join(",")
     }
 
+    /// Whether that is on this machine: what goes there is on no wire.
+    pub(super) fn is_local(&self) -> bool {
+        self.config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback()),
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        })
+    }
+
     /// Whether both are the same database.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.server() == other.server() && self.name() == other.name()

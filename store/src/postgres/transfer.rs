@@ -51,7 +51,7 @@ pub(super) async fn refuse_unfinished(client: &Client, database: &'static str) -
     }
 }
 
-async fn is_unfinished(client: &Client) -> Result<bool, Error> {
+pub(super) async fn is_unfinished(client: &Client) -> Result<bool, Error> {
     client.query_one(IS_UNFINISHED, &[]).await?.try_get(0)
 }
 

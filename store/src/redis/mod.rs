@@ -8,11 +8,14 @@
 //! `strategy` is the table of what is kept and for how long, `value` the form of the bytes, `link` the connection and when Redis is left alone,
 //! `writer` the queue of what is to be kept.
 
+mod examine;
 mod link;
 mod metric;
 pub mod strategy;
 mod value;
 mod writer;
+
+pub use examine::{Examined, examine};
 
 use link::{Failure, Link};
 use metric::{Metrics, Read};

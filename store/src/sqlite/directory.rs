@@ -22,15 +22,35 @@ pub(super) fn take(dir: &Path) -> Result<Lock, OpenError> {
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            // Where the lock also stops readers the process stays unnamed.
-            let _ = (&lock).take(16).read_to_string(&mut pid);
-            return Err(OpenError::InUse { dir: dir.to_owned(), pid: pid.trim().parse().ok() });
+            return Err(OpenError::InUse { dir: dir.to_owned(), pid: named(&lock) });
         }
         Err(TryLockError::Error(source)) => return Err(fault(source)),
     }
     lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| write!(lock, "{}", std::process::id())).map_err(fault)?;
     Ok(Lock(lock))
+}
+
+/// Who holds the directory's lock; see [`holder`](super::holder).
+pub(super) fn holder(dir: &Path) -> Result<Option<Option<u32>>, OpenError> {
+    let fault = |source| OpenError::Directory { dir: dir.to_owned(), source };
+    let lock = match File::open(dir.join("lock")) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fault(error)),
+    };
+    // Shared, and for an instant: two who look do not take each other for a server.
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(named(&lock))),
+        Err(TryLockError::Error(source)) => Err(fault(source)),
+    }
+}
+
+/// The process that wrote its number into the lock. Where the lock also stops readers it stays unnamed.
+fn named(lock: &File) -> Option<u32> {
+    let mut pid = String::new();
+    let _ = lock.take(16).read_to_string(&mut pid);
+    pid.trim().parse().ok()
 }
 
 /// Makes a database's empty file, readable by this user only: SQLite gives its log the same permissions.

@@ -10,6 +10,7 @@ mod connection;
 mod content;
 mod database;
 mod directory;
+mod examine;
 mod fault;
 mod load;
 mod migration;
@@ -27,6 +28,7 @@ mod writer;
 pub mod bulk;
 
 pub use crate::schema::Applied;
+pub use examine::{Examined, examine, holder};
 pub use migration::migrate;
 
 use crate::metric::Metrics;
