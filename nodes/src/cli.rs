@@ -98,6 +98,10 @@ pub struct MigrateOptions {
     #[arg(long, conflicts_with = "grant")]
     pub dry_run: bool,
 
+    /// On PostgreSQL, while the platform goes on writing: build indexes without keeping anybody from it, and wait for no lock that others wait behind
+    #[arg(long, conflicts_with = "dry_run")]
+    pub online: bool,
+
     /// On PostgreSQL: give this role what a running platform needs, which is to read and write rows, and not to change the schema
     #[arg(long, value_name = "ROLE")]
     pub grant: Option<String>,
@@ -315,6 +319,8 @@ mod tests {
         assert_eq!(parts(&["migrate"]).0, Command::Migrate(MigrateOptions::default()));
         let how = MigrateOptions { dry_run: true, ..MigrateOptions::default() };
         assert_eq!(parts(&["migrate", "--dry-run"]).0, Command::Migrate(how));
+        let how = MigrateOptions { online: true, ..MigrateOptions::default() };
+        assert_eq!(parts(&["migrate", "--online"]).0, Command::Migrate(how));
         let how = MigrateOptions { grant: Some("app".to_owned()), ..MigrateOptions::default() };
         assert_eq!(parts(&["migrate", "--grant", "app"]).0, Command::Migrate(how));
         assert_eq!(parts(&["export", "-"]).0, Command::Export("-".into()));

@@ -116,7 +116,10 @@ fn size(made: &store::sqlite::backup::Manifest) -> String {
 
 fn migrate(config: &Config, how: &MigrateOptions) -> Result<()> {
     let runtime = runtime(config)?;
-    let steps = runtime.block_on(storage::migrate(config, how.dry_run))?;
+    let steps = match how.online {
+        true => runtime.block_on(storage::migrate_online(config))?,
+        false => runtime.block_on(storage::migrate(config, how.dry_run))?,
+    };
     let word = if how.dry_run { "due" } else { "applied" };
     for step in &steps {
         print(format_args!("{word} {} {:04} {}\n", step.database, step.version, step.name))?;

@@ -114,6 +114,15 @@ pub async fn migrate(config: &Config, dry_run: bool) -> Result<Vec<Applied>> {
     }
 }
 
+/// Brings the databases on the configured server to this release's schema while a platform goes on writing; answers what that took.
+///
+/// # Errors
+/// When the store is embedded, or the databases cannot be reached or migrated. Repeating is safe.
+pub async fn migrate_online(config: &Config) -> Result<Vec<Applied>> {
+    let urls = urls(config).context("the embedded store is migrated while nobody uses it: leave --online out")?;
+    Ok(postgres::migrate_online(&urls, Duration::from_millis(config.postgres.connect_timeout_ms)).await?)
+}
+
 /// Copies the embedded store, which a server may be using, into a folder.
 ///
 /// # Errors

@@ -101,10 +101,7 @@ fn database(examined: &postgres::Examined) -> Vec<Finding> {
     }
     if !examined.invalid_indexes.is_empty() {
         let indexes = examined.invalid_indexes.join(", ");
-        warn(
-            format!("indexes were not built to their end: {indexes}"),
-            "drop them, and build them again with CREATE INDEX CONCURRENTLY".to_owned(),
-        );
+        warn(format!("indexes were not built to their end: {indexes}"), "run `lets-connect migrate --online`, or drop them".to_owned());
     }
     if examined.may_define && examined.pending.is_empty() {
         let remedy =

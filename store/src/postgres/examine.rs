@@ -2,7 +2,7 @@
 
 use super::column::At;
 use super::fault::describe;
-use super::migration::{self, SCHEMAS};
+use super::migration::{self, How, SCHEMAS};
 use super::target::Target;
 use super::{OpenError, Urls, transfer};
 use crate::schema::{Applied, Schema};
@@ -79,7 +79,7 @@ pub async fn examine(urls: &Urls, connect_max: Duration) -> Result<Vec<Result<Ex
 
 async fn one(target: &Target, schema: &'static Schema) -> Result<Examined, OpenError> {
     let mut client = migration::connect_only(target).await?;
-    let pending = migration::bring_up(&mut client, schema, true).await?;
+    let pending = migration::bring_up(&mut client, schema, How::Told).await?;
     let found = facts(&client, target, pending).await;
     found.map_err(|error| OpenError::Examine { database: target.database, reason: describe(&error) })
 }

@@ -5,6 +5,7 @@ use super::fault::describe;
 use super::target::Target;
 use crate::schema::{Applied, Mismatch, Schema, checksum};
 use protocol::Timestamp;
+use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
@@ -13,6 +14,8 @@ macro_rules! schema {
         $crate::schema::schema!("postgres", $($migrations)*)
     };
 }
+
+mod online;
 
 /// Every database.
 pub(super) static SCHEMAS: [Schema; 3] = [
@@ -32,6 +35,8 @@ pub(super) static SCHEMAS: [Schema; 3] = [
 
 /// The oldest release that is tested.
 const SERVER_MIN: u32 = 15;
+/// How often a lock that another migration holds is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 /// The advisory lock under which a database is migrated: a number that nobody else is likely to use.
 const LOCK: i64 = 0x6c65_7473_636f_6e6e;
 
@@ -99,20 +104,34 @@ async fn create(target: &Target) -> Result<(), OpenError> {
     }
 }
 
+/// How a database is brought up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// Only said, not done.
+    Told,
+    /// At once: while an index is built, nobody writes to its table.
+    AtOnce,
+    /// Beside a platform that writes: indexes concurrently, and no lock is waited for long, because whoever writes would wait behind it.
+    Online,
+}
+
 /// Applies what a database lacks, or only says what it lacks. Processes that start at the same time do it one after the other.
-pub(super) async fn bring_up(client: &mut Client, schema: &'static Schema, dry_run: bool) -> Result<Vec<Applied>, OpenError> {
+pub(super) async fn bring_up(client: &mut Client, schema: &'static Schema, how: How) -> Result<Vec<Applied>, OpenError> {
     let sql = OpenError::sql(schema.database);
-    if dry_run {
+    if how == How::Told {
         return pending(client, schema).await;
     }
-    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.map_err(sql)?;
-    let applied = apply_all(client, schema).await;
+    // A statement that waits for the lock would have a snapshot, for which an index that is built concurrently waits: so it is asked for again and again.
+    while !client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).await.and_then(|row| row.try_get::<_, bool>(0)).map_err(sql)? {
+        tokio::time::sleep(LOOK).await;
+    }
+    let applied = apply_all(client, schema, how).await;
     // The lock would end with the connection, too.
     client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await.map_err(sql)?;
     applied
 }
 
-async fn apply_all(client: &mut Client, schema: &'static Schema) -> Result<Vec<Applied>, OpenError> {
+async fn apply_all(client: &mut Client, schema: &'static Schema, how: How) -> Result<Vec<Applied>, OpenError> {
     let pending = pending(client, schema).await?;
     if pending.len() == schema.migrations.len() {
         let table = "CREATE TABLE IF NOT EXISTS schema_migration (
@@ -122,7 +141,12 @@ async fn apply_all(client: &mut Client, schema: &'static Schema) -> Result<Vec<A
         }
     }
     for (migration, step) in schema.migrations[schema.migrations.len() - pending.len()..].iter().zip(&pending) {
-        if let Err(error) = apply(client, step, migration.sql).await {
+        let applied = match (how, migration.indexes()) {
+            (How::Online, Some(Ok(indexes))) => online::build(client, &indexes, (step, migration.sql)).await,
+            (How::Online, _) => online::apply(client, step, migration.sql).await,
+            _ => apply(client, step, migration.sql, None).await,
+        };
+        if let Err(error) = applied {
             return Err(refused(client, schema.database, error).await);
         }
         tracing::info!(database = schema.database, version = step.version, name = step.name, "migrated");
@@ -155,13 +179,22 @@ pub(super) async fn grant(client: &Client, database: &'static str, role: &str) -
     client.batch_execute(&grants).await.map_err(OpenError::sql(database))
 }
 
-async fn apply(client: &mut Client, step: &Applied, sql: &str) -> Result<(), Error> {
+/// Applies a step in one transaction, which waits for each lock for so many milliseconds at most.
+async fn apply(client: &mut Client, step: &Applied, sql: &str, lock_max_ms: Option<u32>) -> Result<(), Error> {
     let transaction = client.transaction().await?;
+    if let Some(ms) = lock_max_ms {
+        transaction.batch_execute(&format!("SET LOCAL lock_timeout = {ms}")).await?;
+    }
     transaction.batch_execute(sql).await?;
+    record(transaction.client(), step, sql).await?;
+    transaction.commit().await
+}
+
+/// Writes down that a step was applied.
+async fn record(client: &Client, step: &Applied, sql: &str) -> Result<(), Error> {
     let version = i32::try_from(step.version).expect("there are not that many migrations");
     let record = "INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
-    transaction.execute(record, &[&version, &step.name, &&checksum(sql)[..], &super::column::At(Timestamp::now())]).await?;
-    transaction.commit().await
+    client.execute(record, &[&version, &step.name, &&checksum(sql)[..], &super::column::At(Timestamp::now())]).await.map(drop)
 }
 
 /// The steps behind those that were applied, which must be the first of this release's.
@@ -195,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_files_number_is_its_place() {
-        SCHEMAS.iter().for_each(Schema::assert_numbered);
+    fn a_files_number_is_its_place_and_what_is_online_is_indexes() {
+        SCHEMAS.iter().for_each(Schema::assert_sound);
     }
 }

@@ -34,7 +34,7 @@ use crate::schema::{Applied, checksum};
 use crate::{ContentWrite, ShopWrite, Stores, UsersWrite};
 use column::Columns;
 use database::Database;
-use migration::SCHEMAS;
+use migration::{How, SCHEMAS};
 use pool::Pool;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -254,12 +254,25 @@ impl OpenError {
 /// # Errors
 /// See [`OpenError`]. Safe to repeat: what was applied before a failure stays applied.
 pub async fn migrate(urls: &Urls, connect_max: Duration, dry_run: bool) -> Result<Vec<Applied>, OpenError> {
+    bring_up(urls, connect_max, if dry_run { How::Told } else { How::AtOnce }).await
+}
+
+/// As [`migrate`], beside a platform that goes on writing: indexes of migrations that begin with `-- online` are built without keeping anybody from
+/// writing, which takes longer, and no other lock is waited for longer than a second.
+///
+/// # Errors
+/// See [`OpenError`]. Safe to repeat, whatever interrupted it: an index that was begun is dropped and built anew.
+pub async fn migrate_online(urls: &Urls, connect_max: Duration) -> Result<Vec<Applied>, OpenError> {
+    bring_up(urls, connect_max, How::Online).await
+}
+
+async fn bring_up(urls: &Urls, connect_max: Duration, how: How) -> Result<Vec<Applied>, OpenError> {
     let mut applied = Vec::new();
     for (mut target, schema) in urls.targets()?.into_iter().zip(&SCHEMAS) {
         // Building an index on a large table takes what it takes.
         target.configure(connect_max, None);
         let mut client = migration::connect(&target).await?;
-        applied.extend(migration::bring_up(&mut client, schema, dry_run).await?);
+        applied.extend(migration::bring_up(&mut client, schema, how).await?);
     }
     Ok(applied)
 }
@@ -298,7 +311,7 @@ impl Postgres {
         for (mut target, schema) in urls.targets()?.into_iter().zip(&SCHEMAS) {
             target.configure(options.connect_max, None);
             let mut client = migration::connect(&target).await?;
-            migration::bring_up(&mut client, schema, false).await?;
+            migration::bring_up(&mut client, schema, How::AtOnce).await?;
             transfer::refuse_unfinished(&client, schema.database).await?;
         }
         let metrics = Metrics::register(registry).map_err(OpenError::Metrics)?;

@@ -2,7 +2,7 @@
 
 use super::column::Param;
 use super::fault::{Fault, describe};
-use super::migration::{self, SCHEMAS};
+use super::migration::{self, How, SCHEMAS};
 use super::{OpenError, Urls, content, shop, transaction, users};
 use crate::transfer::document::{Row, Value};
 use crate::transfer::table::{Column, DATABASES, Kind, Role, Table, tables};
@@ -71,7 +71,7 @@ impl Source {
         for (mut target, schema) in urls.targets()?.into_iter().zip(&SCHEMAS) {
             target.configure(connect_max, None);
             let mut client = migration::connect_only(&target).await?;
-            if !migration::bring_up(&mut client, schema, true).await?.is_empty() {
+            if !migration::bring_up(&mut client, schema, How::Told).await?.is_empty() {
                 return Err(TransferError::Pending { database: schema.database });
             }
             refuse_unfinished(&client, schema.database).await?;
@@ -186,7 +186,7 @@ impl Target {
         for (mut target, schema) in urls.targets()?.into_iter().zip(&SCHEMAS) {
             target.configure(connect_max, None);
             let mut client = migration::connect(&target).await?;
-            migration::bring_up(&mut client, schema, false).await?;
+            migration::bring_up(&mut client, schema, How::AtOnce).await?;
             clients.push(client);
         }
         Ok(Self(clients))

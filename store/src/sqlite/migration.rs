@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_files_number_is_its_place() {
-        SCHEMAS.iter().for_each(Schema::assert_numbered);
+    fn a_files_number_is_its_place_and_what_is_online_is_indexes() {
+        SCHEMAS.iter().for_each(Schema::assert_sound);
     }
 }
