@@ -116,8 +116,8 @@ fn frozen(snapshot: &Snapshot) -> Option<Frozen> {
     Some(Frozen { view: snapshot.view.clone(), rest: rest? })
 }
 
-/// Gives what is warm to the second level, but for what it has and will have for a while.
-async fn keep(node: &Node, redis: &Redis) {
+/// Gives what is warm to the second level, but for what it has and will have for a while. `false` if there was no room for all of it.
+async fn keep(node: &Node, redis: &Redis) -> bool {
     let now = u32::try_from(node.started.elapsed().as_secs()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
     for (looked_at, snapshot) in node.snapshots.warm().enumerate() {
         // What is there goes when its time is up: half of that is left.
@@ -125,8 +125,7 @@ async fn keep(node: &Node, redis: &Redis) {
         let due = half.is_some_and(|half| snapshot.kept_at().is_none_or(|at| now.get().saturating_sub(at.get()) >= half));
         if due && let Some(frozen) = frozen(&snapshot) {
             if !redis.keep(snapshot.key, &frozen) {
-                // The rest is looked at the next time.
-                return;
+                return false;
             }
             snapshot.note_kept(now);
         }
@@ -134,6 +133,7 @@ async fn keep(node: &Node, redis: &Redis) {
             tokio::task::yield_now().await;
         }
     }
+    true
 }
 
 /// The row of the supervision tree that warms up what this node owns, and then keeps what is warm; `None` where there is no second level.
@@ -146,7 +146,8 @@ pub fn keeper(node: &Arc<Node>) -> Option<Child> {
         async move {
             match turns {
                 0 => warm(&node, &redis).await,
-                _ if redis.condition().is_ok() => keep(&node, &redis).await,
+                // What there is no room for is looked at the next time.
+                _ if redis.condition().is_ok() => drop(keep(&node, &redis).await),
                 _ => {}
             }
             KEEP_EVERY
@@ -158,7 +159,9 @@ pub fn keeper(node: &Arc<Node>) -> Option<Child> {
 pub async fn keep_last(node: &Node) {
     let Some(redis) = &node.stores.second_level else { return };
     let last = async {
-        keep(node, redis).await;
+        while redis.condition().is_ok() && !keep(node, redis).await {
+            redis.flush().await;
+        }
         redis.flush().await;
     };
     let _ = tokio::time::timeout(LAST_KEEP_MAX, last).await;
