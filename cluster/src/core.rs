@@ -1,0 +1,614 @@
+//! The state machine of one node.
+
+use crate::ownership::{Ownership, Turn, eldest};
+use crate::probe::Probes;
+use crate::statement::{Answer, Change, Statement, Ticket};
+use crate::timing::{
+    LEASE_MS, LEAVING_HAND_OFF_MAX_MS, LEAVING_MAX_MS, LOOK_EVERY_MS, Moment, READ_EVERY_MIN_MS, RENEWAL_EVERY_MS, RETRY_AFTER_MS,
+};
+use crate::view::{Boot, Member, Roles, Status, View};
+use crate::watch::Watch;
+use protocol::{Epoch, Slot};
+use std::sync::Arc;
+
+/// Who this node is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// This life of it: an id that was never used before.
+    pub boot: Boot,
+    /// What it does.
+    pub roles: Roles,
+    /// Where and as whom others reach it; handed on as it is.
+    pub address: Arc<str>,
+    /// The number of slots: [`protocol::SLOTS`]. Simulations use fewer.
+    pub slots: u16,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// Time passed. Due at [`Core::wake_at`] at the latest; earlier and more often is harmless, later costs only time.
+    Woken,
+    /// What became of a statement. Exactly one for each [`Action::Ask`].
+    Answered {
+        /// Which.
+        ticket: Ticket,
+        /// `None` if it failed, or if nobody knows because no answer came within [`crate::timing::RENEWAL_ANSWER_MAX_MS`] (a renewal) or
+        /// [`crate::timing::STATEMENT_ANSWER_MAX_MS`] (any other). It may still be carried out.
+        answer: Option<Answer>,
+    },
+    /// A node answered a probe, out of an owner actor's mailbox.
+    ProbeAnswered {
+        /// Who.
+        boot: Boot,
+        /// The number in the probe.
+        round: u64,
+    },
+    /// A link to a node was established: it is probed at once.
+    Linked {
+        /// Whose.
+        boot: Boot,
+    },
+    /// Another node knows this version of the view: from its announcement, or any frame of it.
+    Heard {
+        /// The version.
+        view: u64,
+    },
+    /// Answers [`Action::HandOff`]: no commit of the slot is under way, and none will be begun at this epoch.
+    HandedOff {
+        /// Which.
+        slot: Slot,
+        /// The epoch at which it was served.
+        epoch: Epoch,
+    },
+    /// An owner actor started anew, or the outcome of a commit is unknown: what may still land at this epoch has to be fenced. Answered by an
+    /// [`Action::Serve`] at a higher one, or by [`Action::Stop`].
+    Raise {
+        /// Which slot.
+        slot: Slot,
+        /// The epoch that must be passed.
+        epoch: Epoch,
+    },
+    /// A commit was refused by the guard, at a higher epoch than the one that is served. Answered as [`Event::Raise`] is: the epoch may be this node's own, on
+    /// its way through the databases; or the slot is lost; or a database is ahead of the slot's row, having been another cluster's.
+    Fenced {
+        /// Which slot.
+        slot: Slot,
+        /// The epoch that the database has.
+        epoch: Epoch,
+    },
+    /// Hand over everything and leave. On SIGTERM this comes after readiness went off and load balancers had their time.
+    Drain,
+}
+
+/// What is to be done, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Ask the store, and bring the answer.
+    Ask {
+        /// To be given back.
+        ticket: Ticket,
+        /// What.
+        statement: Statement,
+    },
+    /// Send a probe through the link to this node, to be answered through the mailbox of one of its owner actors. Without a link, establish it. What is
+    /// lost is lost.
+    Probe {
+        /// Whom.
+        boot: Boot,
+        /// To be given back.
+        round: u64,
+    },
+    /// Tell every linked node that the view is at this version, so that it need not wait for its next renewal to learn that. What is lost is lost.
+    Announce {
+        /// The version.
+        view: u64,
+    },
+    /// The nodes that are not dead: link to those, and no others.
+    Members(Vec<Member>),
+    /// The living owners of these slots changed: where the region sends what is asked. `None`: nobody is known, reads go to the store and writes wait.
+    Route(Vec<(Slot, Option<Boot>)>),
+    /// From memory may be answered before this instant of this node's clock, and not at it: looked at for every answer, after what is answered was
+    /// read. That holds for everything that rests on memory alone, such as a write that finds nothing to change.
+    Lease {
+        /// The end.
+        until: Moment,
+    },
+    /// The slot is this node's at this epoch, which every database has: loads and commits begin. If it was served before, what is in memory stays, and
+    /// what was held up by [`Event::Raise`] goes on.
+    Serve {
+        /// Which.
+        slot: Slot,
+        /// The guard of its commits.
+        epoch: Epoch,
+    },
+    /// Begin no more writes in the slot, finish those under way, send what is warm to the next owner, then say [`Event::HandedOff`]. Until then, reads are
+    /// answered from memory. After [`crate::timing::HAND_OFF_MAX_MS`] it is stopped in any case.
+    HandOff {
+        /// Which.
+        slot: Slot,
+        /// Who is going to claim it, as it looks; `None` if nobody is there.
+        to: Option<Boot>,
+    },
+    /// The slot is not this node's any more: drop what is in memory, and answer NotOwner. Carried out before anything that follows.
+    Stop {
+        /// Which.
+        slot: Slot,
+    },
+    /// End. From now on nothing is served.
+    Exit(Exit),
+}
+
+/// Why a node ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// It left as it was told to.
+    Left,
+    /// It is dead to the others. The process ends, and starts again as another boot.
+    Dead,
+}
+
+/// A kind of statement of which one is under way at a time.
+struct Lane<T> {
+    under_way: Option<(Ticket, T)>,
+    not_before: Moment,
+}
+
+impl<T> Lane<T> {
+    const fn new() -> Self {
+        Self { under_way: None, not_before: Moment(0) }
+    }
+
+    fn is_open(&self, now: Moment) -> bool {
+        self.under_way.is_none() && now >= self.not_before
+    }
+
+    fn answered(&mut self, ticket: Ticket) -> Option<T> {
+        self.under_way.take_if(|(under_way, _)| *under_way == ticket).map(|(_, what)| what)
+    }
+}
+
+/// Decides everything that one node does as a member of the cluster. It does nothing itself: it is given what happened and when, and answers what is to be
+/// done. See the crate's documentation for what runs it.
+pub struct Core {
+    identity: Identity,
+    view: View,
+    /// The highest version of the view that anybody told of.
+    heard: u64,
+    /// The version that this node's last change made.
+    changed: u64,
+    joined: bool,
+    leaving_since: Option<Moment>,
+    ended: bool,
+    lease_until: Moment,
+    next_ticket: u64,
+    /// The renewal, and when it was sent.
+    renewing: Lane<Moment>,
+    /// The read, and what had been heard before.
+    reading: Lane<u64>,
+    raising: Lane<Vec<(Slot, Epoch)>>,
+    changing: Lane<Change>,
+    watch: Watch,
+    probes: Probes,
+    /// Whom this node accuses in the table; `None` while nobody knows.
+    told: Option<Vec<Boot>>,
+    accusations: u64,
+    ownership: Ownership,
+    routes: Vec<Option<Boot>>,
+    looked_at: Moment,
+    actions: Vec<Action>,
+}
+
+impl Core {
+    /// A node that has not begun to join. It begins with the first event.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        let Identity { boot, slots, .. } = identity;
+        Self {
+            view: View::empty(slots),
+            heard: 0,
+            changed: 0,
+            joined: false,
+            leaving_since: None,
+            ended: false,
+            lease_until: Moment(0),
+            next_ticket: 0,
+            renewing: Lane::new(),
+            reading: Lane::new(),
+            raising: Lane::new(),
+            changing: Lane::new(),
+            watch: Watch::default(),
+            probes: Probes::new(boot),
+            told: Some(Vec::new()),
+            accusations: 0,
+            ownership: Ownership::new(boot, slots),
+            routes: vec![None; usize::from(slots)],
+            looked_at: Moment(0),
+            actions: Vec::new(),
+            identity,
+        }
+    }
+
+    /// Takes in what happened, and answers what is to be done about it. `now` never goes back. After [`Action::Exit`] nothing is answered any more.
+    pub fn handle(&mut self, now: Moment, event: Event) -> Vec<Action> {
+        if self.ended {
+            return Vec::new();
+        }
+        let look = match event {
+            Event::Woken => true,
+            Event::Answered { ticket, answer } => {
+                self.answered(now, ticket, answer);
+                true
+            }
+            Event::ProbeAnswered { boot, round } => {
+                self.probes.answered(boot, round);
+                self.status() == Some(Status::Joining)
+            }
+            Event::Linked { boot } => {
+                self.probe_now(boot);
+                false
+            }
+            Event::Heard { view } => self.hear(view),
+            Event::HandedOff { slot, epoch } => {
+                self.ownership.handed_off(slot, epoch, &self.view);
+                true
+            }
+            Event::Raise { slot, epoch } => {
+                self.ownership.overcome(slot, epoch);
+                true
+            }
+            Event::Fenced { slot, epoch } => {
+                self.ownership.fenced(slot, epoch, &self.view);
+                true
+            }
+            Event::Drain => {
+                self.leaving_since.get_or_insert(now);
+                true
+            }
+        };
+        if look && !self.ended {
+            self.look(now);
+        }
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When [`Event::Woken`] is due at the latest.
+    #[must_use]
+    pub fn wake_at(&self) -> Moment {
+        let later = self.looked_at.after(LOOK_EVERY_MS);
+        let renewal = self.renewing.under_way.is_none().then_some(self.renewing.not_before);
+        [renewal, Some(self.probes.due()), self.watch.due()].into_iter().flatten().filter(|due| *due > self.looked_at).fold(later, Moment::min)
+    }
+
+    /// Who this node is.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What it knows of the cluster.
+    #[must_use]
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// How it stands, as far as it knows.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.view.member(self.identity.boot).map(|member| member.status)
+    }
+
+    /// Until when it may answer from memory.
+    #[must_use]
+    pub const fn lease_until(&self) -> Moment {
+        self.lease_until
+    }
+
+    /// The epoch at which it serves a slot, provided that its lease holds.
+    #[must_use]
+    pub fn served(&self, slot: Slot) -> Option<Epoch> {
+        self.ownership.served(slot)
+    }
+
+    /// Whether every slot is owned as it is wished, as far as this node knows, and its own are served.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.ownership.is_settled(&self.view)
+    }
+
+    // ---- what happened ----
+
+    fn answered(&mut self, now: Moment, ticket: Ticket, answer: Option<Answer>) {
+        if let Some(sent) = self.renewing.answered(ticket) {
+            self.renewed(now, sent, answer);
+        } else if let Some(heard) = self.reading.answered(ticket) {
+            self.read(now, heard, answer);
+        } else if let Some(epochs) = self.raising.answered(ticket) {
+            match answer {
+                Some(Answer::Raised { higher }) => self.ownership.raised(epochs, higher),
+                _ => self.raising.not_before = now.after(RETRY_AFTER_MS),
+            }
+        } else if let Some(change) = self.changing.answered(ticket) {
+            self.changed(now, change, answer);
+        }
+    }
+
+    fn renewed(&mut self, now: Moment, sent: Moment, answer: Option<Answer>) {
+        self.renewing.not_before = sent.after(RENEWAL_EVERY_MS).max(now);
+        match answer {
+            Some(Answer::Renewed { view, counters }) => {
+                self.lease_until = self.lease_until.max(sent.after(LEASE_MS));
+                self.actions.push(Action::Lease { until: self.lease_until });
+                self.watch.renewed(now, counters);
+                self.hear(view);
+            }
+            Some(Answer::Refused) => self.end(Exit::Dead),
+            _ => {
+                self.watch.not_renewed();
+                self.renewing.not_before = self.renewing.not_before.max(now.after(RETRY_AFTER_MS));
+            }
+        }
+    }
+
+    fn read(&mut self, now: Moment, heard_before: u64, answer: Option<Answer>) {
+        let Some(Answer::View { version, members, slots }) = answer else {
+            self.reading.not_before = now.after(RETRY_AFTER_MS);
+            return;
+        };
+        self.reading.not_before = now.after(READ_EVERY_MIN_MS);
+        if self.heard == heard_before {
+            // What was heard and does not exist is not read for again.
+            self.heard = version;
+        }
+        let moved = self.view.learn(slots);
+        let joined_or_died = self.view.read(version, members);
+        if self.status().is_none_or(|status| matches!(status, Status::Dead(_))) {
+            return self.end(Exit::Dead);
+        }
+        if joined_or_died {
+            self.ownership.follow(&self.view, now);
+            for boot in self.probes.follow(&self.view, now) {
+                self.probe_now(boot);
+            }
+            self.actions.push(Action::Members(self.view.members().iter().filter(|member| member.is_alive()).cloned().collect()));
+        }
+        if moved || joined_or_died {
+            self.route();
+        }
+    }
+
+    fn changed(&mut self, now: Moment, change: Change, answer: Option<Answer>) {
+        let Some(Answer::Changed { applied, view, slots }) = answer else {
+            if matches!(change, Change::Accuse { .. }) {
+                self.told = None;
+            }
+            self.changing.not_before = now.after(RETRY_AFTER_MS);
+            return;
+        };
+        self.hear(view);
+        if self.view.learn(slots) {
+            self.route();
+        }
+        if applied {
+            self.changed = view;
+            self.actions.push(Action::Announce { view });
+        } else {
+            self.changing.not_before = now.after(RETRY_AFTER_MS);
+        }
+        match change {
+            Change::Join { .. } => {
+                self.joined = true;
+                // Something to read for, even if the row was there before.
+                self.heard = self.heard.max(1);
+            }
+            Change::Expire { boot, .. } => self.watch.moved(boot),
+            Change::Accuse { accused, .. } => self.told = applied.then_some(accused),
+            Change::Settle { younger, .. } if !applied => self.probes.not_settled(younger),
+            Change::Leave { .. } => self.end(Exit::Left),
+            Change::Forget { boots } => self.forget(&boots),
+            _ => {}
+        }
+    }
+
+    fn hear(&mut self, view: u64) -> bool {
+        let newer = view > self.heard;
+        self.heard = self.heard.max(view);
+        newer
+    }
+
+    fn end(&mut self, exit: Exit) {
+        self.ended = true;
+        self.ownership.close();
+        self.lease_until = Moment(0);
+        self.actions.push(Action::Lease { until: self.lease_until });
+        self.turn();
+        self.actions.push(Action::Exit(exit));
+    }
+
+    // ---- what is due ----
+
+    fn look(&mut self, now: Moment) {
+        self.looked_at = now;
+        if let Some(since) = self.leaving_since {
+            if now.since(since) >= LEAVING_MAX_MS || !self.joined && self.changing.under_way.is_none() {
+                return self.end(Exit::Left);
+            }
+            if now.since(since) >= LEAVING_HAND_OFF_MAX_MS {
+                self.ownership.renounce_all(&self.view);
+            }
+        }
+        self.ownership.end_late_hand_offs(&self.view, now);
+        self.turn();
+        if self.joined {
+            self.renew(now);
+            self.read_view(now);
+            self.probe(now);
+            self.hand_off(now);
+            self.raise_epochs(now);
+        }
+        if self.changing.is_open(now)
+            && let Some(change) = self.next_change(now)
+        {
+            let ticket = self.ask(Statement::Change(change.clone()));
+            self.changing.under_way = Some((ticket, change));
+        }
+    }
+
+    fn ask(&mut self, statement: Statement) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.actions.push(Action::Ask { ticket, statement });
+        ticket
+    }
+
+    fn turn(&mut self) {
+        self.actions.extend(self.ownership.turns(&self.view).into_iter().map(|turn| match turn {
+            Turn::Serve(slot, epoch) => Action::Serve { slot, epoch },
+            Turn::Stop(slot) => Action::Stop { slot },
+        }));
+    }
+
+    fn renew(&mut self, now: Moment) {
+        if self.renewing.is_open(now) {
+            let (boot, watched) = (self.identity.boot, Watch::watched(&self.view, self.identity.boot));
+            let ticket = self.ask(Statement::Renew { boot, watched });
+            self.renewing.under_way = Some((ticket, now));
+        }
+    }
+
+    fn read_view(&mut self, now: Moment) {
+        if self.heard > self.view.version() && self.reading.is_open(now) {
+            let ticket = self.ask(Statement::ReadView { since: self.view.version() });
+            self.reading.under_way = Some((ticket, self.heard));
+        }
+    }
+
+    fn probe(&mut self, now: Moment) {
+        if now >= self.probes.due() {
+            let (round, boots) = self.probes.begin(now);
+            self.actions.extend(boots.into_iter().map(|boot| Action::Probe { boot, round }));
+        }
+    }
+
+    fn probe_now(&mut self, boot: Boot) {
+        if let Some(round) = self.probes.now(boot) {
+            self.actions.push(Action::Probe { boot, round });
+        }
+    }
+
+    fn hand_off(&mut self, now: Moment) {
+        // Without a lease nothing moves: nobody knows how the cluster stands.
+        if now < self.lease_until && self.view.member(self.identity.boot).is_some_and(Member::is_active) {
+            let leaving = self.status() == Some(Status::Leaving);
+            let begun = self.ownership.begin_hand_offs(&self.view, now, leaving);
+            self.actions.extend(begun.into_iter().map(|(slot, to)| Action::HandOff { slot, to }));
+        }
+    }
+
+    fn raise_epochs(&mut self, now: Moment) {
+        if self.raising.is_open(now) {
+            let epochs = self.ownership.raises(&self.view);
+            if !epochs.is_empty() {
+                let ticket = self.ask(Statement::RaiseEpochs(epochs.clone()));
+                self.raising.under_way = Some((ticket, epochs));
+            }
+        }
+    }
+
+    fn route(&mut self) {
+        let owners = self.view.slots().iter().map(|row| (row.slot, self.view.owner(row.slot)));
+        let moved: Vec<_> = owners.filter(|(slot, owner)| self.routes[slot.index()] != *owner).collect();
+        for (slot, owner) in &moved {
+            self.routes[slot.index()] = *owner;
+        }
+        if !moved.is_empty() {
+            self.actions.push(Action::Route(moved));
+        }
+    }
+
+    /// The most urgent change that is due, if any. All of them are decided anew each time, from what is known.
+    fn next_change(&mut self, now: Moment) -> Option<Change> {
+        let Identity { boot, roles, .. } = self.identity;
+        if !self.joined {
+            return Some(Change::Join { boot, roles, address: Arc::clone(&self.identity.address) });
+        }
+        let me = self.view.member(boot)?;
+        let (status, active, takes_slots) = (me.status, me.is_active(), me.takes_slots());
+        // Who does not reach the database itself does not judge others, and takes nothing.
+        let leased = now < self.lease_until;
+        // What this node itself changed last is in its view: else it would do it again.
+        let fresh = self.view.version() >= self.changed;
+        let leaving = self.leaving_since.is_some();
+
+        if leased && fresh {
+            if let Some((boot, counter)) = self.watch.expired(now)
+                && self.view.member(boot).is_some_and(Member::is_alive)
+            {
+                return Some(Change::Expire { boot, counter });
+            }
+            if leaving && matches!(status, Status::Joining | Status::Up) {
+                return Some(Change::Depart { boot });
+            }
+        }
+        if leased && active && let Some(judgement) = self.judgement(now, fresh) {
+            return Some(judgement);
+        }
+        let slots = self.ownership.releases(&self.view);
+        if !slots.is_empty() {
+            return Some(Change::Release { by: boot, slots });
+        }
+        if leased && active {
+            let claims = self.ownership.claims(&self.view, now, takes_slots && !leaving);
+            if !claims.is_empty() {
+                return Some(Change::Claim { by: boot, claims });
+            }
+        }
+        if !fresh {
+            return None;
+        }
+        match status {
+            Status::Joining if leased && !leaving => self.rise(),
+            Status::Leaving if leaving && self.ownership.owns_nothing(&self.view) => {
+                // It may be carried out at any time from now on, and others claim at once then.
+                self.ownership.close();
+                Some(Change::Leave { boot })
+            }
+            Status::Up if leased => self.clear_up(now),
+            _ => None,
+        }
+    }
+
+    /// Accuses whom this node cannot reach, and settles with whom it has long been accusing each other.
+    fn judgement(&mut self, now: Moment, fresh: bool) -> Option<Change> {
+        let by = self.identity.boot;
+        let accused = self.probes.accused(&self.view);
+        if self.told.as_ref() != Some(&accused) {
+            self.accusations += 1;
+            return Some(Change::Accuse { by, round: self.accusations, accused });
+        }
+        let younger = self.probes.unsettled(&self.view, now).filter(|_| fresh)?;
+        Some(Change::Settle { elder: by, younger })
+    }
+
+    /// Up, once every node that is up was reached.
+    fn rise(&self) -> Option<Change> {
+        let reached = self.probes.reached();
+        let mut up = self.view.members().iter().filter(|member| member.status == Status::Up);
+        up.all(|member| reached.contains(&member.boot)).then_some(Change::Rise { boot: self.identity.boot, reached })
+    }
+
+    /// Forgets old deaths. The eldest node removes their rows first.
+    fn clear_up(&mut self, now: Moment) -> Option<Change> {
+        let boots = self.ownership.forgettable(&self.view, now);
+        if !boots.is_empty() && eldest(&self.view) == Some(self.identity.boot) {
+            return Some(Change::Forget { boots });
+        }
+        self.forget(&boots);
+        None
+    }
+
+    fn forget(&mut self, boots: &[Boot]) {
+        self.view.forget(boots);
+        self.ownership.forget(boots);
+    }
+}

@@ -1,0 +1,106 @@
+//! What must hold, looked at after every step.
+
+use crate::domain::Domain;
+use crate::scenario::Scenario;
+use crate::tables::Tables;
+use crate::weather::Micros;
+use crate::world::Host;
+use cluster::{Boot, Death};
+use std::collections::BTreeSet;
+
+/// After the last fault has ended, every slot has an owner again within this time, and goes on having one: docs/adr/0009 says what it is made of.
+pub const RECOVERY_MAX_MS: u32 = 12_000;
+
+/// For how long it is seen that slots go on having owners.
+const WATCHED_MS: u32 = 2_000;
+
+pub(crate) struct Judge {
+    last_fault: Micros,
+    unserved_at: Micros,
+    excused: bool,
+    slots: usize,
+    judged: BTreeSet<Boot>,
+}
+
+impl Judge {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let ends = scenario.faults.iter().map(|(at, fault)| at + fault.for_ms());
+        let last_fault = Micros::from(ends.max().unwrap_or(0)) * 1_000;
+        Self { last_fault, unserved_at: 0, excused: false, slots: usize::from(scenario.slots), judged: BTreeSet::new() }
+    }
+
+    /// When the run ends.
+    pub(crate) fn end(&self) -> Micros {
+        self.last_fault + Micros::from(RECOVERY_MAX_MS + WATCHED_MS) * 1_000
+    }
+
+    pub(crate) fn recovered_after(&self) -> Micros {
+        self.unserved_at.saturating_sub(self.last_fault)
+    }
+
+    /// Nobody's death is held against the protocol in this run.
+    pub(crate) fn excuse_all(&mut self) {
+        self.excused = true;
+    }
+
+    /// After a process did something: nobody else serves what it serves, and what it remembers is what is stored. In time, every slot is served.
+    pub(crate) fn look(&mut self, now: Micros, at: usize, hosts: &[Host], domain: &Domain) -> Result<(), String> {
+        let host = &hosts[at];
+        if host.lives() {
+            for slot in 0..self.slots {
+                if host.process.serves(slot, host.clock(now)) {
+                    let other = |other: &(usize, &Host)| other.0 != at && other.1.lives() && other.1.process.serves(slot, other.1.clock(now));
+                    if let Some((other, _)) = hosts.iter().enumerate().find(other) {
+                        return Err(format!("nodes {at} and {other} both serve slot {slot} under leases"));
+                    }
+                    remembers(now, slot, at, host, domain)?;
+                }
+            }
+        }
+        if now >= self.last_fault {
+            self.served(now, hosts)?;
+        }
+        Ok(())
+    }
+
+    /// After a commit of a key: whoever serves it from memory has it as it is stored.
+    pub(crate) fn stored(&self, now: Micros, key: usize, hosts: &[Host], domain: &Domain) -> Result<(), String> {
+        hosts.iter().enumerate().filter(|(_, host)| host.lives()).try_for_each(|(at, host)| remembers(now, key, at, host, domain))
+    }
+
+    /// Nobody is dead to whom nothing was done: an outage, delay or loss kills nobody.
+    pub(crate) fn deaths(&mut self, hosts: &[Host], tables: &Tables) -> Result<(), String> {
+        for (boot, death) in tables.deaths() {
+            if self.judged.insert(boot) && death != Death::Left && !self.excused {
+                let innocent = |(_, host): &(usize, &Host)| host.process.boot() == boot && host.lives() && !host.excused;
+                if let Some((at, _)) = hosts.iter().enumerate().find(innocent) {
+                    return Err(format!("node {at} is dead ({death:?}), and nothing was done to it"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn served(&mut self, now: Micros, hosts: &[Host]) -> Result<(), String> {
+        let serves = |slot| hosts.iter().any(|host| host.lives() && host.process.serves(slot, host.clock(now)));
+        let unserved = (0..self.slots).find(|slot| !serves(*slot));
+        let unsettled = hosts.iter().enumerate().find(|(_, host)| host.lives() && !host.process.core.is_settled());
+        if unserved.is_none() && unsettled.is_none() {
+            return Ok(());
+        }
+        self.unserved_at = now;
+        if now < self.last_fault + Micros::from(RECOVERY_MAX_MS) * 1_000 {
+            return Ok(());
+        }
+        Err(match (unserved, unsettled) {
+            (Some(slot), _) => format!("nobody serves slot {slot}, {RECOVERY_MAX_MS} ms after the last fault"),
+            (_, at) => format!("node {:?} does not own what it should, {RECOVERY_MAX_MS} ms after the last fault", at.map(|(at, _)| at)),
+        })
+    }
+}
+
+fn remembers(now: Micros, key: usize, at: usize, host: &Host, domain: &Domain) -> Result<(), String> {
+    let Some(remembered) = host.process.remembers(key, host.clock(now)) else { return Ok(()) };
+    let stored = domain.row(key);
+    if remembered == stored { Ok(()) } else { Err(format!("node {at} serves {remembered:?} of key {key}, and {stored:?} is stored")) }
+}

@@ -1,0 +1,267 @@
+//! The owner of one key on one node: what is in memory, what is under way, who waits. It keeps the write protocol of docs/adr/0003.
+
+use crate::domain::{Landed, Row, Value};
+use cluster::Boot;
+use protocol::Epoch;
+use std::collections::VecDeque;
+
+/// What a client asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Op {
+    pub id: u32,
+    pub key: usize,
+    pub ask: Ask,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ask {
+    /// A row no older than this version.
+    Read { floor: u32 },
+    /// Another version with this value.
+    Write { value: Value },
+}
+
+/// An op, and the edge that waits for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Request {
+    pub op: Op,
+    pub from: Boot,
+}
+
+/// What an owner answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reply {
+    Acked(u32),
+    Value(Row),
+    /// Ask whoever owns it by a view newer than this.
+    NotOwner,
+    /// It is not in memory, or not new enough, or the lease has ended: the store knows.
+    AskStore,
+    /// Nobody knows whether it was done.
+    Unknown,
+}
+
+/// What an owner wants of the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Query {
+    /// The row of a key, and the version that a write made, if one is asked about.
+    Load { key: usize, record: Option<Value> },
+    Commit { key: usize, epoch: Epoch, seen: u32, request: Request },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Idle,
+    Loading(u32),
+    Committing(u32),
+    /// Waits for an epoch above this one; then finds out what became of the write, if its writer still waits.
+    Fencing(Epoch, Option<Request>),
+    Settling(u32, Request),
+}
+
+/// What follows from what an owner was told, in order.
+pub(crate) enum Step {
+    Reply(Request, Reply),
+    Query(u32, Query),
+    Raise(Epoch),
+    Fenced(Epoch),
+}
+
+/// What an owner has at hand while it is told something.
+pub(crate) struct Desk {
+    /// Whether the node's lease holds.
+    pub leased: bool,
+    /// The last number of a query on this node.
+    pub last: u32,
+    pub steps: Vec<Step>,
+}
+
+impl Desk {
+    fn number(&mut self) -> u32 {
+        self.last += 1;
+        self.last
+    }
+}
+
+/// One key.
+pub(crate) struct Owner {
+    key: usize,
+    memory: Option<Row>,
+    phase: Phase,
+    queue: VecDeque<Request>,
+    /// The epoch at which the slot is served.
+    served: Option<Epoch>,
+    closing: bool,
+}
+
+impl Owner {
+    pub(crate) fn new(key: usize) -> Self {
+        Self { key, memory: None, phase: Phase::Idle, queue: VecDeque::new(), served: None, closing: false }
+    }
+
+    pub(crate) fn served(&self) -> Option<Epoch> {
+        self.served
+    }
+
+    /// What it answers from memory, provided that the lease holds.
+    pub(crate) fn in_memory(&self) -> Option<Row> {
+        self.memory.filter(|_| self.served.is_some())
+    }
+
+    /// Whether what is in memory must be what is stored: no commit is under way.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        !matches!(self.phase, Phase::Committing(_))
+    }
+
+    /// Whether a slot that is being handed off has no commit under way.
+    pub(crate) fn handed_off(&self) -> Option<Epoch> {
+        self.served.filter(|_| self.closing && matches!(self.phase, Phase::Idle | Phase::Loading(_)))
+    }
+
+    pub(crate) fn serve(&mut self, epoch: Epoch, desk: &mut Desk) {
+        self.served = Some(epoch);
+        if let Phase::Fencing(fenced, waiting) = self.phase
+            && fenced < epoch
+        {
+            self.phase = Phase::Idle;
+            if let Some(request) = waiting {
+                let Ask::Write { value } = request.op.ask else { return };
+                let id = desk.number();
+                self.phase = Phase::Settling(id, request);
+                desk.steps.push(Step::Query(id, Query::Load { key: self.key, record: Some(value) }));
+            }
+        }
+        self.go_on(desk);
+    }
+
+    pub(crate) fn stop(&mut self, desk: &mut Desk) {
+        self.served = None;
+        self.closing = false;
+        self.memory = None;
+        if let Phase::Fencing(_, Some(request)) | Phase::Settling(_, request) = self.phase {
+            desk.steps.push(Step::Reply(request, Reply::Unknown));
+        }
+        self.phase = Phase::Idle;
+        desk.steps.extend(self.queue.drain(..).map(|request| Step::Reply(request, Reply::NotOwner)));
+    }
+
+    pub(crate) fn hand_off(&mut self, desk: &mut Desk) {
+        self.closing = true;
+        let (writes, reads): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|request| matches!(request.op.ask, Ask::Write { .. }));
+        self.queue = reads.into();
+        desk.steps.extend(writes.into_iter().map(|request| Step::Reply(request, Reply::NotOwner)));
+    }
+
+    /// The actor dies, and another one starts in its place: it knows nothing, and a commit may be under way.
+    pub(crate) fn restart(&mut self, desk: &mut Desk) {
+        let Some(epoch) = self.served else { return };
+        self.memory = None;
+        if let Phase::Fencing(_, Some(request)) | Phase::Settling(_, request) = self.phase {
+            desk.steps.push(Step::Reply(request, Reply::Unknown));
+        }
+        self.phase = Phase::Fencing(epoch, None);
+        desk.steps.extend(self.queue.drain(..).map(|request| Step::Reply(request, Reply::Unknown)));
+        desk.steps.push(Step::Raise(epoch));
+    }
+
+    pub(crate) fn receive(&mut self, request: Request, desk: &mut Desk) {
+        match (self.served, request.op.ask) {
+            (None, _) => desk.steps.push(Step::Reply(request, Reply::NotOwner)),
+            (_, Ask::Write { .. }) if self.closing => desk.steps.push(Step::Reply(request, Reply::NotOwner)),
+            (_, Ask::Read { floor }) if self.memory.is_some_and(|row| row.version >= floor) && desk.leased => {
+                desk.steps.push(Step::Reply(request, self.memory.map_or(Reply::AskStore, Reply::Value)));
+            }
+            (_, Ask::Read { .. }) if self.memory.is_some() || !desk.leased => desk.steps.push(Step::Reply(request, Reply::AskStore)),
+            _ => {
+                self.queue.push_back(request);
+                self.go_on(desk);
+            }
+        }
+    }
+
+    /// Begins what can be begun.
+    fn go_on(&mut self, desk: &mut Desk) {
+        while let (Phase::Idle, Some(epoch), Some(request)) = (self.phase, self.served, self.queue.front().copied()) {
+            let Some(row) = self.memory else {
+                let id = desk.number();
+                self.phase = Phase::Loading(id);
+                desk.steps.push(Step::Query(id, Query::Load { key: self.key, record: None }));
+                return;
+            };
+            self.queue.pop_front();
+            match request.op.ask {
+                Ask::Read { floor } if desk.leased && row.version >= floor => desk.steps.push(Step::Reply(request, Reply::Value(row))),
+                Ask::Read { .. } => desk.steps.push(Step::Reply(request, Reply::AskStore)),
+                Ask::Write { .. } => {
+                    let id = desk.number();
+                    self.phase = Phase::Committing(id);
+                    desk.steps.push(Step::Query(id, Query::Commit { key: self.key, epoch, seen: row.version, request }));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn loaded(&mut self, id: u32, answer: Option<(Row, Option<u32>)>, desk: &mut Desk) {
+        match self.phase {
+            Phase::Loading(loading) if loading == id => {
+                self.phase = Phase::Idle;
+                match answer {
+                    Some((row, _)) => self.memory = Some(row),
+                    None => desk.steps.extend(self.queue.drain(..).map(|request| Step::Reply(request, Reply::Unknown))),
+                }
+            }
+            Phase::Settling(settling, request) if settling == id => {
+                self.phase = Phase::Idle;
+                if let Some((row, _)) = answer {
+                    self.memory = Some(row);
+                }
+                let version = answer.and_then(|(_, record)| record);
+                desk.steps.push(Step::Reply(request, version.map_or(Reply::Unknown, Reply::Acked)));
+            }
+            _ => return,
+        }
+        self.go_on(desk);
+    }
+
+    /// A commit's answer. `raised` says that the epoch at which it was fenced is this node's own.
+    pub(crate) fn landed(
+        &mut self,
+        id: u32,
+        (epoch, request): (Epoch, Request),
+        answer: Option<Landed>,
+        desk: &mut Desk,
+    ) {
+        if self.phase != Phase::Committing(id) {
+            // The slot was lost or the actor died meanwhile. What is known is known all the same: the next owner has loaded it.
+            let version = answer.and_then(|landed| if let Landed::Committed(version) = landed { Some(version) } else { None });
+            return desk.steps.push(Step::Reply(request, version.map_or(Reply::Unknown, Reply::Acked)));
+        }
+        self.phase = Phase::Idle;
+        match answer {
+            Some(Landed::Committed(version)) => {
+                let Ask::Write { value } = request.op.ask else { return };
+                if self.memory.is_some_and(|row| row.version < version) {
+                    self.memory = Some(Row { version, value });
+                }
+                desk.steps.push(Step::Reply(request, Reply::Acked(version)));
+            }
+            Some(Landed::Fenced(_)) if self.served.is_some_and(|served| served > epoch) => self.queue.push_front(request),
+            Some(Landed::Fenced(found)) => {
+                // Raised by this node, but not through everywhere; or the slot is lost; or a database is ahead.
+                self.memory = None;
+                self.phase = Phase::Fencing(epoch, Some(request));
+                desk.steps.push(Step::Fenced(found));
+            }
+            Some(Landed::Conflict) => {
+                self.memory = None;
+                self.queue.push_front(request);
+            }
+            None => {
+                self.memory = None;
+                self.phase = Phase::Fencing(epoch, Some(request));
+                desk.steps.push(Step::Raise(epoch));
+            }
+        }
+        self.go_on(desk);
+    }
+}

@@ -1,0 +1,256 @@
+//! A node process: the core with what a shell does around it, an edge and its owners. It is told what happened, and answers what it wants done.
+
+use crate::domain::{Landed, Row};
+use crate::owner::{Ask, Desk, Op, Owner, Query, Reply, Request, Step};
+use crate::sabotage::Sabotage;
+use cluster::timing::LEASE_MS;
+use cluster::{Action, Boot, Core, Event, Exit, Identity, Moment, Statement, Ticket};
+use protocol::Epoch;
+use std::collections::{BTreeMap, VecDeque};
+
+/// What a process is told.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Event(Event),
+    Message(Boot, Message),
+    Loaded { key: usize, id: u32, answer: Option<(Row, Option<u32>)> },
+    Landed { key: usize, id: u32, epoch: Epoch, request: Request, answer: Option<Landed> },
+    /// A client asks.
+    Op(Op),
+    /// An op that has not been answered is looked at again.
+    Retry(u32),
+    /// An owner actor dies.
+    RestartOwner(usize),
+}
+
+/// What processes send each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Message {
+    Probe(u64),
+    ProbeAnswer(u64),
+    Announce(u64),
+    Request(Op),
+    Reply(u32, Reply, u64),
+}
+
+/// What a process wants done.
+pub(crate) enum Output {
+    Ask(Ticket, Statement),
+    Send(Boot, Message),
+    SendAll(Message),
+    Query(u32, Query),
+    /// To the client.
+    Answer(u32, Reply),
+    /// To itself, after so many milliseconds.
+    Later(u64, Input),
+    Exit(Exit),
+}
+
+/// A read goes to the store when its owner did not answer for this long.
+const READ_PATIENCE_MS: u64 = 600;
+/// How soon an op is tried again when nobody seemed to own its slot.
+const RETRY_MS: u64 = 80;
+
+/// An op that a client waits for at this edge.
+struct Pending {
+    op: Op,
+    began: Moment,
+    /// It was sent to an owner, who may still answer.
+    sent: bool,
+}
+
+/// One process.
+pub(crate) struct Process {
+    pub core: Core,
+    sabotage: Option<Sabotage>,
+    lease_until: Moment,
+    owners: Vec<Owner>,
+    routes: Vec<Option<Boot>>,
+    pending: BTreeMap<u32, Pending>,
+    /// Reads at this edge that were sent to the store.
+    fallbacks: BTreeMap<u32, u32>,
+    next: u32,
+    events: VecDeque<Event>,
+    outputs: Vec<Output>,
+}
+
+impl Process {
+    pub(crate) fn new(identity: Identity, sabotage: Option<Sabotage>) -> Self {
+        let slots = usize::from(identity.slots);
+        Self {
+            core: Core::new(identity),
+            sabotage,
+            lease_until: Moment(0),
+            owners: (0..slots).map(Owner::new).collect(),
+            routes: vec![None; slots],
+            pending: BTreeMap::new(),
+            fallbacks: BTreeMap::new(),
+            next: 0,
+            events: VecDeque::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    pub(crate) fn boot(&self) -> Boot {
+        self.core.identity().boot
+    }
+
+    fn leased(&self, now: Moment) -> bool {
+        now < self.lease_until || self.sabotage == Some(Sabotage::NoLeaseCheck)
+    }
+
+    /// Whether it answers for a slot from memory now.
+    pub(crate) fn serves(&self, slot: usize, now: Moment) -> bool {
+        self.leased(now) && self.owners[slot].served().is_some()
+    }
+
+    /// What it answers for a key from memory now, where that must be what is stored.
+    pub(crate) fn remembers(&self, key: usize, now: Moment) -> Option<Row> {
+        self.owners[key].in_memory().filter(|_| self.leased(now) && self.owners[key].is_at_rest())
+    }
+
+    pub(crate) fn handle(&mut self, now: Moment, input: Input) -> Vec<Output> {
+        match input {
+            Input::Event(event) => self.events.push_back(event),
+            Input::Message(from, message) => self.receive(now, from, message),
+            Input::Op(op) => {
+                self.pending.insert(op.id, Pending { op, began: now, sent: false });
+                self.try_op(now, op.id);
+            }
+            Input::Retry(op) => self.try_op(now, op),
+            Input::Loaded { id, answer, .. } if self.fallbacks.contains_key(&id) => {
+                if let Some(op) = self.fallbacks.remove(&id) {
+                    self.reply_here(now, op, answer.map_or(Reply::Unknown, |(row, _)| Reply::Value(row)));
+                }
+            }
+            Input::Loaded { key, id, answer } => self.own(now, key, |owner, desk| owner.loaded(id, answer, desk)),
+            Input::Landed { key, id, epoch, request, answer } => {
+                self.own(now, key, |owner, desk| owner.landed(id, (epoch, request), answer, desk));
+            }
+            Input::RestartOwner(key) => self.own(now, key, |owner, desk| owner.restart(desk)),
+        }
+        while let Some(event) = self.events.pop_front() {
+            for action in self.core.handle(now, event) {
+                self.act(now, action);
+            }
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    fn act(&mut self, now: Moment, action: Action) {
+        match action {
+            Action::Ask { ticket, statement } => self.outputs.push(Output::Ask(ticket, statement)),
+            Action::Probe { boot, round } => self.outputs.push(Output::Send(boot, Message::Probe(round))),
+            Action::Announce { view } => self.outputs.push(Output::SendAll(Message::Announce(view))),
+            Action::Members(_) => {}
+            Action::Route(routes) => routes.into_iter().for_each(|(slot, owner)| self.routes[slot.index()] = owner),
+            Action::Lease { until } => {
+                let longer = self.sabotage == Some(Sabotage::LeaseFromAnswer) && until > now;
+                self.lease_until = if longer { now.after(LEASE_MS) } else { until };
+            }
+            Action::Serve { slot, epoch } => self.own(now, slot.index(), |owner, desk| owner.serve(epoch, desk)),
+            Action::Stop { slot } => self.own(now, slot.index(), |owner, desk| owner.stop(desk)),
+            Action::HandOff { slot, .. } => self.own(now, slot.index(), |owner, desk| owner.hand_off(desk)),
+            Action::Exit(exit) => self.outputs.push(Output::Exit(exit)),
+        }
+    }
+
+    fn receive(&mut self, now: Moment, from: Boot, message: Message) {
+        match message {
+            Message::Probe(round) => self.outputs.push(Output::Send(from, Message::ProbeAnswer(round))),
+            Message::ProbeAnswer(round) => self.events.push_back(Event::ProbeAnswered { boot: from, round }),
+            Message::Announce(view) => self.events.push_back(Event::Heard { view }),
+            Message::Request(op) => {
+                let request = Request { op, from };
+                self.own(now, op.key, |owner, desk| owner.receive(request, desk));
+            }
+            Message::Reply(op, reply, view) => {
+                self.events.push_back(Event::Heard { view });
+                self.reply_here(now, op, reply);
+            }
+        }
+    }
+
+    // ---- the edge ----
+
+    fn try_op(&mut self, now: Moment, id: u32) {
+        let me = self.boot();
+        let Some(pending) = self.pending.get_mut(&id) else { return };
+        let (op, waited) = (pending.op, now.since(pending.began));
+        let read = matches!(op.ask, Ask::Read { .. });
+        if pending.sent {
+            if read && waited >= READ_PATIENCE_MS {
+                self.fall_back(op);
+            }
+            return;
+        }
+        match self.routes[op.key] {
+            Some(owner) if owner == me => {
+                pending.sent = true;
+                self.own(now, op.key, |owner, desk| owner.receive(Request { op, from: me }, desk));
+            }
+            Some(owner) => {
+                pending.sent = true;
+                self.outputs.push(Output::Send(owner, Message::Request(op)));
+                if read {
+                    self.outputs.push(Output::Later(READ_PATIENCE_MS, Input::Retry(id)));
+                }
+            }
+            None if read => self.fall_back(op),
+            None => self.outputs.push(Output::Later(RETRY_MS, Input::Retry(id))),
+        }
+    }
+
+    fn fall_back(&mut self, op: Op) {
+        self.next += 1;
+        self.fallbacks.insert(self.next, op.id);
+        self.outputs.push(Output::Query(self.next, Query::Load { key: op.key, record: None }));
+    }
+
+    fn reply_here(&mut self, now: Moment, id: u32, reply: Reply) {
+        let Some(pending) = self.pending.get_mut(&id) else { return };
+        match reply {
+            Reply::NotOwner => {
+                pending.sent = false;
+                let patient = now.since(pending.began) < READ_PATIENCE_MS || matches!(pending.op.ask, Ask::Write { .. });
+                if patient {
+                    self.outputs.push(Output::Later(RETRY_MS, Input::Retry(id)));
+                } else {
+                    let op = pending.op;
+                    self.fall_back(op);
+                }
+            }
+            Reply::AskStore => {
+                let op = pending.op;
+                self.fall_back(op);
+            }
+            reply => {
+                self.pending.remove(&id);
+                self.outputs.push(Output::Answer(id, reply));
+            }
+        }
+    }
+
+    // ---- the owners ----
+
+    fn own(&mut self, now: Moment, key: usize, tell: impl FnOnce(&mut Owner, &mut Desk)) {
+        let mut desk = Desk { leased: self.leased(now), last: self.next, steps: Vec::new() };
+        tell(&mut self.owners[key], &mut desk);
+        self.next = desk.last;
+        let slot = protocol::Slot::new(u16::try_from(key).unwrap_or_default()).expect("a key is the number of a slot");
+        for step in desk.steps {
+            match step {
+                Step::Reply(request, reply) if request.from == self.boot() => self.reply_here(now, request.op.id, reply),
+                Step::Reply(request, reply) => {
+                    self.outputs.push(Output::Send(request.from, Message::Reply(request.op.id, reply, self.core.view().version())));
+                }
+                Step::Query(id, query) => self.outputs.push(Output::Query(id, query)),
+                Step::Raise(epoch) => self.events.push_back(Event::Raise { slot, epoch }),
+                Step::Fenced(epoch) => self.events.push_back(Event::Fenced { slot, epoch }),
+            }
+        }
+        if let Some(epoch) = self.owners[key].handed_off() {
+            self.events.push_back(Event::HandedOff { slot, epoch });
+        }
+    }
+}

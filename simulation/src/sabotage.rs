@@ -1,0 +1,55 @@
+//! Deliberate defects. Each takes one safeguard away, and the invariants must find that it is gone.
+
+/// A safeguard that is taken away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sabotage {
+    /// What is in memory is answered whether the lease holds or not.
+    NoLeaseCheck,
+    /// Commits land whatever the slot's epoch is.
+    NoEpochGuard,
+    /// A node that was voted out counts as expired: its slots are claimed at once.
+    ClaimWithoutWaiting,
+    /// A node is declared dead by expiry without comparing its counter.
+    NoCounterCompare,
+    /// No database is raised to a new owner's epoch, and the guard takes whatever epoch it is given.
+    EpochsNotRaised,
+    /// A new owner begins to load before the databases are raised to its epoch.
+    LoadBeforeRaise,
+    /// A lease counts from when the renewal was answered, not from when it was sent.
+    LeaseFromAnswer,
+    /// A claim takes what is free, without comparing the epoch that it was decided on.
+    ClaimIgnoresEpoch,
+    /// A release takes the slot from its sender at whatever epoch.
+    ReleaseIgnoresEpoch,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::NoLeaseCheck,
+        Self::NoEpochGuard,
+        Self::ClaimWithoutWaiting,
+        Self::NoCounterCompare,
+        Self::EpochsNotRaised,
+        Self::LoadBeforeRaise,
+        Self::LeaseFromAnswer,
+        Self::ClaimIgnoresEpoch,
+        Self::ReleaseIgnoresEpoch,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoLeaseCheck => "no-lease-check",
+            Self::NoEpochGuard => "no-epoch-guard",
+            Self::ClaimWithoutWaiting => "claim-without-waiting",
+            Self::NoCounterCompare => "no-counter-compare",
+            Self::EpochsNotRaised => "epochs-not-raised",
+            Self::LoadBeforeRaise => "load-before-raise",
+            Self::LeaseFromAnswer => "lease-from-answer",
+            Self::ClaimIgnoresEpoch => "claim-ignores-epoch",
+            Self::ReleaseIgnoresEpoch => "release-ignores-epoch",
+        }
+    }
+}

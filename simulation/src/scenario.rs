@@ -1,0 +1,185 @@
+//! What happens in a run: how many nodes and clients there are, and which faults befall them when.
+
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// A run, up to the seed. Two runs of one scenario are the same, step by step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scenario {
+    /// Chooses delays, what clients ask, and clocks.
+    pub seed: u64,
+    /// Nodes at the start.
+    pub nodes: u8,
+    /// Slots, each with one key.
+    pub slots: u16,
+    /// Faults, each with the millisecond at which it begins.
+    pub faults: Vec<(u32, Fault)>,
+}
+
+/// What goes wrong, or is done on purpose. Nodes are meant by their place among the living, modulo their number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// A process is killed; another boot starts in its place.
+    Crash {
+        /// Which.
+        node: u8,
+        /// When the next one starts.
+        restart_after_ms: u32,
+    },
+    /// A process is stopped, and goes on as if nothing had happened, with all its timers late (SIGSTOP, SIGCONT).
+    Hang {
+        /// Which.
+        node: u8,
+        /// For how long.
+        for_ms: u32,
+    },
+    /// All databases are away.
+    StoreDown {
+        /// For how long.
+        for_ms: u32,
+        /// Connections are refused; else nothing is answered at all.
+        refuses: bool,
+    },
+    /// A node does not reach the databases.
+    StoreCut {
+        /// Which.
+        node: u8,
+        /// For how long.
+        for_ms: u32,
+    },
+    /// Statements take longer.
+    StoreSlow {
+        /// For how long.
+        for_ms: u32,
+        /// Each way, at most.
+        up_to_ms: u32,
+    },
+    /// Some statements are carried out, but their answers get lost.
+    LoseAnswers {
+        /// For how long.
+        for_ms: u32,
+        /// How many.
+        per_mille: u32,
+    },
+    /// Some statements are given up, and carried out up to twelve seconds after they were sent.
+    LateStatements {
+        /// For how long.
+        for_ms: u32,
+        /// How many.
+        per_mille: u32,
+    },
+    /// Messages from one node to another are lost.
+    Cut {
+        /// From whom.
+        from: u8,
+        /// To whom.
+        to: u8,
+        /// And the other way.
+        both: bool,
+        /// For how long.
+        for_ms: u32,
+    },
+    /// The nodes of the mask, by the lowest bits, and the others do not reach each other; all reach the databases.
+    Split {
+        /// Who is on one side.
+        mask: u8,
+        /// For how long.
+        for_ms: u32,
+    },
+    /// Messages take up to 300 ms, one in twenty 600 ms longer, and one in fifty comes twice.
+    Weather {
+        /// For how long.
+        for_ms: u32,
+    },
+    /// A process is told everything, and woken, up to 300 ms late.
+    Busy {
+        /// Which.
+        node: u8,
+        /// For how long.
+        for_ms: u32,
+    },
+    /// Another node starts.
+    Join,
+    /// A node is told to leave.
+    Drain {
+        /// Which.
+        node: u8,
+    },
+    /// The actor that owns a slot's key dies and starts again.
+    RestartOwner {
+        /// On which node, if it serves the slot.
+        node: u8,
+        /// Of which slot.
+        slot: u16,
+    },
+    /// The domain databases were used without the cluster: their epochs are ahead.
+    JumpAhead {
+        /// Of which slot.
+        slot: u16,
+    },
+}
+
+impl Fault {
+    /// How long it lasts.
+    #[must_use]
+    pub const fn for_ms(&self) -> u32 {
+        match self {
+            Self::Crash { restart_after_ms, .. } => *restart_after_ms,
+            Self::Hang { for_ms, .. }
+            | Self::StoreDown { for_ms, .. }
+            | Self::StoreCut { for_ms, .. }
+            | Self::StoreSlow { for_ms, .. }
+            | Self::LoseAnswers { for_ms, .. }
+            | Self::LateStatements { for_ms, .. }
+            | Self::Cut { for_ms, .. }
+            | Self::Split { for_ms, .. }
+            | Self::Weather { for_ms }
+            | Self::Busy { for_ms, .. } => *for_ms,
+            Self::Join | Self::Drain { .. } | Self::RestartOwner { .. } | Self::JumpAhead { .. } => 0,
+        }
+    }
+}
+
+/// Faults begin between these milliseconds: after the first nodes came up, and for long enough that several overlap.
+const FAULTS_FROM_MS: u32 = 3_000;
+const FAULTS_TO_MS: u32 = 13_000;
+
+impl Scenario {
+    /// The scenario of a seed: one to five nodes, one to six faults.
+    #[must_use]
+    pub fn random(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let nodes = *[1, 2, 2, 3, 3, 3, 3, 4, 5].choose(&mut rng).expect("not empty");
+        let slots = 6;
+        let count = rng.random_range(1..=6);
+        let mut faults: Vec<_> =
+            (0..count).map(|_| (rng.random_range(FAULTS_FROM_MS..FAULTS_TO_MS), Self::random_fault(&mut rng, slots))).collect();
+        faults.sort_by_key(|(at, _)| *at);
+        Self { seed, nodes, slots, faults }
+    }
+
+    fn random_fault(rng: &mut ChaCha8Rng, slots: u16) -> Fault {
+        let node: u8 = rng.random_range(0..8);
+        let for_ms = *[300, 900, 2_000, 4_000, 6_000, 9_000].choose(rng).expect("not empty");
+        let for_ms = for_ms + rng.random_range(0..for_ms / 2);
+        match rng.random_range(0..21) {
+            0..=2 => Fault::Crash { node, restart_after_ms: rng.random_range(100..8_000) },
+            3..=5 => Fault::Hang { node, for_ms },
+            6 | 7 => Fault::StoreDown { for_ms, refuses: rng.random() },
+            8 | 9 => Fault::StoreCut { node, for_ms },
+            10 => Fault::StoreSlow { for_ms, up_to_ms: rng.random_range(50..500) },
+            11 => Fault::LoseAnswers { for_ms, per_mille: rng.random_range(50..400) },
+            12 => Fault::LateStatements { for_ms, per_mille: rng.random_range(50..400) },
+            13 | 14 => Fault::Cut { from: node, to: node + rng.random_range(1..4), both: rng.random(), for_ms },
+            15 => Fault::Split { mask: rng.random(), for_ms },
+            16 => Fault::Weather { for_ms },
+            17 => Fault::Busy { node, for_ms },
+            18 => Fault::Join,
+            19 => Fault::Drain { node },
+            _ if rng.random_ratio(1, 4) => Fault::JumpAhead { slot: rng.random_range(0..slots) },
+            _ => Fault::RestartOwner { node, slot: rng.random_range(0..slots) },
+        }
+    }
+}
