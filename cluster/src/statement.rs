@@ -57,7 +57,8 @@ pub enum Statement {
 /// What is changed, and on which condition. "Active" is up or leaving.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
-    /// Unless the boot has a row: inserts one that is joining, with `born` = the new version of the view, counter and round 0. Applied either way.
+    /// If the boot has no row: inserts one that is joining, with `born` = the new version of the view, counter and round 0. If it has: raises its counter,
+    /// because a node whose answer was lost does not know yet that there is something to renew. Applied either way.
     Join {
         /// The sender.
         boot: Boot,

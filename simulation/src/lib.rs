@@ -21,7 +21,7 @@ pub mod tables;
 mod weather;
 mod world;
 
-pub use judge::RECOVERY_MAX_MS;
+pub use judge::{Recovery, SERVED_WITHIN_MS, SETTLED_WITHIN_MS};
 pub use sabotage::Sabotage;
 pub use scenario::{Fault, Scenario};
 pub use search::{Found, Searched, search};
@@ -35,8 +35,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Reads and writes that were answered, and those of which nobody knows.
     pub ops: [u32; 3],
-    /// How long after the last fault a slot was last without its owner, in milliseconds.
-    pub recovered_after_ms: u64,
+    /// How long it took after the last fault.
+    pub recovery: Recovery,
     /// Everything that happened, if it was asked for.
     pub trace: Vec<String>,
 }
@@ -50,7 +50,7 @@ pub fn run(scenario: &Scenario, sabotage: Option<Sabotage>, traced: bool) -> Out
         violation,
         steps: world.steps,
         ops: [world.history.reads, world.history.writes, world.history.indeterminate],
-        recovered_after_ms: world.recovered_after() / 1_000,
+        recovery: world.recovery(),
         trace: world.trace.take().unwrap_or_default(),
     }
 }

@@ -36,12 +36,13 @@ fn main() -> ExitCode {
     let since = Instant::now();
     let searched = search(first..first.saturating_add(seeds), sabotage);
     let [reads, writes, unknown] = searched.ops;
-    let (recovery_ms, slowest) = searched.longest_recovery;
     println!(
-        "{} runs in {:.1} s: {} steps, {reads} reads, {writes} writes, {unknown} unanswered; longest recovery {recovery_ms} ms (seed {slowest})",
+        "{} runs in {:.1} s: {} steps, {reads} reads, {writes} writes, {unknown} unanswered; after the last fault, all served within {} ms, settled within {} ms",
         searched.runs,
         since.elapsed().as_secs_f64(),
-        searched.steps
+        searched.steps,
+        searched.recovery.served_ms,
+        searched.recovery.settled_ms
     );
     match searched.found {
         None => ExitCode::SUCCESS,

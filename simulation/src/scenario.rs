@@ -140,7 +140,15 @@ impl Fault {
             Self::Join | Self::Drain { .. } | Self::RestartOwner { .. } | Self::JumpAhead { .. } => 0,
         }
     }
+
+    /// For how long after its end what it left behind may still happen.
+    pub(crate) const fn lingers_ms(&self) -> u32 {
+        if matches!(self, Self::LateStatements { .. }) { LATE_MAX_MS } else { 0 }
+    }
 }
+
+/// How late a statement may be carried out.
+pub(crate) const LATE_MAX_MS: u32 = 12_000;
 
 /// Faults begin between these milliseconds: after the first nodes came up, and for long enough that several overlap.
 const FAULTS_FROM_MS: u32 = 3_000;

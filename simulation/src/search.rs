@@ -1,6 +1,6 @@
 //! Many seeds, on all cores.
 
-use crate::{Sabotage, Scenario, run};
+use crate::{Recovery, Sabotage, Scenario, run};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -25,8 +25,8 @@ pub struct Searched {
     pub steps: u64,
     /// Reads and writes that were answered, and ops of which nobody knows.
     pub ops: [u64; 3],
-    /// The longest recovery, in milliseconds after the last fault, and its seed.
-    pub longest_recovery: (u64, u64),
+    /// The longest recovery.
+    pub recovery: Recovery,
 }
 
 /// Runs the scenarios of these seeds, in order as far as several cores go in order, until one fails.
@@ -44,7 +44,7 @@ pub fn search(seeds: Range<u64>, sabotage: Option<Sabotage>) -> Searched {
             searched.runs += 1;
             searched.steps += outcome.steps;
             searched.ops.iter_mut().zip(outcome.ops).for_each(|(sum, ops)| *sum += u64::from(ops));
-            searched.longest_recovery = searched.longest_recovery.max((outcome.recovered_after_ms, seed));
+            searched.recovery = searched.recovery.max(outcome.recovery);
             if let Some(violation) = outcome.violation {
                 end.fetch_min(seed, Ordering::Relaxed);
                 searched.found = Some(Found { seed, violation });
@@ -68,7 +68,7 @@ impl Searched {
             runs: self.runs + other.runs,
             steps: self.steps + other.steps,
             ops: std::array::from_fn(|at| self.ops[at] + other.ops[at]),
-            longest_recovery: self.longest_recovery.max(other.longest_recovery),
+            recovery: self.recovery.max(other.recovery),
         }
     }
 }

@@ -85,7 +85,8 @@ impl Tables {
         match change {
             Change::Join { boot, roles, address } => {
                 let member = Member { boot, born: self.version, roles, address, status: Status::Joining, accuses: Vec::new() };
-                self.nodes.entry(boot).or_insert(Node { member, counter: 0, round: 0, moved: self.version });
+                let node = Node { member, counter: 0, round: 0, moved: self.version };
+                self.nodes.entry(boot).and_modify(|node| node.counter += 1).or_insert(node);
                 true
             }
             Change::Rise { boot, reached } => {

@@ -1,5 +1,6 @@
 //! What lasts for a while: cuts, outages, delays.
 
+use crate::scenario::LATE_MAX_MS;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -106,7 +107,7 @@ impl Weather {
     /// If a statement is late: after how long it arrives.
     pub(crate) fn late(&self, now: Micros, rng: &mut ChaCha8Rng) -> Option<Micros> {
         let late = self.late_statements.strength(now);
-        (late > 0 && rng.random_ratio(late, 1_000)).then(|| rng.random_range(2_000_000..12_000_000))
+        (late > 0 && rng.random_ratio(late, 1_000)).then(|| rng.random_range(2_000_000..u64::from(LATE_MAX_MS) * 1_000))
     }
 
     pub(crate) fn loses_answer(&self, now: Micros, rng: &mut ChaCha8Rng) -> bool {

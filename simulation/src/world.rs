@@ -2,7 +2,7 @@
 
 use crate::domain::{DATABASES, Domain};
 use crate::history::History;
-use crate::judge::Judge;
+use crate::judge::{Judge, Recovery};
 use crate::owner::{Query, Reply};
 use crate::process::{Input, Message, Output, Process};
 use crate::sabotage::Sabotage;
@@ -165,9 +165,8 @@ impl World {
         Ok(())
     }
 
-    /// When the last slot was without an owner, counted from the last fault.
-    pub(crate) fn recovered_after(&self) -> Micros {
-        self.judge.recovered_after()
+    pub(crate) fn recovery(&self) -> Recovery {
+        self.judge.recovery()
     }
 
     fn at(&mut self, at: Micros, what: Happening) {
