@@ -145,7 +145,7 @@ impl Process {
             Action::Members(_) => {}
             Action::Route(routes) => routes.into_iter().for_each(|(slot, owner)| self.routes[slot.index()] = owner),
             Action::Lease { until } => {
-                let longer = self.sabotage == Some(Sabotage::LeaseFromAnswer) && until > now;
+                let longer = self.sabotage == Some(Sabotage::LeaseFromAnswer) && until > Moment(0);
                 self.lease_until = if longer { now.after(LEASE_MS) } else { until };
             }
             Action::Serve { slot, epoch } => self.own(now, slot.index(), |owner, desk| owner.serve(epoch, desk)),

@@ -338,7 +338,8 @@ impl World {
         let what = match statement {
             Statement::RaiseEpochs(epochs) => {
                 if self.sabotage == Some(Sabotage::LoadBeforeRaise) && answer_by.take().is_some() {
-                    self.answer(from, ticket, self.now, Some(Answer::Raised { higher: Vec::new() }));
+                    let higher = self.domain.higher(&epochs);
+                    self.answer(from, ticket, self.now, Some(Answer::Raised { higher }));
                 }
                 Happening::Raise { from, ticket, epochs, higher: Vec::new(), database: 0, answer_by }
             }
