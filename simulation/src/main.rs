@@ -18,6 +18,9 @@ struct Options {
     /// Run this seed alone, and print everything that happens
     #[arg(long)]
     replay: Option<u64>,
+    /// Scenarios in which statements are late all the time, instead of mixed ones
+    #[arg(long)]
+    late: bool,
     /// Take a safeguard away
     #[arg(long, value_parser = sabotage)]
     sabotage: Option<Sabotage>,
@@ -29,12 +32,13 @@ fn sabotage(name: &str) -> Result<Sabotage, String> {
 }
 
 fn main() -> ExitCode {
-    let Options { seeds, first, replay, sabotage } = Options::parse();
+    let Options { seeds, first, replay, late, sabotage } = Options::parse();
+    let scenario = if late { Scenario::late } else { Scenario::random };
     if let Some(seed) = replay {
-        return show(seed, sabotage);
+        return show(&scenario(seed), sabotage);
     }
     let since = Instant::now();
-    let searched = search(first..first.saturating_add(seeds), sabotage);
+    let searched = search(scenario, first..first.saturating_add(seeds), sabotage);
     let [reads, writes, unknown] = searched.ops;
     println!(
         "{} runs in {:.1} s: {} steps, {reads} reads, {writes} writes, {unknown} unanswered; after the last fault, all served within {} ms, settled within {} ms",
@@ -53,15 +57,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn show(seed: u64, sabotage: Option<Sabotage>) -> ExitCode {
-    let scenario = Scenario::random(seed);
-    let outcome = run(&scenario, sabotage, true);
+fn show(scenario: &Scenario, sabotage: Option<Sabotage>) -> ExitCode {
+    let outcome = run(scenario, sabotage, true);
     outcome.trace.iter().for_each(|line| println!("{line}"));
     println!("{scenario:#?}");
     match outcome.violation {
         None => ExitCode::SUCCESS,
         Some(violation) => {
-            println!("seed {seed}: {violation}");
+            println!("seed {}: {violation}", scenario.seed);
             ExitCode::FAILURE
         }
     }

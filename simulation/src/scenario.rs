@@ -175,6 +175,26 @@ impl Scenario {
         Self { seed, nodes, slots, faults }
     }
 
+    /// Statements are late all the time, while nodes come, go and lose each other: what was decided long ago lands in a cluster that is another one.
+    #[must_use]
+    pub fn late(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut faults = vec![(2_000, Fault::LateStatements { for_ms: 14_000, per_mille: rng.random_range(100..500) })];
+        for _ in 0..rng.random_range(4..=10) {
+            let node: u8 = rng.random_range(0..8);
+            let for_ms = rng.random_range(3_000..8_000);
+            let fault = match rng.random_range(0..5) {
+                0 => Fault::Cut { from: node, to: node + 1, both: true, for_ms },
+                1 => Fault::Split { mask: rng.random(), for_ms },
+                2 | 3 => Fault::Join,
+                _ => Fault::Drain { node },
+            };
+            faults.push((rng.random_range(2_000..FAULTS_TO_MS), fault));
+        }
+        faults.sort_by_key(|(at, _)| *at);
+        Self { seed, nodes: rng.random_range(2..=3), slots: 6, faults }
+    }
+
     fn fault(sort: u32, slots: u16, rng: &mut ChaCha8Rng) -> Fault {
         let node: u8 = rng.random_range(0..8);
         let for_ms = *[300, 900, 2_000, 4_000, 6_000, 9_000].choose(rng).expect("not empty");

@@ -31,7 +31,7 @@ pub struct Searched {
 
 /// Runs the scenarios of these seeds, in order as far as several cores go in order, until one fails.
 #[must_use]
-pub fn search(seeds: Range<u64>, sabotage: Option<Sabotage>) -> Searched {
+pub fn search(scenario: fn(u64) -> Scenario, seeds: Range<u64>, sabotage: Option<Sabotage>) -> Searched {
     let (next, end) = (AtomicU64::new(seeds.start), AtomicU64::new(seeds.end));
     let worker = || {
         let mut searched = Searched::default();
@@ -40,7 +40,7 @@ pub fn search(seeds: Range<u64>, sabotage: Option<Sabotage>) -> Searched {
             if seed >= end.load(Ordering::Relaxed) {
                 return searched;
             }
-            let outcome = run(&Scenario::random(seed), sabotage, false);
+            let outcome = run(&scenario(seed), sabotage, false);
             searched.runs += 1;
             searched.steps += outcome.steps;
             searched.ops.iter_mut().zip(outcome.ops).for_each(|(sum, ops)| *sum += u64::from(ops));
