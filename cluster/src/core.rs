@@ -542,7 +542,7 @@ impl Core {
 
         if leased && fresh {
             if let Some((boot, counter)) = self.watch.expired(now)
-                && self.view.member(boot).is_some_and(Member::is_alive)
+                && self.view.member(boot).is_some_and(|member| self.view.is_watched(member))
             {
                 return Some(Change::Expire { boot, counter });
             }

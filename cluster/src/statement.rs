@@ -32,7 +32,7 @@ pub struct Ticket(pub u64);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Statement {
     /// If the row of `boot` is there and not dead: raises its counter by one; answers [`Answer::Renewed`] with the view's version and the counters of
-    /// those of `watched` that are not dead. Else changes nothing and answers [`Answer::Refused`].
+    /// those of `watched` that have a row. Else changes nothing and answers [`Answer::Refused`].
     ///
     /// It has a connection and a thread of its own: neither a full pool nor busy workers may cost the lease.
     Renew {
@@ -84,7 +84,7 @@ pub enum Change {
         /// The sender, which serves nothing any more.
         boot: Boot,
     },
-    /// If it is not dead and its counter is this: it is dead by expiry.
+    /// If its counter is this, and it is not dead, or was voted out: it is dead by expiry.
     Expire {
         /// Who stands still.
         boot: Boot,

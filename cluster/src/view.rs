@@ -37,8 +37,8 @@ impl Roles {
     pub const ALL: Self = Self { edge: true, entity: true, media: true };
 }
 
-/// How a node stands. It only ever goes down this list.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// How a node stands. It only ever goes down this list, and down that of deaths.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
     /// Its row is there, and it is reaching for the others.
     Joining,
@@ -51,12 +51,12 @@ pub enum Status {
 }
 
 /// How a node died, which says when its slots may be claimed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Death {
-    /// Its counter stood still for longer than its lease: at once.
-    Expired,
     /// Others could not reach it. It may have renewed just before: after [`crate::timing::CLAIM_WAIT_MS`].
     VotedOut,
+    /// Its counter stood still for longer than its lease: at once.
+    Expired,
     /// It said so itself, serving nothing any more: at once.
     Left,
 }
@@ -162,6 +162,13 @@ impl View {
     #[must_use]
     pub fn slot(&self, slot: Slot) -> SlotRow {
         self.slots[slot.index()]
+    }
+
+    /// Whether its counter is worth watching: it is alive, or it was voted out while it owned slots. In that case, and if it has really died, its counter says
+    /// that its lease ended sooner than those who only know of the vote can tell.
+    pub(crate) fn is_watched(&self, member: &Member) -> bool {
+        let voted_out = member.status == Status::Dead(Death::VotedOut);
+        member.is_alive() || voted_out && self.slots.iter().any(|row| row.owner == Some(member.boot))
     }
 
     /// The living owner of a slot, as far as is known.

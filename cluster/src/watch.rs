@@ -21,11 +21,11 @@ struct Seen {
 }
 
 impl Watch {
-    /// Those that a node watches: the next ones alive on the ring of boots.
+    /// Those that a node watches: the next ones on the ring of boots.
     pub(crate) fn watched(view: &View, me: Boot) -> Vec<Boot> {
-        let alive = |member: &&Member| member.is_alive() && member.boot != me;
+        let watched = |member: &&Member| member.boot != me && view.is_watched(member);
         let (before, after) = view.members().split_at(view.members().partition_point(|member| member.boot < me));
-        after.iter().chain(before).filter(alive).map(|member| member.boot).take(WATCHED_MAX).collect()
+        after.iter().chain(before).filter(watched).map(|member| member.boot).take(WATCHED_MAX).collect()
     }
 
     /// A renewal went through, and said where others stand.

@@ -62,8 +62,8 @@ impl Tables {
     fn renew(&mut self, boot: Boot, watched: &[Boot]) -> Answer {
         let Some(node) = self.nodes.get_mut(&boot).filter(|node| node.member.is_alive()) else { return Answer::Refused };
         node.counter += 1;
-        let alive = |boot: &Boot| self.nodes.get(boot).filter(|node| node.member.is_alive()).map(|node| (*boot, node.counter));
-        Answer::Renewed { view: self.version, counters: watched.iter().filter_map(alive).collect() }
+        let counter = |boot: &Boot| self.nodes.get(boot).map(|node| (*boot, node.counter));
+        Answer::Renewed { view: self.version, counters: watched.iter().filter_map(counter).collect() }
     }
 
     fn change(&mut self, change: Change) -> Answer {
@@ -96,9 +96,10 @@ impl Tables {
             Change::Depart { boot } => self.pass(boot, Status::Leaving, |status| matches!(status, Status::Joining | Status::Up)),
             Change::Leave { boot } => self.die(boot, Death::Left),
             Change::Expire { boot, counter } => {
-                let compared = self.sabotage == Some(Sabotage::NoCounterCompare);
-                let stands = compared || self.nodes.get(&boot).is_some_and(|node| node.counter == counter);
-                stands && self.die(boot, Death::Expired)
+                let stands = self.nodes.get(&boot).is_some_and(|node| node.counter == counter);
+                let stands = stands || self.sabotage == Some(Sabotage::NoCounterCompare);
+                let alive_or_voted_out = |status| !matches!(status, Status::Dead(Death::Expired | Death::Left));
+                stands && self.pass(boot, Status::Dead(Death::Expired), alive_or_voted_out)
             }
             Change::Accuse { by, round, accused } => self.accuse(by, round, accused),
             Change::Settle { elder, younger } => {

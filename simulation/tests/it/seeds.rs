@@ -1,0 +1,29 @@
+//! Many seeds. A failing one prints itself; `cargo run -p lets-connect-simulation -- --replay SEED` (with `--late` for the second test) shows everything
+//! that happens in it. Once understood it is written down in `named`.
+
+use simulation::{Scenario, run, search};
+
+#[test]
+fn nothing_is_violated_in_ten_thousand_clusters() {
+    let searched = search(Scenario::random, 0..10_000, None);
+    assert_eq!(searched.found, None);
+    let [reads, writes, unknown] = searched.ops;
+    // It means something only if clients were served in spite of it all.
+    assert!(reads > 4_000_000 && writes > 2_500_000 && unknown < 100_000, "{searched:?}");
+}
+
+#[test]
+fn nothing_is_violated_where_statements_are_late() {
+    let searched = search(Scenario::late, 0..1_000, None);
+    assert_eq!(searched.found, None);
+}
+
+#[test]
+fn a_seed_tells_the_same_story_each_time() {
+    let story = |seed| run(&Scenario::random(seed), None, true).trace;
+    for seed in 0..5 {
+        let (first, second) = (story(seed), story(seed));
+        assert!(first == second && first.len() > 1_000, "seed {seed}");
+    }
+    assert!(story(1) != story(2));
+}
