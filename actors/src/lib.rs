@@ -1,7 +1,7 @@
 //! Owner actors: each entity has one owner, the owner's memory is the cache, and a write changes the cache by being handled.
 //!
 //! * [`client`]: the only door. Edges ask it; it finds the owner. [`read`]: answers that are put together from several owners' snapshots.
-//! * [`region`]: which owner actor serves a key on this node. [`placement`]: which node should own a slot (pure).
+//! * [`region`]: which owner actor serves a key on this node.
 //! * [`ownership`]: which slots this node holds, at which epoch, under which lease.
 //! * [`owner`]: the generic shell of an owner actor. [`entity`]: one file a domain, with its pure decisions.
 //! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`foreign`]: what somebody else wrote. [`supervisor`]: who restarts what.
@@ -29,7 +29,6 @@ pub mod node;
 pub mod outbox;
 pub mod owner;
 pub mod ownership;
-pub mod placement;
 pub mod read;
 pub mod region;
 pub mod sabotage;

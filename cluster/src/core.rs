@@ -135,7 +135,8 @@ pub enum Action {
         /// Which.
         slot: Slot,
     },
-    /// End. From now on nothing is served.
+    /// The node is no member any more, and serves nothing. A node that left goes on for a while with what it has in hand as an edge, and answers NotOwner
+    /// to those who have not heard yet; one that is dead ends at once.
     Exit(Exit),
 }
 
@@ -272,9 +273,12 @@ impl Core {
         std::mem::take(&mut self.actions)
     }
 
-    /// When [`Event::Woken`] is due at the latest.
+    /// When [`Event::Woken`] is due at the latest; after [`Action::Exit`] never.
     #[must_use]
     pub fn wake_at(&self) -> Moment {
+        if self.ended {
+            return Moment(u64::MAX);
+        }
         let later = self.looked_at.after(LOOK_EVERY_MS);
         let renewal = self.renewing.under_way.is_none().then_some(self.renewing.not_before);
         [renewal, Some(self.probes.due()), self.watch.due()].into_iter().flatten().filter(|due| *due > self.looked_at).fold(later, Moment::min)
@@ -343,10 +347,7 @@ impl Core {
                 self.hear(view);
             }
             Some(Answer::Refused) => self.end(Exit::Dead),
-            _ => {
-                self.watch.not_renewed();
-                self.renewing.not_before = self.renewing.not_before.max(now.after(RETRY_AFTER_MS));
-            }
+            _ => self.renewing.not_before = self.renewing.not_before.max(now.after(RETRY_AFTER_MS)),
         }
     }
 

@@ -99,7 +99,7 @@ const _: () = assert!(shortest(STANDSTILL_MS) > (LEASE_MS + LOOK_EVERY_MS) * 100
 const _: () = assert!(shortest(CLAIM_WAIT_MS) > (LEASE_MS + LOOK_EVERY_MS) * 1000, "a node that was voted out may still serve");
 // A renewal is sent, lost, given up, repeated and carried out before anybody may take the node for dead.
 const _: () = assert!(RENEWAL_EVERY_MS + RENEWAL_ANSWER_MAX_MS + RETRY_AFTER_MS + LOOK_EVERY_MS < STANDSTILL_MS);
-// An outage too short for a watcher to notice (it neither loses a renewal nor sees a gap) costs others one renewal at most.
+// A watcher whose renewal is lost notices the gap. An outage that is too short for that costs others one renewal at most.
 const _: () = assert!(RENEWAL_GAP_MAX_MS < RENEWAL_ANSWER_MAX_MS + RETRY_AFTER_MS);
 // A lost renewal does not end the lease.
 const _: () = assert!(RENEWAL_EVERY_MS + RENEWAL_ANSWER_MAX_MS + RETRY_AFTER_MS < LEASE_MS);

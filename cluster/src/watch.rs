@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 /// The counters of a few others, and since when each stands at what it was last seen at.
 ///
 /// A counter's time is counted from when its value was first known here, which is later than when it was written. And it is counted only over a time
-/// in which this node's own renewals went through, all and without a gap: while the database is away from this node it may be away from everybody,
-/// so after that every counter gets its whole time again.
+/// in which this node's own renewals went through without a gap: while the database is away from this node it may be away from everybody, so after that
+/// every counter gets its whole time again.
 #[derive(Default)]
 pub(crate) struct Watch {
     seen: BTreeMap<Boot, Seen>,
@@ -37,11 +37,6 @@ impl Watch {
         let before = std::mem::take(&mut self.seen);
         let since = |boot: Boot, counter: u64| before.get(&boot).filter(|seen| seen.counter == counter).map_or(now, |seen| seen.since);
         self.seen = counters.into_iter().map(|(boot, counter)| (boot, Seen { counter, since: since(boot, counter) })).collect();
-    }
-
-    /// A renewal failed, or nobody knows.
-    pub(crate) fn not_renewed(&mut self) {
-        self.renewed_at = None;
     }
 
     /// It turned out that a counter had moved.
@@ -98,13 +93,6 @@ mod tests {
         renew(&mut gap, 9, 12, |_| 7);
         assert_eq!(gap.expired(Moment(12_999)), None);
         assert_eq!(gap.expired(Moment(13_000)), Some((boot(1), 7)));
-
-        let mut failure = Watch::default();
-        renew(&mut failure, 1, 3, |_| 7);
-        failure.not_renewed();
-        renew(&mut failure, 4, 7, |_| 7);
-        assert_eq!(failure.expired(Moment(7_999)), None);
-        assert!(failure.expired(Moment(8_000)).is_some());
     }
 
     #[test]

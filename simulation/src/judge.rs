@@ -106,7 +106,7 @@ impl Judge {
     fn served(&mut self, now: Micros, hosts: &[Host]) -> Result<(), String> {
         let serves = |slot| hosts.iter().any(|host| host.lives() && host.process.serves(slot, host.clock(now)));
         let unserved = (0..self.slots).find(|slot| !serves(*slot));
-        let unsettled = hosts.iter().position(|host| host.lives() && !host.process.core.is_settled());
+        let unsettled = hosts.iter().position(|host| host.lives() && !host.exited && !host.process.core.is_settled());
         let within = |limit_ms: u32| now < self.last_fault + Micros::from(limit_ms) * 1_000;
         if let Some(slot) = unserved {
             if self.served_at.is_none() && !within(SERVED_WITHIN_MS) {

@@ -35,6 +35,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Reads and writes that were answered, and those of which nobody knows.
     pub ops: [u32; 3],
+    /// The nodes, by the order in which they started, that ended because they were dead to the others.
+    pub died: Vec<usize>,
     /// How long it took after the last fault.
     pub recovery: Recovery,
     /// Everything that happened, if it was asked for.
@@ -50,6 +52,7 @@ pub fn run(scenario: &Scenario, sabotage: Option<Sabotage>, traced: bool) -> Out
         violation,
         steps: world.steps,
         ops: [world.history.reads, world.history.writes, world.history.indeterminate],
+        died: (0..world.hosts.len()).filter(|at| world.hosts[*at].died).collect(),
         recovery: world.recovery(),
         trace: world.trace.take().unwrap_or_default(),
     }

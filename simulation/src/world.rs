@@ -10,7 +10,7 @@ use crate::scenario::{Fault, Scenario};
 use crate::tables::Tables;
 use crate::weather::{Arrival, Micros, Weather};
 use cluster::timing::{RENEWAL_ANSWER_MAX_MS, STATEMENT_ANSWER_MAX_MS};
-use cluster::{Answer, Boot, Event, Identity, Moment, Roles, Statement, Ticket};
+use cluster::{Answer, Boot, Event, Exit, Identity, Moment, Roles, Statement, Ticket};
 use protocol::{Epoch, Slot};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -39,6 +39,8 @@ enum Happening {
     Client { client: usize, op: u32 },
     Fault(Fault),
     Start,
+    /// A process that left ends.
+    End(usize),
 }
 
 struct Entry {
@@ -77,6 +79,10 @@ pub(crate) struct Host {
     /// Something was done to it that others may take for death.
     pub(crate) excused: bool,
     pub(crate) leaving: bool,
+    /// Its core has ended; the process may still have something in hand.
+    pub(crate) exited: bool,
+    /// It ended because it was dead to the others.
+    pub(crate) died: bool,
 }
 
 impl Host {
@@ -198,6 +204,10 @@ impl World {
                 self.start();
                 Ok(())
             }
+            Happening::End(host) => {
+                self.hosts[host].ended = Some(self.now);
+                Ok(())
+            }
         }
     }
 
@@ -216,6 +226,8 @@ impl World {
             wakes_at: 0,
             excused: false,
             leaving: false,
+            exited: false,
+            died: false,
         };
         self.hosts.push(host);
         note!(self, "node {} starts as {boot}", self.hosts.len() - 1);
@@ -239,6 +251,9 @@ impl World {
     fn set_alarm(&mut self, at: usize) {
         let late = self.weather.notice(self.now, at, &mut self.rng);
         let host = &mut self.hosts[at];
+        if host.exited {
+            return;
+        }
         let due = host.true_time(host.process.core.wake_at()).max(self.now + 1) + late;
         if due < host.wakes_at {
             host.wakes_at = due;
@@ -295,7 +310,13 @@ impl World {
             Output::Later(ms, input) => self.at(self.now + ms * 1_000, Happening::Told(from, input)),
             Output::Exit(exit) => {
                 note!(self, "node {from} ends: {exit:?}");
+                self.hosts[from].exited = true;
+                if exit == Exit::Left {
+                    self.at(self.now + SECOND, Happening::End(from));
+                    return Ok(());
+                }
                 self.hosts[from].ended = Some(self.now);
+                self.hosts[from].died = true;
                 // Kubernetes starts it again.
                 if !self.hosts[from].leaving {
                     self.at(self.now + SECOND, Happening::Start);
@@ -428,11 +449,12 @@ impl World {
         if op != 0 && !self.history.waits_for(client, op) {
             return;
         }
-        let living: Vec<_> = (0..self.hosts.len()).filter(|at| self.hosts[*at].lives()).collect();
-        if living.is_empty() {
+        // Load balancers know who leaves.
+        let edges: Vec<_> = (0..self.hosts.len()).filter(|at| self.hosts[*at].lives() && !self.hosts[*at].leaving).collect();
+        if edges.is_empty() {
             return self.at(self.now + SECOND, Happening::Client { client, op: 0 });
         }
-        let edge = living[self.rng.random_range(0..living.len())];
+        let edge = edges[self.rng.random_range(0..edges.len())];
         let key = self.rng.random_range(0..usize::from(self.scenario.slots));
         let write = self.rng.random_ratio(2, 5);
         let op = self.history.ask(client, key, write);

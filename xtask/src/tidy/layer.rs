@@ -1,10 +1,10 @@
 //! The house: which crate may use which of ours, and which libraries it must never know.
 //!
 //! ```text
-//! nodes → edge → actors → store → protocol
+//! nodes → edge → actors → { store, cluster } → protocol
 //! ```
 //!
-//! Beside it stands `testbed`, which only tests may use.
+//! Beside it stand `testbed`, which only tests may use, and `simulation`, which judges `cluster`.
 
 /// A crate of ours.
 pub struct Layer {
@@ -29,11 +29,24 @@ pub const LAYERS: &[Layer] = &[
         tests_use: &[],
         never: &["bb8", "http", "hyper", "postgres", "ractor", "rusqlite", "tokio", "warp"],
     },
+    // Decisions alone: who runs them brings time, the network and the store.
+    Layer {
+        name: "cluster",
+        uses: &["protocol"],
+        tests_use: &[],
+        never: &["bb8", "http", "hyper", "postgres", "rand", "ractor", "rusqlite", "tokio", "tracing", "warp"],
+    },
+    Layer {
+        name: "simulation",
+        uses: &["protocol", "cluster"],
+        tests_use: &[],
+        never: &["bb8", "http", "hyper", "postgres", "ractor", "rusqlite", "tokio", "warp"],
+    },
     Layer { name: "store", uses: &["protocol"], tests_use: &["testbed"], never: &["http", "hyper", "ractor", "warp"] },
     // Owners know neither the wire above them nor the SQL below.
     Layer {
         name: "actors",
-        uses: &["protocol", "store"],
+        uses: &["protocol", "cluster", "store"],
         tests_use: &[],
         never: &["bb8", "http", "hyper", "rusqlite", "tokio-postgres", "warp"],
     },
