@@ -1,6 +1,6 @@
 //! Who is in the cluster, who owns which slot, and who may answer from memory: the decisions of one node, without I/O, clocks, threads or randomness.
 //!
-//! * [`core`]: the state machine. [`Event`]s and instants go in, [`Action`]s come out.
+//! * [`core`]: the state machine. [`exchange`]: [`Event`]s and instants go in, [`Action`]s come out.
 //! * [`statement`]: what it asks of the store, and what the store must keep to.
 //! * [`view`]: what a node knows. [`placement`]: who should own a slot.
 //! * `watch`, `probe`: whose counter stands still, and who cannot be reached. `ownership`: what is claimed, served, moved and given up.
@@ -20,6 +20,7 @@
 //! lives, whether the slot is served, and whether the clock is before the end of the lease, in this order.
 
 pub mod core;
+pub mod exchange;
 mod ownership;
 pub mod placement;
 mod probe;
@@ -28,7 +29,8 @@ pub mod timing;
 pub mod view;
 mod watch;
 
-pub use crate::core::{Action, Core, Event, Exit, Identity};
+pub use crate::core::Core;
+pub use exchange::{Action, Event, Exit, Identity};
 pub use statement::{Answer, Change, Claim, Statement, Ticket};
 pub use timing::Moment;
 pub use view::{Boot, Death, Member, Roles, SlotRow, Status, View};

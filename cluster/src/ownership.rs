@@ -186,7 +186,9 @@ impl Ownership {
     /// From the beginning of its hand-off until its next owner is known.
     fn is_moving(&self, row: &SlotRow) -> bool {
         let holding = &self.holdings[row.slot.index()];
-        holding.handing_off.is_some() || row.owner == Some(self.me) && !self.is_mine(row) || row.owner.is_none() && row.epoch == holding.renounced && row.epoch.0 > 0
+        holding.handing_off.is_some()
+            || row.owner == Some(self.me) && !self.is_mine(row)
+            || row.owner.is_none() && row.epoch == holding.renounced && row.epoch.0 > 0
     }
 
     /// The shell has handed a slot off; an epoch other than the served one is of a hand-off before.

@@ -122,7 +122,9 @@ mod tests {
     fn shares_are_even_and_moves_few_at_every_size() {
         for count in [3, 10, 100, 1000] {
             let Measured { largest, moved_by_join, moved_by_leave } = measure(count);
-            println!("{count} nodes: largest share {largest:.2} of an even one; moved, of what must: {moved_by_join:.2} on join, {moved_by_leave:.2} on leave");
+            println!(
+                "{count} nodes: largest share {largest:.2} of an even one; moved, of what must: {moved_by_join:.2} on join, {moved_by_leave:.2} on leave"
+            );
             assert!(largest <= 1.5, "{count} nodes: {largest}");
             assert!(moved_by_join <= 1.25 && moved_by_leave <= 1.25, "{count} nodes: {moved_by_join}, {moved_by_leave}");
         }

@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn an_older_view_does_not_replace_a_newer_one() {
-        let member = |status| Member { boot: Boot(Uuid::nil()), born: 1, roles: Roles::ALL, address: "a".into(), status, accuses: Vec::new() };
+        let member =
+            |status| Member { boot: Boot(Uuid::nil()), born: 1, roles: Roles::ALL, address: "a".into(), status, accuses: Vec::new() };
         let mut view = View::empty(1);
         assert!(view.read(3, vec![member(Status::Up)]));
         assert!(!view.read(2, vec![member(Status::Joining)]));

@@ -121,7 +121,12 @@ impl Domain {
     /// What is higher than these epochs in any database.
     pub(crate) fn higher(&self, epochs: &[(Slot, Epoch)]) -> Vec<(Slot, Epoch)> {
         let highest = |slot: &Slot| self.epochs.iter().map(|database| database[slot.index()]).max().unwrap_or_default();
-        epochs.iter().map(|(slot, epoch)| (*slot, *epoch, highest(slot))).filter(|(_, epoch, at)| at > epoch).map(|(slot, _, at)| (slot, at)).collect()
+        epochs
+            .iter()
+            .map(|(slot, epoch)| (*slot, *epoch, highest(slot)))
+            .filter(|(_, epoch, at)| at > epoch)
+            .map(|(slot, _, at)| (slot, at))
+            .collect()
     }
 
     /// Somebody restores a backup of the cluster's database, or none: this database is ahead of what it says.

@@ -76,7 +76,10 @@ impl History {
                 self.reads += 1;
                 stored(op.key, row, domain)?;
                 if row.version < acknowledged {
-                    return Err(format!("op {id} read version {} of key {}, but {acknowledged} was acknowledged before it began", row.version, op.key));
+                    return Err(format!(
+                        "op {id} read version {} of key {}, but {acknowledged} was acknowledged before it began",
+                        row.version, op.key
+                    ));
                 }
                 if row.version < *floor {
                     return Err(format!("op {id} read version {} of key {}, but its session has seen {floor}", row.version, op.key));

@@ -71,7 +71,8 @@ impl Judge {
         if host.lives() {
             for slot in 0..self.slots {
                 if host.process.serves(slot, host.clock(now)) {
-                    let other = |other: &(usize, &Host)| other.0 != at && other.1.lives() && other.1.process.serves(slot, other.1.clock(now));
+                    let other =
+                        |other: &(usize, &Host)| other.0 != at && other.1.lives() && other.1.process.serves(slot, other.1.clock(now));
                     if let Some((other, _)) = hosts.iter().enumerate().find(other) {
                         return Err(format!("nodes {at} and {other} both serve slot {slot} under leases"));
                     }
@@ -118,7 +119,9 @@ impl Judge {
         if unserved.is_some() || unsettled.is_some() {
             self.unsettled_at = now;
             if !within(SETTLED_WITHIN_MS) {
-                return Err(format!("{SETTLED_WITHIN_MS} ms after the last fault, slot {unserved:?} is not served, node {unsettled:?} not settled"));
+                return Err(format!(
+                    "{SETTLED_WITHIN_MS} ms after the last fault, slot {unserved:?} is not served, node {unsettled:?} not settled"
+                ));
             }
         }
         Ok(())

@@ -45,8 +45,16 @@ pub(crate) enum Reply {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Query {
     /// The row of a key, and the version that a write made, if one is asked about.
-    Load { key: usize, record: Option<Value> },
-    Commit { key: usize, epoch: Epoch, seen: u32, request: Request },
+    Load {
+        key: usize,
+        record: Option<Value>,
+    },
+    Commit {
+        key: usize,
+        epoch: Epoch,
+        seen: u32,
+        request: Request,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -224,13 +232,7 @@ impl Owner {
     }
 
     /// A commit's answer. `raised` says that the epoch at which it was fenced is this node's own.
-    pub(crate) fn landed(
-        &mut self,
-        id: u32,
-        (epoch, request): (Epoch, Request),
-        answer: Option<Landed>,
-        desk: &mut Desk,
-    ) {
+    pub(crate) fn landed(&mut self, id: u32, (epoch, request): (Epoch, Request), answer: Option<Landed>, desk: &mut Desk) {
         if self.phase != Phase::Committing(id) {
             // The slot was lost or the actor died meanwhile. What is known is known all the same: the next owner has loaded it.
             let version = answer.and_then(|landed| if let Landed::Committed(version) = landed { Some(version) } else { None });

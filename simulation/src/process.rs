@@ -13,8 +13,18 @@ use std::collections::{BTreeMap, VecDeque};
 pub(crate) enum Input {
     Event(Event),
     Message(Boot, Message),
-    Loaded { key: usize, id: u32, answer: Option<(Row, Option<u32>)> },
-    Landed { key: usize, id: u32, epoch: Epoch, request: Request, answer: Option<Landed> },
+    Loaded {
+        key: usize,
+        id: u32,
+        answer: Option<(Row, Option<u32>)>,
+    },
+    Landed {
+        key: usize,
+        id: u32,
+        epoch: Epoch,
+        request: Request,
+        answer: Option<Landed>,
+    },
     /// A client asks.
     Op(Op),
     /// An op that has not been answered is looked at again.

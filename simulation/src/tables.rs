@@ -113,7 +113,8 @@ impl Tables {
             Change::Release { by, slots } => slots.into_iter().fold(false, |any, (slot, epoch)| self.release(by, slot, epoch) || any),
             Change::Forget { boots } => {
                 let owns = |boot: Boot| self.slots.iter().any(|(row, _)| row.owner == Some(boot));
-                let gone: Vec<_> = boots.into_iter().filter(|boot| self.member(*boot).is_some_and(|m| !m.is_alive()) && !owns(*boot)).collect();
+                let gone: Vec<_> =
+                    boots.into_iter().filter(|boot| self.member(*boot).is_some_and(|m| !m.is_alive()) && !owns(*boot)).collect();
                 gone.iter().for_each(|boot| drop(self.nodes.remove(boot)));
                 !gone.is_empty()
             }

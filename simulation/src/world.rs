@@ -1,5 +1,7 @@
 //! The simulator: one queue of what is to happen, in the order of true time, and everything that it happens to.
 
+mod fault;
+
 use crate::domain::{DATABASES, Domain};
 use crate::history::History;
 use crate::judge::{Judge, Recovery};
@@ -32,11 +34,31 @@ enum Happening {
     /// A hang ends.
     Continue(usize),
     /// A statement reaches the cluster's database, or an epoch raise the database of this number.
-    Statement { from: usize, ticket: Ticket, statement: Statement, answer_by: Option<Micros> },
-    Raise { from: usize, ticket: Ticket, epochs: Vec<(Slot, Epoch)>, higher: Vec<(Slot, Epoch)>, database: usize, answer_by: Option<Micros> },
+    Statement {
+        from: usize,
+        ticket: Ticket,
+        statement: Statement,
+        answer_by: Option<Micros>,
+    },
+    Raise {
+        from: usize,
+        ticket: Ticket,
+        epochs: Vec<(Slot, Epoch)>,
+        higher: Vec<(Slot, Epoch)>,
+        database: usize,
+        answer_by: Option<Micros>,
+    },
     /// A query reaches a domain database.
-    Query { from: usize, id: u32, query: Query, answer_by: Option<Micros> },
-    Client { client: usize, op: u32 },
+    Query {
+        from: usize,
+        id: u32,
+        query: Query,
+        answer_by: Option<Micros>,
+    },
+    Client {
+        client: usize,
+        op: u32,
+    },
     Fault(Fault),
     Start,
     /// A process that left ends.
@@ -470,92 +492,5 @@ impl World {
             self.at(self.now + pause, Happening::Client { client, op: 0 });
         }
         Ok(())
-    }
-
-    // ---- faults ----
-
-    fn living(&self, node: u8) -> Option<usize> {
-        let living: Vec<_> = (0..self.hosts.len()).filter(|at| self.hosts[*at].lives()).collect();
-        (!living.is_empty()).then(|| living[usize::from(node) % living.len()])
-    }
-
-    fn befall(&mut self, fault: &Fault) {
-        let until = self.now + Micros::from(fault.for_ms()) * 1_000;
-        let node = |node: u8| self.living(node);
-        match *fault {
-            Fault::Crash { node: which, .. } => {
-                if let Some(at) = node(which) {
-                    self.hosts[at].ended = Some(self.now);
-                    self.hosts[at].excused = true;
-                    self.at(until, Happening::Start);
-                }
-            }
-            Fault::Hang { node: which, for_ms } => {
-                if let Some(at) = node(which) {
-                    let host = &mut self.hosts[at];
-                    host.hung_until = until.max(host.hung_until);
-                    host.excused |= for_ms > 1_000;
-                    self.at(until, Happening::Continue(at));
-                }
-            }
-            Fault::StoreDown { refuses, .. } => self.weather.store_down(until, refuses),
-            Fault::StoreCut { node: which, .. } => {
-                if let Some(at) = node(which) {
-                    self.weather.store_cut(at, until);
-                    self.hosts[at].excused = true;
-                }
-            }
-            Fault::StoreSlow { up_to_ms, .. } => self.weather.store_slow(until, up_to_ms),
-            Fault::LoseAnswers { per_mille, .. } => self.weather.lose_answers(until, per_mille),
-            Fault::LateStatements { per_mille, .. } => {
-                self.weather.late_statements(until, per_mille);
-                self.judge.excuse_all();
-            }
-            Fault::Cut { from, to, both, .. } => {
-                if let (Some(from), Some(to)) = (node(from), node(to)) {
-                    self.cut(from, to, until);
-                    if both {
-                        self.cut(to, from, until);
-                    }
-                }
-            }
-            Fault::Split { mask, .. } => {
-                let side = |at: usize| mask >> (at % 8) & 1;
-                let living: Vec<_> = (0..self.hosts.len()).filter(|at| self.hosts[*at].lives()).collect();
-                let pairs = living.iter().flat_map(|a| living.iter().map(move |b| (*a, *b))).filter(|(a, b)| side(*a) != side(*b));
-                pairs.collect::<Vec<_>>().into_iter().for_each(|(a, b)| self.cut(a, b, until));
-            }
-            Fault::Weather { .. } => self.weather.network(until),
-            Fault::Busy { node: which, .. } => {
-                if let Some(at) = node(which) {
-                    self.weather.busy(at, until);
-                }
-            }
-            Fault::Join => self.at(self.now, Happening::Start),
-            Fault::Drain { node: which } => {
-                // The last node stays: nobody would own anything.
-                let staying = self.hosts.iter().filter(|host| host.lives() && !host.leaving).count();
-                if let Some(at) = node(which).filter(|at| staying > 1 && !self.hosts[*at].leaving) {
-                    self.hosts[at].leaving = true;
-                    self.at(self.now, Happening::Told(at, Input::Event(Event::Drain)));
-                }
-            }
-            Fault::RestartOwner { node: which, slot } => {
-                if let Some(at) = node(which) {
-                    self.at(self.now, Happening::Told(at, Input::RestartOwner(usize::from(slot))));
-                }
-            }
-            Fault::JumpAhead { slot } => {
-                if let Some(slot) = Slot::new(slot) {
-                    self.domain.jump_ahead(slot, 1_000);
-                }
-            }
-        }
-    }
-
-    fn cut(&mut self, from: usize, to: usize, until: Micros) {
-        self.weather.cut(from, to, until);
-        self.hosts[from].excused = true;
-        self.hosts[to].excused = true;
     }
 }

@@ -28,7 +28,9 @@ fn a_node_whose_joining_is_not_answered_lives() {
 
 #[test]
 fn an_outage_of_the_databases_kills_nobody_and_ends_within_three_seconds() {
-    for (for_ms, refuses) in [500, 900, 1_200, 1_600, 1_900, 2_500, 4_000, 20_000].into_iter().flat_map(|for_ms| [(for_ms, true), (for_ms, false)]) {
+    for (for_ms, refuses) in
+        [500, 900, 1_200, 1_600, 1_900, 2_500, 4_000, 20_000].into_iter().flat_map(|for_ms| [(for_ms, true), (for_ms, false)])
+    {
         let outcomes = well(3, &[(5_000, Fault::StoreDown { for_ms, refuses })]);
         nobody_died(&outcomes);
         assert!(outcomes.iter().all(|outcome| outcome.recovery.settled_ms <= 3_000), "{for_ms} {refuses}");

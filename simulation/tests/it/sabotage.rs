@@ -4,15 +4,15 @@ use simulation::{Sabotage, Scenario, search};
 
 /// How many seeds it may take. The last number is how many it took when this was written.
 const FOUND_WITHIN: [(Sabotage, fn(u64) -> Scenario, u64); 9] = [
-    (Sabotage::NoLeaseCheck, Scenario::random, 100),         // 2
-    (Sabotage::NoEpochGuard, Scenario::random, 100),         // 2
-    (Sabotage::ClaimWithoutWaiting, Scenario::random, 100),  // 3
-    (Sabotage::NoCounterCompare, Scenario::random, 300),     // 16
-    (Sabotage::EpochsNotRaised, Scenario::random, 100),      // 2
-    (Sabotage::LoadBeforeRaise, Scenario::late, 5_000),      // 1012
-    (Sabotage::LeaseFromAnswer, Scenario::random, 10_000),   // 1847
-    (Sabotage::ClaimIgnoresEpoch, Scenario::late, 2_500),    // 262
-    (Sabotage::ReleaseIgnoresEpoch, Scenario::late, 5_000),  // 787
+    (Sabotage::NoLeaseCheck, Scenario::random, 100),        // 2
+    (Sabotage::NoEpochGuard, Scenario::random, 100),        // 2
+    (Sabotage::ClaimWithoutWaiting, Scenario::random, 100), // 3
+    (Sabotage::NoCounterCompare, Scenario::random, 300),    // 16
+    (Sabotage::EpochsNotRaised, Scenario::random, 100),     // 2
+    (Sabotage::LoadBeforeRaise, Scenario::late, 5_000),     // 1012
+    (Sabotage::LeaseFromAnswer, Scenario::random, 10_000),  // 1847
+    (Sabotage::ClaimIgnoresEpoch, Scenario::late, 2_500),   // 262
+    (Sabotage::ReleaseIgnoresEpoch, Scenario::late, 5_000), // 787
 ];
 
 #[test]

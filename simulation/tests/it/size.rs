@@ -13,7 +13,8 @@ fn well(seed: u64, nodes: u8, slots: u16, faults: Vec<(u32, Fault)>) -> Outcome 
 
 /// The median and the longest of the spans until every slot was served, after one fault in clusters of three.
 fn served_after(fault: &Fault) -> (u64, u64) {
-    let span = |seed| well(seed, 3, 6, vec![(5_000 + u32::try_from(seed * 37 % 1_000).unwrap_or_default(), fault.clone())]).recovery.served_ms;
+    let span =
+        |seed| well(seed, 3, 6, vec![(5_000 + u32::try_from(seed * 37 % 1_000).unwrap_or_default(), fault.clone())]).recovery.served_ms;
     let mut spans: Vec<u64> = (0..200).map(span).collect();
     spans.sort_unstable();
     (spans[100], spans[199])
