@@ -214,7 +214,7 @@ impl Core {
                 self.hear(view);
             }
             Some(Answer::Refused) => self.end(Exit::Dead),
-            _ => self.renewing.not_before = self.renewing.not_before.max(now.after(RETRY_AFTER_MS)),
+            _ => self.renewing.not_before = now.after(RETRY_AFTER_MS),
         }
     }
 

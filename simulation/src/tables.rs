@@ -108,9 +108,9 @@ impl Tables {
                 accuses(elder, younger) && accuses(younger, elder) && born(elder) < born(younger) && self.vote_out(younger)
             }
             Change::Claim { by, claims } => {
-                self.active(by).is_some() && claims.into_iter().fold(false, |any, claim| self.claim(by, claim) || any)
+                self.active(by).is_some() && claims.into_iter().filter(|claim| self.claim(by, *claim)).count() > 0
             }
-            Change::Release { by, slots } => slots.into_iter().fold(false, |any, (slot, epoch)| self.release(by, slot, epoch) || any),
+            Change::Release { by, slots } => slots.into_iter().filter(|(slot, epoch)| self.release(by, *slot, *epoch)).count() > 0,
             Change::Forget { boots } => {
                 let owns = |boot: Boot| self.slots.iter().any(|(row, _)| row.owner == Some(boot));
                 let gone: Vec<_> =

@@ -11,8 +11,8 @@ const FOUND_WITHIN: [(Sabotage, fn(u64) -> Scenario, u64); 9] = [
     (Sabotage::EpochsNotRaised, Scenario::random, 100),     // 2
     (Sabotage::LoadBeforeRaise, Scenario::late, 5_000),     // 1012
     (Sabotage::LeaseFromAnswer, Scenario::random, 10_000),  // 1847
-    (Sabotage::ClaimIgnoresEpoch, Scenario::late, 2_500),   // 262
-    (Sabotage::ReleaseIgnoresEpoch, Scenario::late, 5_000), // 787
+    (Sabotage::ClaimIgnoresEpoch, Scenario::late, 10_000),  // 3927
+    (Sabotage::ReleaseIgnoresEpoch, Scenario::late, 5_000), // 505
 ];
 
 #[test]
