@@ -228,7 +228,7 @@ mod tests {
         fn rows_end_up_the_same_in_any_order(order in Just((0..8usize).collect::<Vec<_>>()).prop_shuffle()) {
             let history: Vec<_> = (0..8).map(|n: u64| SlotRow {
                 slot: slot(),
-                owner: (n % 2 == 0).then(|| Boot(Uuid::from_u128(u128::from(n) + 1))),
+                owner: n.is_multiple_of(2).then(|| Boot(Uuid::from_u128(u128::from(n) + 1))),
                 epoch: Epoch(n / 2 + 1),
             }).collect();
             let mut view = View::empty(1);

@@ -2,8 +2,11 @@
 
 use simulation::{Sabotage, Scenario, search};
 
+/// Makes a scenario of a seed.
+type Scenarios = fn(u64) -> Scenario;
+
 /// How many seeds it may take. The last number is how many it took when this was written.
-const FOUND_WITHIN: [(Sabotage, fn(u64) -> Scenario, u64); 9] = [
+const FOUND_WITHIN: [(Sabotage, Scenarios, u64); 9] = [
     (Sabotage::NoLeaseCheck, Scenario::random, 100),        // 2
     (Sabotage::NoEpochGuard, Scenario::random, 100),        // 2
     (Sabotage::ClaimWithoutWaiting, Scenario::random, 100), // 3
