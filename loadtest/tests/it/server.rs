@@ -165,6 +165,9 @@ impl State {
                 let items: Vec<&Value> = self.rows.values().map(|row| &row.published).filter(|row| row.get(wanted).is_some()).collect();
                 respond(200, &json!({"items": items, "nextCursor": null}))
             }
+            ("GET", ["api", "user", "search"] | ["api", "content", "posts", "search"]) => {
+                respond(200, &json!({"items": [], "nextCursor": null}))
+            }
             ("PUT", ["api", .., id]) => self.write(defects, id, &body),
             ("GET", ["api", .., id]) => self.read(defects, id),
             _ => respond(404, &json!({})),
