@@ -131,6 +131,32 @@ fn a_server_that_restarts_is_waited_for_and_nothing_is_lost() {
     client.call(&put(format!("/api/user/profile/{}", ada.id), json!({"bio": "still here"})).by(&ada)).ok(200);
 }
 
+/// One connection, and a write that waits for a lock has it.
+#[test]
+fn a_pool_that_is_exhausted_is_named_and_the_process_stays_ready() {
+    let server =
+        Store::Postgres.with(&["postgres.connections_max=1", "postgres.checkout_timeout_ms=200", "postgres.statement_timeout_ms=60000"]);
+    let ada = server.gateway().register("ada");
+    let databases = server.data.databases.as_ref().expect("on PostgreSQL");
+    let held = databases.hold("users", "SELECT 1 FROM slot_epoch FOR UPDATE");
+    let change = put(format!("/api/user/profile/{}", ada.id), json!({"bio": "waiting"})).by(&ada);
+    thread::scope(|scope| {
+        scope.spawn(|| server.gateway().call(&change));
+        let ready = || server.gateway().call(&get("/health/ready"));
+        let users = || ready().json()["checks"]["database:users"].clone();
+        eventually("it is named", || users()["message"] == "all of its connections are in use");
+        let answer = ready();
+        assert_eq!((answer.status, text(&answer.json()["status"])), (200, "degraded".to_owned()));
+        let up = |database: &str| format!("dependency_up{{dependency=\"database:{database}\"}} ");
+        let scrape = server.client("admin").call(&get("/metrics")).text();
+        assert!(scrape.contains(&format!("{}0\n", up("users"))) && scrape.contains(&format!("{}1\n", up("shop"))), "{scrape}");
+        // What is in memory does not wait for a connection.
+        server.gateway().call(&get(format!("/api/user/profile/{}", ada.id))).ok(200);
+        drop(held);
+        eventually("it is well again", || users()["healthy"] == true);
+    });
+}
+
 #[test]
 fn a_server_that_is_away_is_named_and_its_password_is_not() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
