@@ -132,6 +132,10 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{
+        newtype::{DatabaseUrl, RedisUrl},
+        value::{Raw, Value},
+    };
 
     fn keys(change: impl FnOnce(&mut Config)) -> Vec<Vec<String>> {
         let mut config = Config::default();
@@ -170,6 +174,17 @@ mod tests {
     fn the_admin_listener_is_not_open_to_strangers() {
         let everywhere = "0.0.0.0:8010".parse().expect("an address");
         assert_eq!(keys(|config| config.listen.admin = everywhere), [["listen.admin", "listen.admin_token"]]);
+    }
+
+    #[test]
+    fn redis_stands_beside_postgresql_only() {
+        let redis = |config: &mut Config| config.redis.url = RedisUrl::read(Raw::Text("redis://localhost"), &()).ok();
+        assert_eq!(keys(redis), [["redis.url", "postgres.url"]]);
+        let both = |config: &mut Config| {
+            redis(config);
+            config.postgres.shop_url = DatabaseUrl::read(Raw::Text("postgres://localhost/shop"), &()).ok();
+        };
+        assert_eq!(keys(both), Vec::<Vec<String>>::new());
     }
 
     #[test]
