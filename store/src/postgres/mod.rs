@@ -14,6 +14,7 @@ mod fault;
 mod lease;
 mod metric;
 mod migration;
+mod pipeline;
 mod pool;
 mod shared;
 mod shop;

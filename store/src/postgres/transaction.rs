@@ -11,15 +11,12 @@
 use super::column::{At, Columns, Param, int, params, slot, statements};
 use super::connection::Connection;
 use super::fault::{Fault, REFUSED, certainly_not_written, is_transient};
+use super::pipeline::{self, Lost};
 use super::users;
 use crate::commit::NewRecord;
 use crate::{Commit, CommitError, Committed, Effect, Expect, Guard, Outboxed, Record, StoreError, Touch};
-use futures_util::future::{MaybeDone, maybe_done};
 use protocol::{Epoch, Key, Outcome, Timestamp};
 use std::borrow::Cow;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
@@ -222,26 +219,12 @@ pub(super) async fn carry_out<W: Rows>(
     let statements = connection.prepare_all(&statements).await.map_err(not_begun)?;
     let unknown = |fault: Fault| Failure::Refused(CommitError::Unknown(fault.store_error(database)));
 
-    let client = connection.client();
-    let mut sent: Vec<MaybeDone<Answer<'_>>> = Vec::with_capacity(steps.len() + 2);
-    sent.push(maybe_done(Box::pin(async { client.batch_execute("BEGIN").await.map(|()| Vec::new()) })));
-    for (step, statement) in steps.iter().zip(&statements) {
-        let params = borrowed(&step.params);
-        sent.push(maybe_done(Box::pin(async move { client.query(statement, &params).await })));
-    }
-    sent.push(maybe_done(Box::pin(async { client.batch_execute("COMMIT").await.map(|()| Vec::new()) })));
-    if let Some(error) = send(&mut sent).await {
-        drop(sent);
-        // The transaction is open there, and ends with the connection.
-        connection.give_up();
-        return Err(not_written(database, error));
-    }
-    let Ok(answers) = tokio::time::timeout(connection.patience(), all(&mut sent)).await else {
-        drop(sent);
-        connection.give_up();
-        return Err(unknown(Fault::Silent));
+    let values: Vec<_> = steps.iter().map(|step| borrowed(&step.params)).collect();
+    let answers = match pipeline::transact(connection, "BEGIN", statements.iter().zip(&values)).await {
+        Ok(answers) => answers,
+        Err(Lost::NotSent(error)) => return Err(not_written(database, error)),
+        Err(Lost::Silent) => return Err(unknown(Fault::Silent)),
     };
-    drop(sent);
 
     let commit_place = answers.len() - 1;
     let mut touched = Vec::new();
@@ -251,7 +234,6 @@ pub(super) async fn carry_out<W: Rows>(
             Ok(rows) if place < commit_place => touched = rows,
             Ok(_) => {}
             Err(error) => {
-                connection.note(&error);
                 return Err(match error.as_db_error() {
                     // Whatever failed before COMMIT stopped it.
                     Some(fault) if place < commit_place => {
@@ -270,44 +252,6 @@ pub(super) async fn carry_out<W: Rows>(
 /// Values as the library takes them.
 pub(super) fn borrowed<'a>(values: &'a [Param<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
     values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect()
-}
-
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, Error>> + Send + 'a>>;
-
-/// Sends all in order: a request is sent when it is first polled. One that fails here, because a value is not of its statement's type or the
-/// connection is gone, was not sent at all. Then nothing behind it may be, the COMMIT least of all.
-///
-/// What the server says is an answer like any other, however soon it comes: it may be there by the end of the first poll, where the system took its
-/// time with this thread. And of a COMMIT only its answer is heard: one that fails for another reason may have been sent before.
-async fn send(requests: &mut [MaybeDone<Answer<'_>>]) -> Option<Error> {
-    let commit_place = requests.len().saturating_sub(1);
-    for place in 0..requests.len() {
-        let mut request = Pin::new(&mut requests[place]);
-        poll_fn(|context| {
-            let _ = request.as_mut().poll(context);
-            Poll::Ready(())
-        })
-        .await;
-        let is_not_sent = |answer: &mut Result<_, Error>| answer.as_ref().is_err_and(|error| error.as_db_error().is_none());
-        if place < commit_place && request.output_mut().is_some_and(is_not_sent) {
-            // Whatever failed first is the cause.
-            return requests.iter_mut().find_map(|request| Pin::new(request).take_output().and_then(Result::err));
-        }
-    }
-    None
-}
-
-/// Waits for all answers.
-async fn all(requests: &mut [MaybeDone<Answer<'_>>]) -> Vec<Result<Vec<Row>, Error>> {
-    poll_fn(|context| {
-        let mut pending = false;
-        for request in requests.iter_mut() {
-            pending |= Pin::new(request).poll(context).is_pending();
-        }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    requests.iter_mut().filter_map(|request| Pin::new(request).take_output()).collect()
 }
 
 fn not_written(database: &'static str, error: Error) -> Failure {
@@ -544,33 +488,6 @@ mod tests {
             let insert = "INSERT INTO outbox (write_id, slot, at, effect) VALUES ($1, 1, $2, '')";
             Ok(vec![Step::new(insert, params![Uuid::nil(), At(now)]), Step::new("SELECT $1::bigint", params!["no number"])])
         }
-    }
-
-    /// An answer that is there by the end of the first poll.
-    fn at_once<'a>(answer: Result<Vec<Row>, Error>) -> MaybeDone<Answer<'a>> {
-        maybe_done(Box::pin(async { answer }))
-    }
-
-    /// Of a refusal that comes at once, the write is told what it means, and not that the database is away.
-    #[tokio::test]
-    async fn a_servers_answer_is_no_failure_to_send_however_soon_it_comes() {
-        let databases = testbed::postgres::Databases::empty();
-        let url = format!("{}_users", databases.url());
-        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("a connection");
-        let driver = tokio::spawn(connection);
-        let refused = client.batch_execute("SELECT 1 / 0").await.expect_err("refused");
-        let mistaken = client.query("SELECT $1::bigint", &[&"no number"]).await.expect_err("not sent");
-        drop(client);
-        driver.await.expect("no panic").expect("closed");
-
-        let mut sent = [at_once(Ok(Vec::new())), at_once(Err(refused)), at_once(Ok(Vec::new()))];
-        assert!(send(&mut sent).await.is_none(), "all were sent");
-        let answers = all(&mut sent).await;
-        assert!(answers.len() == 3 && answers[1].as_ref().is_err_and(|error| error.as_db_error().is_some()));
-
-        let mut sent = [at_once(Ok(Vec::new())), at_once(Err(mistaken)), at_once(Ok(Vec::new()))];
-        assert!(send(&mut sent).await.is_some());
-        assert!(matches!(sent[2], MaybeDone::Future(_)), "the COMMIT was not sent");
     }
 
     /// What is behind it must not be sent: without the mistaken statement, the COMMIT would be carried out.
