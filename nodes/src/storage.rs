@@ -21,7 +21,7 @@ pub enum Storage {
     /// In the data directory, whose lock is the process's.
     Embedded(Sqlite),
     /// On a server, behind a lease. It is given back first, so that the next process need not wait.
-    Server(InstanceLease, Postgres, Option<Redis>),
+    Server(InstanceLease, Box<Postgres>, Option<Redis>),
 }
 
 impl Storage {
@@ -36,7 +36,7 @@ impl Storage {
         let lease = lease(config, &urls).await?;
         let postgres = Postgres::open(&urls, &postgres_options(config), registry).await?;
         let redis = redis_options(config, postgres.instance()).map(|options| Redis::open(&options, registry)).transpose()?;
-        Ok(Self::Server(lease, postgres, redis))
+        Ok(Self::Server(lease, Box::new(postgres), redis))
     }
 
     /// The databases.

@@ -25,6 +25,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// `patience` is how long an answer is waited for.
+    pub(super) fn new(client: Client, patience: Duration) -> Self {
+        Self { client, prepared: RwLock::default(), patience, is_given_up: AtomicBool::new(false) }
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
@@ -130,7 +135,7 @@ impl bb8::ManageConnection for Manager {
         }
         self.last_failure.set(failure);
         let client = connected?;
-        Ok(Connection { client, prepared: RwLock::default(), patience: self.patience, is_given_up: AtomicBool::new(false) })
+        Ok(Connection::new(client, self.patience))
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), Error> {

@@ -21,7 +21,7 @@ mod online;
 pub(super) static SCHEMAS: [Schema; 3] = [
     schema!(
         "users": shared "0001_write_protocol", "0002_people", "0003_blocks_audit_search", "0004_accounts", "0005_moderation", "0006_words_by_place",
-        shared "0007_foreign_writes", "0008_foreign_triggers", "0009_one_index_less", "0010_instance"
+        shared "0007_foreign_writes", "0008_foreign_triggers", "0009_one_index_less", "0010_instance", "0011_membership"
     ),
     schema!(
         "content": shared "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_by_person", "0006_verdicts",

@@ -2,6 +2,7 @@
 //!
 //! One database a domain, each with connections of its own. A read is one prepared statement, look-ups by key travel together (`shared`), a write is one
 //! round trip (`transaction`).
+//! `membership` is what the cluster's nodes ask of it.
 //! `target` says where a database is and how the way there is secured, `migration` brings it to this release's schema, `lease` keeps a second
 //! process away where one has the stores to itself.
 
@@ -12,6 +13,7 @@ mod database;
 mod examine;
 mod fault;
 mod lease;
+mod membership;
 mod metric;
 mod migration;
 mod pipeline;
@@ -29,8 +31,9 @@ mod words;
 
 pub use examine::{Examined, examine};
 pub use lease::{InstanceLease, LeaseError, Lost};
+pub use membership::Membership;
 
-use crate::metric::Metrics;
+use crate::metric::{DatabaseMetrics, Metrics};
 use crate::schema::{Applied, checksum};
 use crate::{ContentWrite, ShopWrite, Stores, UsersWrite};
 use column::Columns;
@@ -301,6 +304,8 @@ pub fn schema_version() -> String {
 pub struct Postgres {
     stores: Stores,
     instance: Uuid,
+    /// The database of the cluster's tables.
+    users: (Target, Arc<DatabaseMetrics>),
 }
 
 impl Postgres {
@@ -317,7 +322,9 @@ impl Postgres {
         }
         let metrics = Metrics::register(registry).map_err(OpenError::Metrics)?;
         let pool_metrics = metric::Metrics::register(registry).map_err(OpenError::Metrics)?;
-        let pools = urls.targets()?.map(|mut target| {
+        let targets = urls.targets()?;
+        let cluster = targets[0].clone();
+        let pools = targets.map(|mut target| {
             target.configure(options.connect_max, Some(options.statement_max));
             let metrics = pool_metrics.pool(target.database);
             Arc::new(Pool::new(target, options, metrics))
@@ -329,10 +336,12 @@ impl Postgres {
         let instance = named.map_err(|fault| unnamed(fault.store_error("users").to_string()))?;
         let instance = instance.ok_or_else(|| unnamed("the row of `instance` is gone: INSERT INTO instance DEFAULT VALUES".to_owned()))?;
         let metrics = |database| Arc::new(metrics.database(database));
+        let of_users = metrics("users");
         Ok(Self {
             instance,
+            users: (cluster, of_users.clone()),
             stores: Stores {
-                users: Arc::new(Database::<UsersWrite>::new("users", users, metrics("users"))),
+                users: Arc::new(Database::<UsersWrite>::new("users", users, of_users)),
                 content: Arc::new(Database::<ContentWrite>::new("content", content, metrics("content"))),
                 shop: Arc::new(Database::<ShopWrite>::new("shop", shop, metrics("shop"))),
                 second_level: None,
@@ -350,5 +359,15 @@ impl Postgres {
     #[must_use]
     pub fn stores(&self) -> Stores {
         self.stores.clone()
+    }
+
+    /// What a node of a cluster asks its statements of, on connections of its own. The cluster's tables are in the users database.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime, which has to be that of the stores.
+    #[must_use]
+    pub fn membership(&self) -> Membership {
+        let (target, metrics) = &self.users;
+        Membership::new(target, metrics.clone(), self.stores.clone(), tokio::runtime::Handle::current())
     }
 }

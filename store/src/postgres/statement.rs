@@ -3,7 +3,7 @@
 use super::column::Asked;
 use super::migration::SCHEMAS;
 use super::transaction::Rows;
-use super::{Urls, content, database, migrate, shop, transaction, users, verdict};
+use super::{Urls, content, database, membership, migrate, shop, transaction, users, verdict};
 use crate::{ContentWrite, ShopWrite, UsersWrite};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -23,6 +23,8 @@ fn statements(database: &str) -> Vec<(String, String)> {
             users::account::STATEMENTS,
             users::search::STATEMENTS,
             users::case::STATEMENTS,
+            membership::STATEMENTS,
+            membership::CHANGES,
         ],
         "content" => &[
             content::STATEMENTS,
@@ -105,7 +107,7 @@ async fn names(client: &Client, sql: &str) -> BTreeSet<String> {
 }
 
 /// Tables whose rows are few however large the platform becomes: one for each slot, and what was applied and who holds the lease.
-const SMALL: [&str; 4] = ["slot_epoch", "schema_migration", "instance_lease", "instance"];
+const SMALL: [&str; 7] = ["slot_epoch", "schema_migration", "instance_lease", "instance", "cluster_view", "cluster_node", "cluster_slot"];
 /// All indexes but those that keep rows apart, which pay by that.
 const INDEXES: &str =
     "SELECT c.relname::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -84,6 +84,11 @@ impl Target {
         self.add_option(&format!("statement_timeout={}", max.map_or(0, |max| max.as_millis())));
     }
 
+    /// Has the server end a connection that leaves a transaction open and says nothing for so long: its locks hold up others.
+    pub(super) fn limit_idle_transactions(&mut self, max: Duration) {
+        self.add_option(&format!("idle_in_transaction_session_timeout={}", max.as_millis()));
+    }
+
     /// Sets an option of the session. The last one of a name counts.
     fn add_option(&mut self, option: &str) {
         let before = self.config.get_options().map(|options| format!("{options} ")).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The house: which crate may use which of ours, and which libraries it must never know.
 //!
 //! ```text
-//! nodes → edge → actors → { store, cluster } → protocol
+//! nodes → edge → actors → store → cluster → protocol
 //! ```
 //!
 //! Beside it stand `testbed`, which only tests may use, and `simulation`, which judges `cluster`.
@@ -42,7 +42,12 @@ pub const LAYERS: &[Layer] = &[
         tests_use: &[],
         never: &["bb8", "http", "hyper", "postgres", "ractor", "rusqlite", "tokio", "warp"],
     },
-    Layer { name: "store", uses: &["protocol"], tests_use: &["testbed"], never: &["http", "hyper", "ractor", "warp"] },
+    Layer {
+        name: "store",
+        uses: &["protocol", "cluster"],
+        tests_use: &["testbed", "simulation"],
+        never: &["http", "hyper", "ractor", "warp"],
+    },
     // Owners know neither the wire above them nor the SQL below.
     Layer {
         name: "actors",

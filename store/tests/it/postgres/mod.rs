@@ -2,6 +2,7 @@
 
 mod lease;
 mod loss;
+mod membership;
 mod open;
 mod race;
 
