@@ -2,6 +2,7 @@
 //!
 //! * [`client`]: the only door. Edges ask it; it finds the owner. [`read`]: answers that are put together from several owners' snapshots.
 //! * [`region`]: which owner actor serves a key on this node.
+//! * [`membership`]: this node's place in a cluster, and what runs its decisions.
 //! * [`ownership`]: which slots this node holds, at which epoch, under which lease.
 //! * [`owner`]: the generic shell of an owner actor. [`entity`]: one file a domain, with its pure decisions.
 //! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`foreign`]: what somebody else wrote. [`supervisor`]: who restarts what.
@@ -24,6 +25,7 @@ pub mod errand;
 mod export;
 pub mod foreign;
 pub mod mail;
+pub mod membership;
 pub mod metrics;
 pub mod node;
 pub mod outbox;

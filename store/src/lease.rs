@@ -25,7 +25,8 @@ impl Lease {
     }
 
     /// Does not hold until it is renewed.
-    pub(crate) fn ended() -> Self {
+    #[must_use]
+    pub fn ended() -> Self {
         Self { until_ms: Arc::default(), renewed_ms: Arc::default() }
     }
 
@@ -44,13 +45,13 @@ impl Lease {
     }
 
     /// Holds for `length` from `began` on, an instant of [`now_ms`].
-    pub(crate) fn renew(&self, began_ms: u64, length: Duration) {
+    pub fn renew(&self, began_ms: u64, length: Duration) {
         self.renewed_ms.store(began_ms, Ordering::Release);
         self.until_ms.store(began_ms + millis(length), Ordering::Release);
     }
 
     /// Holds no longer.
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         self.renewed_ms.store(0, Ordering::Release);
         self.until_ms.store(0, Ordering::Release);
     }
@@ -61,7 +62,8 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 }
 
 /// This machine's time since it started, in milliseconds, its sleep included where the system counts that.
-pub(crate) fn now_ms() -> u64 {
+#[must_use]
+pub fn now_ms() -> u64 {
     #[cfg(target_os = "linux")]
     const CLOCK: rustix::time::ClockId = rustix::time::ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]

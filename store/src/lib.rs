@@ -40,7 +40,7 @@ use uuid::Uuid;
 pub mod commit;
 pub mod errand;
 pub mod hashtag;
-mod lease;
+pub mod lease;
 mod metric;
 mod page;
 pub mod postgres;

@@ -10,6 +10,7 @@ mod feed;
 mod herd;
 mod hidden;
 mod list;
+mod membership;
 mod moderation;
 mod outbox;
 mod overload;

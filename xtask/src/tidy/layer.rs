@@ -52,7 +52,7 @@ pub const LAYERS: &[Layer] = &[
     Layer {
         name: "actors",
         uses: &["protocol", "cluster", "store"],
-        tests_use: &[],
+        tests_use: &["testbed"],
         never: &["bb8", "http", "hyper", "rusqlite", "tokio-postgres", "warp"],
     },
     // It reaches the store only through the owners; its tests give it a real one.
