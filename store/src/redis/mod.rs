@@ -86,6 +86,9 @@ impl Redis {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(options: &RedisOptions, registry: &Registry) -> Result<Self, OpenError> {
+        // For `rediss://` the library takes the process's provider of cryptography, and panics where there are two and none was chosen: ractor_cluster
+        // brings a second one. It fails if one was chosen, which is as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::open(options.url.as_str()).map_err(|error| OpenError::Url(error.category().to_owned()))?;
         let link = Arc::new(Link::new(options, Metrics::register(registry).map_err(OpenError::Metrics)?));
         let keeper = tokio::spawn({

@@ -1,7 +1,7 @@
 //! The house: which crate may use which of ours, and which libraries it must never know.
 //!
 //! ```text
-//! nodes → edge → actors → store → cluster → protocol
+//! nodes → edge → actors → { store, links } → cluster → protocol
 //! ```
 //!
 //! Beside it stand `testbed`, which only tests may use, and `simulation`, which judges `cluster`.
@@ -48,6 +48,13 @@ pub const LAYERS: &[Layer] = &[
         tests_use: &["testbed", "simulation"],
         never: &["http", "hyper", "ractor", "warp"],
     },
+    // Bytes from node to node: neither what owners do with them, nor where anything is kept.
+    Layer {
+        name: "links",
+        uses: &["protocol"],
+        tests_use: &[],
+        never: &["bb8", "http", "hyper", "postgres", "rusqlite", "tokio-postgres", "warp"],
+    },
     // Owners know neither the wire above them nor the SQL below.
     Layer {
         name: "actors",
@@ -60,7 +67,7 @@ pub const LAYERS: &[Layer] = &[
     Layer {
         name: "nodes",
         uses: &["protocol", "store", "actors", "edge"],
-        tests_use: &["testbed"],
+        tests_use: &["testbed", "links"],
         never: &["bb8", "rusqlite", "tokio-postgres"],
     },
     // They judge the platform from outside, so they share none of its code.
