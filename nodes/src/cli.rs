@@ -49,6 +49,7 @@ impl Cli {
                 let flags = deed.flags().clone();
                 (Command::User(deed), flags)
             }
+            Some(Subcommands::Certs(certs)) => (Command::Certs(certs), Flags::default()),
             Some(Subcommands::Version) => (Command::Version, Flags::default()),
         };
         (command, self.flags.then(own))
@@ -86,6 +87,8 @@ pub enum Command {
     Demo(DemoOptions),
     /// Change an account on the store itself, while no server uses it.
     User(UserDeed),
+    /// Make certificates for a cluster's nodes; reads no configuration.
+    Certs(CertsOptions),
     /// Print the name and version; reads no configuration.
     Version,
 }
@@ -194,6 +197,22 @@ pub struct DemoOptions {
     pub bulk: bool,
 }
 
+/// What certificates to make.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct CertsOptions {
+    /// Where they are kept; a new folder gets an authority, whose key signs all others
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+
+    /// Names of the nodes; one that has a certificate gets another one
+    #[arg(value_name = "NODE", required = true)]
+    pub nodes: Vec<String>,
+
+    /// Days for which they are valid; running nodes take new ones without a restart
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650), default_value_t = 365)]
+    pub days: u32,
+}
+
 #[derive(Debug, Subcommand)]
 enum Subcommands {
     /// Serves until asked to stop (the default)
@@ -288,6 +307,9 @@ enum Subcommands {
         deed: UserDeed,
     },
 
+    /// Makes or renews certificates for the nodes of a cluster, in folders that become Kubernetes secrets
+    Certs(CertsOptions),
+
     /// Prints the version
     Version,
 }
@@ -330,6 +352,8 @@ mod tests {
         assert_eq!(parts(&["config", "--docs"]).0, Command::Config { docs: true });
         assert_eq!(parts(&["check-config"]).0, Command::CheckConfig);
         assert_eq!(parts(&["version"]).0, Command::Version);
+        let certs = CertsOptions { folder: "c".into(), nodes: vec!["node-1".to_owned(), "node-2".to_owned()], days: 30 };
+        assert_eq!(parts(&["certs", "c", "node-1", "node-2", "--days", "30"]).0, Command::Certs(certs));
         let demo = DemoOptions { users: 9, seed: 3, bulk: true };
         assert_eq!(parts(&["demo", "--users", "9", "--seed", "3", "--bulk"]).0, Command::Demo(demo));
     }
@@ -360,7 +384,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for line in [&["sever"][..], &["--port", "1"], &["--listen-port-base", "65530"], &["demo", "--users", "0"]] {
+        for line in [&["sever"][..], &["--port", "1"], &["--listen-port-base", "65530"], &["demo", "--users", "0"], &["certs", "c"]] {
             let line = ["lets-connect"].iter().chain(line);
             assert!(Cli::try_parse_from(line).is_err());
         }
@@ -381,6 +405,7 @@ mod tests {
             "check-config",
             "demo",
             "user",
+            "certs",
             "version",
             "--set",
             "--data-dir",

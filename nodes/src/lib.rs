@@ -1,5 +1,6 @@
 //! The binary `lets-connect`: one node, from its configuration to its last answer.
 
+pub mod certs;
 pub mod cli;
 pub mod config;
 pub mod demo;

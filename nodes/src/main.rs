@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use nodes::{
+    certs,
     cli::{Cli, Command, MigrateOptions},
     config::{self, Config, Faults, Flags, Loaded, Log, LogFilter},
     demo, doctor, node, open_files, operator, storage, telemetry, transfer,
@@ -36,6 +37,7 @@ fn run(command: Command, flags: Flags) -> Result<ExitCode> {
         Command::Version => print(concat!("lets-connect ", env!("CARGO_PKG_VERSION"), "\n"))?,
         Command::Config { docs: true } => print(config::reference())?,
         Command::Doctor { json } => return doctor(Loaded::from_process(flags), json),
+        Command::Certs(options) => print(certs::make(&options.folder, &options.nodes, options.days)?)?,
         command => match Loaded::from_process(flags) {
             Err(faults) => {
                 eprintln!("{faults}");
@@ -94,7 +96,7 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
             let done = runtime(config)?.block_on(operator::carry_out(config, &deed))?;
             print(format_args!("{done}\n"))?;
         }
-        Command::Version | Command::Doctor { .. } => {}
+        Command::Certs(_) | Command::Version | Command::Doctor { .. } => {}
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod acceptance;
 mod access;
 mod account;
 mod backup;
+mod certs;
 mod concurrent;
 mod conditional;
 mod description;
