@@ -20,8 +20,9 @@ const PRECEDENCE: Duration = Duration::from_secs(1);
 /// Between two attempts: doubled with each one, spread by a half to both sides, so that nodes that lost each other at once do not meet at once.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// A stream that lasted for so long was a link, and its end says nothing of the next attempt.
-const LASTING: Duration = Duration::from_secs(5);
+/// A stream that lasted for so long was a link, and its end says nothing of the next attempt. The first one may still be refused, for a link that the
+/// other end has only just begun to close.
+const LASTING: Duration = PAUSE_MAX;
 
 /// Keeps a link to `peer`, for ever.
 pub(crate) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>) {

@@ -12,6 +12,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::RngCore;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType,
 };
 use std::{
     fmt,
@@ -95,11 +96,9 @@ fn found(authority: &Path) -> Result<()> {
     make_folder(&unfinished)?;
     let key = KeyPair::generate().context("a key cannot be made")?;
     let now = OffsetDateTime::now_utc();
-    let mut params = CertificateParams {
-        not_before: now - BACKDATED,
-        not_after: now + Duration::days(AUTHORITY_DAYS),
-        ..named("Let's Connect cluster")
-    };
+    let mut params = named("Let's Connect cluster");
+    params.not_before = now - BACKDATED;
+    params.not_after = now + Duration::days(AUTHORITY_DAYS);
     // It signs nodes, and no other authorities.
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -113,23 +112,22 @@ fn found(authority: &Path) -> Result<()> {
 }
 
 fn of_a_node(name: &str, expires: OffsetDateTime) -> Result<CertificateParams> {
-    let subject_alt_names = CertificateParams::new([name.to_owned()]).with_context(|| format!("{name} cannot be named"))?.subject_alt_names;
-    Ok(CertificateParams {
-        subject_alt_names,
-        not_before: OffsetDateTime::now_utc() - BACKDATED,
-        not_after: expires,
-        key_usages: vec![KeyUsagePurpose::DigitalSignature],
-        // Each node dials and is dialled.
-        extended_key_usages: vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
-        use_authority_key_identifier_extension: true,
-        ..named(name)
-    })
+    let mut params = named(name);
+    params.subject_alt_names = vec![SanType::DnsName(name.try_into().with_context(|| format!("{name} cannot be named"))?)];
+    params.not_before = OffsetDateTime::now_utc() - BACKDATED;
+    params.not_after = expires;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    // Each node dials and is dialled.
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
 }
 
 fn named(name: &str) -> CertificateParams {
-    let mut distinguished_name = DistinguishedName::new();
-    distinguished_name.push(DnType::CommonName, name);
-    CertificateParams { distinguished_name, ..CertificateParams::default() }
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
 }
 
 /// Names as they are in DNS (RFC 1123, section 2.1), and not addresses, which look like them.
