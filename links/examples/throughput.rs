@@ -182,7 +182,7 @@ async fn obey<F: Future<Output = ()> + Send>(ask: impl Fn() -> F + Send + Sync +
             .map(|_| {
                 let ask = Arc::clone(&ask);
                 tokio::spawn(async move {
-                    let mut times = Histogram::<u64>::new(3).expect("a histogram");
+                    let mut times = histogram();
                     while begun.elapsed() < SPAN {
                         let asked = Instant::now();
                         ask().await;
@@ -192,7 +192,7 @@ async fn obey<F: Future<Output = ()> + Send>(ask: impl Fn() -> F + Send + Sync +
                 })
             })
             .collect();
-        let mut times = Histogram::<u64>::new(3).expect("a histogram");
+        let mut times = histogram();
         for task in tasks {
             times.add(task.await.expect("a task")).expect("of one kind");
         }
@@ -200,6 +200,11 @@ async fn obey<F: Future<Output = ()> + Send>(ask: impl Fn() -> F + Send + Sync +
         let quantile = |q| times.value_at_quantile(q) as f64 / 1000.0;
         println!("{} {} {} {} {count}", count / span, quantile(0.5), quantile(0.99), cpu_us() - spent);
     }
+}
+
+/// Of nanoseconds, up to a minute.
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds of a histogram")
 }
 
 struct Profile;

@@ -48,10 +48,11 @@ fn only_members_with_their_own_certificate_are_heard() {
         ("nothing", own(), &Vec::new()),
     ];
     for (what, identity, said) in refused {
-        assert_eq!(answer(&a, &cluster, identity.as_ref(), said), [], "{what}");
+        let heard = answer(&a, &cluster, identity.as_ref(), said);
+        assert!(heard.is_empty(), "{what}: {heard:?}");
     }
     // None of this is why: the same words with the right certificate are heard, as far as the cookie.
-    assert_ne!(answer(&a, &cluster, own().as_ref(), &as_c), []);
+    assert!(!answer(&a, &cluster, own().as_ref(), &as_c).is_empty());
     assert_eq!(a.wait("unlinked", Duration::ZERO), None, "the member that is there is undisturbed");
     assert!(a.call(&b, [10, 10, 0, 20_000]).starts_with("ok "));
 }
