@@ -16,7 +16,7 @@ use ractor_cluster::{NodeEventSubscription, NodeServerMessage, node::NodeServerS
 use rustls::pki_types::CertificateDer;
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak, atomic::Ordering::Relaxed},
+    sync::{Arc, Weak},
     time::Duration,
 };
 use tokio::{
@@ -149,8 +149,13 @@ impl Shared {
             before.values().filter(|peer| !now.get(&peer.member.boot).is_some_and(|kept| Arc::ptr_eq(kept, peer))).cloned().collect();
         self.members.store(Arc::new(now));
         for peer in gone {
+            let boot = peer.member.boot;
             *peer.dialler.lock() = None;
-            self.close_streams_of(peer.member.boot, Duration::ZERO, "it is no member any more");
+            self.close_streams_of(boot, Duration::ZERO, "it is no member any more");
+            if peer.link.send_replace(None).is_some() {
+                tracing::info!(%boot, "the link to a node is given up: it is no member any more");
+                self.tell(Event::Unlinked { boot });
+            }
         }
         for peer in new {
             let dialler = tokio::spawn(keep(Arc::clone(self), Arc::clone(&peer)));
@@ -242,7 +247,6 @@ impl Shared {
         let announcer = tokio::spawn(announce(link, self.view.subscribe()));
         let link = Arc::new(Link::new(Arc::clone(&connection), port, announcer.abort_handle()));
         let _ = made.send(Arc::downgrade(&link));
-        connection.is_link.store(true, Relaxed);
         peer.link.send_replace(Some(link));
         tracing::info!(%boot, name = peer.member.address.name, wire = connection.wire, "linked to a node");
         self.tell(Event::Linked { boot });
@@ -254,12 +258,10 @@ impl Shared {
         self.change_streams(|streams| {
             streams.remove(&connection.secret);
         });
-        let Some(boot) = connection.boot.get().copied().filter(|_| connection.is_link.load(Relaxed)) else { return };
-        let is_replaced = self.peer(boot).is_some_and(|peer| {
-            peer.link.send_if_modified(|link| link.take_if(|link| Arc::ptr_eq(&link.connection, &connection)).is_some());
-            peer.link.borrow().is_some()
-        });
-        if !is_replaced {
+        let Some(peer) = connection.boot.get().and_then(|boot| self.peer(*boot)) else { return };
+        // Another one may have taken its place.
+        if peer.link.send_if_modified(|link| link.take_if(|link| Arc::ptr_eq(&link.connection, &connection)).is_some()) {
+            let boot = peer.member.boot;
             tracing::info!(%boot, "the link to a node is gone");
             self.tell(Event::Unlinked { boot });
         }

@@ -41,8 +41,6 @@ pub(crate) struct Connection {
     pub since: Instant,
     /// Whose it is, once that is proven.
     pub boot: OnceLock<Uuid>,
-    /// Whether it became a link.
-    pub is_link: AtomicBool,
     /// What waits for the socket.
     pub queue: Queue,
     /// Calls of the peer that are under way. It keeps to the same bound; this is for one that does not.
@@ -54,10 +52,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(secret: u128, wire: u16, address: SocketAddr, limits: Limits) -> Self {
-        let (boot, is_link, queue, incoming) =
-            (OnceLock::new(), AtomicBool::new(false), Queue::default(), Arc::new(Semaphore::new(limits.calls_max)));
+        let (boot, queue, incoming) = (OnceLock::new(), Queue::default(), Arc::new(Semaphore::new(limits.calls_max)));
         let (since, closed, waker) = (Instant::now(), AtomicBool::new(false), AtomicWaker::new());
-        Self { secret, wire, address, since, boot, is_link, queue, incoming, limits, closed, waker }
+        Self { secret, wire, address, since, boot, queue, incoming, limits, closed, waker }
     }
 
     /// Ends the stream: its reader finds an error, and with that ractor_cluster ends the session.

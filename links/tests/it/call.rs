@@ -24,7 +24,9 @@ fn a_call_is_answered_whatever_its_size() {
 fn every_call_ends_by_its_deadline_and_says_whether_it_may_have_been_done() {
     let [a, b] = Cluster::new().linked(["node-a", "node-b"]);
     let asked = Instant::now();
-    assert_eq!(a.call(&b, [0, 0, 60_000, 300]), "unknown TimedOut");
+    // Both ends keep the deadline, and the other one may be heard first.
+    let outcome = a.call(&b, [0, 0, 60_000, 300]);
+    assert!(outcome == "unknown TimedOut" || outcome == "refused expired", "{outcome}");
     assert!(asked.elapsed() < Duration::from_secs(5));
     assert_eq!(a.call(&b, [0, 0, 0, 0]), "not-done Expired");
     let asked = Instant::now();
