@@ -14,7 +14,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use protocol::{
-    CheckoutId, Command, ErrorCode, Fact, Idempotency, Key, Kind, Outcome, Principal, Refusal, Reply, Timestamp, UserId,
+    CheckoutId, Command, ErrorCode, Fact, Idempotency, Key, Kind, Outcome, Principal, Refusal, Reply, Slot, Timestamp, UserId,
     checkout::{self, Line, Reserved},
     product::{self, Reserve},
 };
@@ -235,14 +235,15 @@ fn explain(why: &[(Uuid, &Refusal)]) -> Refusal {
     Refusal::new(code, format!("nothing was ordered. {}", lines.join("; ")))
 }
 
-/// Has checkouts that should have ended by `now` released, each by its owner, which answers as ever if it ended meanwhile.
+/// Has checkouts of this node's slots that should have ended by `now` released, each by its owner, which answers as ever if it ended meanwhile.
 pub async fn release_due(client: &Client, now: Timestamp) {
     let due = match client.node().stores.shop.checkouts_due(now, SWEPT_MAX).await {
         Ok(due) => due,
         Err(error) => return tracing::warn!(%error, "overdue checkouts were not looked for; trying again"),
     };
     let call = client.call(Principal::Platform);
-    let released = due.into_iter().map(|(id, begun)| {
+    let ownership = &client.node().ownership;
+    let released = due.into_iter().filter(|(id, _)| ownership.serves(Slot::of(id.0))).map(|(id, begun)| {
         let release = Command::Checkout(checkout::Command::Release { begun });
         let call = &call;
         async move {

@@ -3,11 +3,21 @@
 use crate::{
     node::Node,
     owner::{Op, Waiter, WriteOp},
+    remote::{Place, Remote, Unanswered},
     snapshot::Snapshot,
 };
-use protocol::{Command, ErrorCode, Idempotency, Key, Principal, Query, Refusal, Reply};
-use std::{sync::Arc, time::Instant};
+use cluster::Boot;
+use futures_util::future::join_all;
+use protocol::{Command, ErrorCode, Idempotency, Key, Principal, Query, Refusal, Reply, envelope::VIEWS_MAX};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::{oneshot, oneshot::error::RecvError};
+
+/// A write that waits for its slot's next owner looks again after this time, even if nothing was heard of it.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The circumstances of a request.
 #[derive(Clone, Debug)]
@@ -78,14 +88,14 @@ impl Client {
         found
     }
 
-    /// The entity's snapshot, from memory or from its owner.
+    /// The entity's snapshot, from memory or from its owner; from the store where that one is another node's and does not answer.
     ///
     /// # Errors
     /// `not_found`; `unavailable`, `overloaded`, `expired`: a repetition is safe.
     pub async fn view(&self, call: &Call, key: Key) -> Result<Arc<Snapshot>, Refusal> {
         match self.peek(&key) {
             Some(snapshot) => Ok(snapshot),
-            None => self.ask(call, key, ErrorCode::Unavailable, |waiter| Op::View { id: key.id, waiter }).await,
+            None => self.fetch(call, key, None).await,
         }
     }
 
@@ -94,41 +104,154 @@ impl Client {
     /// # Errors
     /// As [`Client::view`].
     pub async fn view_by_owner(&self, call: &Call, key: Key) -> Result<Arc<Snapshot>, Refusal> {
-        self.ask(call, key, ErrorCode::Unavailable, |waiter| Op::View { id: key.id, waiter }).await
+        self.fetch(call, key, None).await
     }
 
-    /// A part or page of an entity, from memory or from its owner.
+    /// A part or page of an entity, from memory or from its owner, or as [`Client::view`] says.
     ///
     /// # Errors
     /// As [`Client::view`].
     pub async fn query(&self, call: &Call, key: Key, query: Query) -> Result<Arc<Snapshot>, Refusal> {
         match self.peek_part(key, &query) {
             Some(snapshot) => Ok(snapshot),
-            None => self.ask(call, key, ErrorCode::Unavailable, |waiter| Op::Query { id: key.id, query, waiter }).await,
+            None => self.fetch(call, key, Some(query)).await,
         }
+    }
+
+    /// Many entities that are not warm here, in their order: those of another node in one question.
+    pub async fn views(&self, call: &Call, keys: Vec<Key>) -> Vec<Result<Arc<Snapshot>, Refusal>> {
+        let Some(remote) = self.node.remote() else {
+            return join_all(keys.into_iter().map(|key| self.fetch(call, key, None))).await;
+        };
+        let mut by_node: HashMap<Boot, Vec<Key>> = HashMap::new();
+        for key in &keys {
+            if let Place::There(boot) = self.place(remote, key) {
+                by_node.entry(boot).or_default().push(*key);
+            }
+        }
+        let lots = by_node.iter().flat_map(|(boot, keys)| keys.chunks(VIEWS_MAX).map(move |lot| (*boot, lot)));
+        let asked = lots.filter(|(_, lot)| lot.len() > 1).map(|(boot, lot)| async move { (lot, remote.views(boot, call, lot).await) });
+        let mut found = HashMap::with_capacity(keys.len());
+        for (lot, answers) in join_all(asked).await {
+            let received = |(key, answer): (&Key, Option<_>)| {
+                Some((*key, Result::map(answer?, |view| Snapshot::received(*key, view)).and_then(|found| self.still(found))))
+            };
+            found.extend(lot.iter().zip(answers).filter_map(received));
+        }
+        let rest = keys.into_iter().map(|key| {
+            let known = found.remove(&key);
+            async move {
+                match known {
+                    Some(known) => known,
+                    None => self.fetch(call, key, None).await,
+                }
+            }
+        });
+        join_all(rest).await
     }
 
     /// Has the owner carry out a write. When this returns, every read that begins sees it.
     ///
     /// # Errors
-    /// What the owner decided; `outcome_unknown` when the write may have happened: repeat it with the same idempotency key, or read.
+    /// What the owner decided; `unavailable` when nothing was done; `outcome_unknown` when the write may have happened: repeat it with the same
+    /// idempotency key, or read.
     pub async fn write(&self, call: &Call, key: Key, command: Command) -> Result<Reply, Refusal> {
         let write = WriteOp { command, principal: call.principal, if_match: call.if_match, idempotency: call.idempotency.clone() };
-        self.ask(call, key, ErrorCode::OutcomeUnknown, |waiter| Op::Write { id: key.id, write: Box::new(write), waiter }).await
+        let Some(remote) = self.node.remote() else { return clients(self.write_here(call.deadline, key, write).await) };
+        loop {
+            let mut moves = self.node.ownership.moves();
+            let done = match self.place(remote, &key) {
+                Place::Here => match self.write_here(call.deadline, key, write.clone()).await {
+                    Err(refusal) if refusal.code == ErrorCode::NotOwner => Err(Unanswered::Elsewhere),
+                    Err(refusal) if refusal.code == ErrorCode::OutcomeUnknown => Err(Unanswered::Unknown),
+                    done => done.map_err(Unanswered::Refused),
+                },
+                Place::There(boot) if !remote.is_suspect(boot) => remote.write(boot, call.deadline, key, write.clone()).await,
+                Place::There(_) | Place::Nowhere => Err(Unanswered::Elsewhere),
+            };
+            let last = match done {
+                Ok(reply) => return Ok(reply),
+                Err(Unanswered::Refused(refusal)) => return Err(refusal),
+                // Under its key it may be asked for again: it happens once.
+                Err(Unanswered::Unknown) if write.idempotency.is_none() => return Err(ErrorCode::OutcomeUnknown.into()),
+                Err(Unanswered::Unknown) => ErrorCode::OutcomeUnknown,
+                Err(Unanswered::Elsewhere) => ErrorCode::Unavailable,
+            };
+            let again = Instant::now() + LOOK_AGAIN;
+            if again >= call.deadline {
+                return Err(last.into());
+            }
+            // Whether anything moved or not.
+            let _ = tokio::time::timeout_at(again.into(), moves.changed()).await;
+        }
     }
 
-    /// Sends to the key's owner and waits. `lost` is what the caller learns when the owner dies with the request in its care.
-    async fn ask<T>(&self, call: &Call, key: Key, lost: ErrorCode, op: impl FnOnce(Waiter<T>) -> Op) -> Result<T, Refusal> {
+    // ---- where it is asked ----
+
+    fn place(&self, remote: &Remote, key: &Key) -> Place {
+        let slot = key.slot();
+        if self.node.ownership.epoch(slot).is_some() { Place::Here } else { remote.place(slot) }
+    }
+
+    async fn fetch(&self, call: &Call, key: Key, query: Option<Query>) -> Result<Arc<Snapshot>, Refusal> {
+        let here = async |query: Option<Query>| match query {
+            Some(query) => self.query_here(call, key, query).await,
+            None => self.view_here(call, key, 0).await,
+        };
+        let Some(remote) = self.node.remote() else { return clients(here(query).await) };
+        if let Place::There(boot) = self.place(remote, &key) {
+            match remote.view(boot, call, key, query.clone()).await {
+                Ok(view) => return self.still(Snapshot::received(key, view)),
+                Err(Unanswered::Refused(refusal)) => return Err(refusal),
+                Err(Unanswered::Elsewhere | Unanswered::Unknown) => self.node.metrics.fallback(key.kind),
+            }
+        }
+        let is_view = query.is_none();
+        // An owner actor of this node asks the store, and keeps nothing of what is not its own.
+        let found = clients(here(query).await)?;
+        if is_view && found.tenure() == 0 {
+            remote.saw(key, found.view.version);
+        }
+        self.still(found)
+    }
+
+    /// What is not this node's own is answered only while the node hears what everybody must hear (`remote::everybody`).
+    fn still(&self, found: Arc<Snapshot>) -> Result<Arc<Snapshot>, Refusal> {
+        if self.node.ownership.is_leased() { Ok(found) } else { Err(ErrorCode::Unavailable.into()) }
+    }
+
+    // ---- this node's owner actors ----
+
+    pub(crate) async fn view_here(&self, call: &Call, key: Key, version_min: u64) -> Result<Arc<Snapshot>, Refusal> {
+        self.ask(call.deadline, key, ErrorCode::Unavailable, |waiter| Op::View { id: key.id, version_min, waiter }).await
+    }
+
+    pub(crate) async fn query_here(&self, call: &Call, key: Key, query: Query) -> Result<Arc<Snapshot>, Refusal> {
+        self.ask(call.deadline, key, ErrorCode::Unavailable, |waiter| Op::Query { id: key.id, query, waiter }).await
+    }
+
+    /// `not_owner` when nothing was done because the slot is another node's.
+    pub(crate) async fn write_here(&self, deadline: Instant, key: Key, write: WriteOp) -> Result<Reply, Refusal> {
+        self.ask(deadline, key, ErrorCode::OutcomeUnknown, |waiter| Op::Write { id: key.id, write: Box::new(write), waiter }).await
+    }
+
+    /// Sends to this node's owner actor and waits. `lost` is what the caller learns when that one dies with the request in its care.
+    async fn ask<T>(&self, deadline: Instant, key: Key, lost: ErrorCode, op: impl FnOnce(Waiter<T>) -> Op) -> Result<T, Refusal> {
         let owner = self.node.region.owner(&key).await?;
         let permit = owner.permits.clone().try_acquire_owned().map_err(|_| ErrorCode::Overloaded)?;
         let (answer, answered) = oneshot::channel();
-        if owner.port.send_message(op(Waiter { answer, deadline: call.deadline, _permit: Some(permit) })).is_err() {
+        if owner.port.send_message(op(Waiter { answer, deadline, _permit: Some(permit) })).is_err() {
             return Err(ErrorCode::Unavailable.into());
         }
-        match tokio::time::timeout_at(call.deadline.into(), answered).await {
+        match tokio::time::timeout_at(deadline.into(), answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(RecvError { .. })) => Err(lost.into()),
             Err(_) => Err(if lost == ErrorCode::OutcomeUnknown { lost } else { ErrorCode::Expired }.into()),
         }
     }
+}
+
+/// Whose the slot is, is not for clients to know.
+fn clients<T>(answered: Result<T, Refusal>) -> Result<T, Refusal> {
+    answered.map_err(|refusal| if refusal.code == ErrorCode::NotOwner { ErrorCode::Unavailable.into() } else { refusal })
 }

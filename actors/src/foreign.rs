@@ -5,9 +5,13 @@
 //! owner's commit would have done beside its row: what things are found by follows them, and lists that they may have entered, left or moved in get
 //! another generation. A note is removed after that, so what a crash interrupts is done again.
 
-use crate::{clock::by_the_clock, entity::family, node::Node, outbox, owner::refusal_of, supervisor::Child};
+use crate::{clock::by_the_clock, entity::family, node::Node, outbox, owner::refusal_of, remote, supervisor::Child};
 use futures_util::future::try_join_all;
-use protocol::{Epoch, ErrorCode, Key, Kind, PostId, ProductId, Refusal, Timestamp, UserId, envelope::Change, post::Post};
+use protocol::{
+    Epoch, ErrorCode, Key, Kind, PostId, ProductId, Refusal, Timestamp, UserId,
+    envelope::{Change, Notice},
+    post::Post,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -22,6 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const HEARD_MAX: u32 = 20_000;
 /// … and of these, the oldest, whose consequences are carried out then.
 const CARRIED_OUT_MAX: usize = 400;
+
+/// The key under which consequences are committed. Nobody holds anything under it; the node that owns its slot is the one that looks for notes.
+const HEEDER: Key = Key { kind: Kind::CaseList, id: family::FOREIGN };
 
 /// Whether the key has a row with a version. The others are at a version in `key_version`, which only a commit of ours raises.
 const fn has_row(kind: Kind) -> bool {
@@ -68,14 +75,15 @@ async fn carry_out(node: &Arc<Node>, domain: &dyn Domain, notes: &[ForeignWrite]
     let keys: BTreeSet<Key> = notes.iter().map(|note| note.key).collect();
     let ids = |kind| keys.iter().filter(move |key| key.kind == kind).map(|key| key.id);
     for person in ids(Kind::User) {
-        node.inactive.learn(&node.stores, UserId(person)).await.map_err(|error| refusal_of(&error))?;
+        remote::tell_everybody(node, UserId(person), Notice::Standing, deadline).await?;
     }
     let mut touched: BTreeSet<Key> = keys.iter().copied().filter(|key| !has_row(key.kind)).collect();
     touched.extend(keys.iter().flat_map(|key| families(key.kind)).map(|&(kind, id)| Key::new(kind, id)));
-    // A commit is made under a key; it is one of those that get another version.
-    let Some(own) = touched.pop_first() else { return Ok(()) };
-    let Some(epoch) = node.ownership.epoch(own.slot()) else { return Err(ErrorCode::Unavailable.into()) };
-    let frame = Frame { own, epoch, touches: touched.into_iter().map(Touch::Key).collect() };
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let Some(pass) = node.ownership.enter(HEEDER.slot()) else { return Err(ErrorCode::Unavailable.into()) };
+    let frame = Frame { epoch: pass.epoch, touches: touched.into_iter().map(Touch::Key).collect() };
     let mut new_posts = Vec::new();
     let (stores, unreadable) = (&node.stores, |error| refusal_of(&error));
     let committed = if domain.database() == stores.users.database() {
@@ -93,7 +101,6 @@ async fn carry_out(node: &Arc<Node>, domain: &dyn Domain, notes: &[ForeignWrite]
         stores.shop.commit(frame.around(ShopWrite::Reindex(products.into_iter().flatten().collect(), gone))).await
     };
     let committed = committed.map_err(|error| Refusal::new(ErrorCode::Unavailable, error.to_string()))?;
-    outbox::changed(node, own.kind, vec![own.id], &Change::Version(committed.version), deadline).await?;
     outbox::deliver(node, committed.effects, deadline).await?;
     // A new post belongs into feeds. One that is in them already is not put in again.
     for (author, post) in new_posts {
@@ -104,16 +111,15 @@ async fn carry_out(node: &Arc<Node>, domain: &dyn Domain, notes: &[ForeignWrite]
 
 /// A commit but for its write.
 struct Frame {
-    own: Key,
     epoch: Epoch,
     touches: Vec<Touch>,
 }
 
 impl Frame {
     fn around<W>(self, write: W) -> Commit<W> {
-        let Self { own, epoch, touches } = self;
-        let guard = Guard { slot: own.slot(), epoch };
-        Commit { guard, key: own, expect: Expect::Any, record: None, touches, write, now: Timestamp::now() }
+        let Self { epoch, touches } = self;
+        let guard = Guard { slot: HEEDER.slot(), epoch };
+        Commit { guard, key: HEEDER, expect: Expect::Any, record: None, touches, write, now: Timestamp::now() }
     }
 }
 
@@ -140,6 +146,9 @@ pub fn watch(node: &Arc<Node>) -> Child {
         let node = node.clone();
         async move {
             let mut more = false;
+            if !node.ownership.serves(HEEDER.slot()) {
+                return LOOK_EVERY;
+            }
             for domain in node.stores.domains() {
                 match heed(&node, &*domain).await {
                     Ok(left) => more |= left,

@@ -1,7 +1,8 @@
 //! Owner actors: each entity has one owner, the owner's memory is the cache, and a write changes the cache by being handled.
 //!
 //! * [`client`]: the only door. Edges ask it; it finds the owner. [`read`]: answers that are put together from several owners' snapshots.
-//! * [`region`]: which owner actor serves a key on this node.
+//! * [`region`]: which owner actor serves a key on this node. [`remote`]: the other nodes, and how their owners are asked. [`takeover`]: what is done for slots that became
+//!   this node's.
 //! * [`membership`]: this node's place in a cluster, and what runs its decisions.
 //! * [`ownership`]: which slots this node holds, at which epoch, under which lease.
 //! * [`owner`]: the generic shell of an owner actor. [`entity`]: one file a domain, with its pure decisions.
@@ -33,11 +34,13 @@ pub mod owner;
 pub mod ownership;
 pub mod read;
 pub mod region;
+pub mod remote;
 pub mod sabotage;
 pub mod second_level;
 pub mod snapshot;
 mod standing;
 pub mod supervisor;
+pub mod takeover;
 pub mod visibility;
 
 pub use client::{Call, Client};

@@ -22,6 +22,7 @@ pub struct Metrics {
     hits: [Line; Kind::TABLE],
     misses: [Line; Kind::TABLE],
     loads: [Line; Kind::TABLE],
+    fallbacks: [Line; Kind::TABLE],
     conflicts: IntCounterVec,
     outbox_rows: IntGaugeVec,
     restarts: IntCounterVec,
@@ -42,6 +43,7 @@ impl Metrics {
             hits: std::array::from_fn(|_| Line::default()),
             misses: std::array::from_fn(|_| Line::default()),
             loads: std::array::from_fn(|_| Line::default()),
+            fallbacks: std::array::from_fn(|_| Line::default()),
             conflicts: counters("write_conflicts_total", "Writes decided again because their key's version moved.", "strategy"),
             outbox_rows: IntGaugeVec::new(Opts::new("outbox_rows", "Effects that are not confirmed."), &["database"])
                 .expect("a valid name"),
@@ -65,6 +67,11 @@ impl Metrics {
 
     pub(crate) fn loads(&self, kind: Kind) {
         self.loads[kind.index()].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a read whose owner, another node's, did not answer: the store is asked.
+    pub(crate) fn fallback(&self, kind: Kind) {
+        self.fallbacks[kind.index()].0.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn conflicts(&self, kind: Kind) {
@@ -129,6 +136,8 @@ impl NodeCollector {
         families.extend(by_kind("cache_hits_total", "Reads answered from memory, by strategy.", &m.hits));
         families.extend(by_kind("cache_misses_total", "Reads that memory could not answer, by strategy.", &m.misses));
         families.extend(by_kind("cache_loads_total", "Loads and queries that owners sent to the store, by strategy.", &m.loads));
+        let help = "Reads of what another node owns that were answered from the store, because it did not answer.";
+        families.extend(by_kind("fallback_reads_total", help, &m.fallbacks));
         let (entries, bytes) = node.snapshots.size();
         families.extend(gauge("cache_entries", "Warm entities.", entries as u64));
         families.extend(gauge("cache_bytes", "Bytes that warm entities and their pages take, estimated.", bytes));

@@ -1,17 +1,17 @@
 //! What all actors of one node share.
 
 use crate::{
-    dependency::Dependencies, directory::Directory, metrics::Metrics, ownership::Ownership, region::Region, snapshot::Snapshots,
-    standing::Standing,
+    dependency::Dependencies, directory::Directory, metrics::Metrics, ownership::Ownership, region::Region, remote::Remote,
+    snapshot::Snapshots, standing::Standing,
 };
 use arc_swap::ArcSwap;
 use protocol::UserId;
 use std::{
     collections::HashSet,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
-use store::{Lease, Stores};
+use store::Stores;
 
 /// The bounds that actors keep. The binary's configuration sets them; the defaults are its defaults.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ pub struct Node {
     /// What is warm.
     pub snapshots: Arc<Snapshots>,
     /// What this node may serve.
-    pub ownership: Ownership,
+    pub ownership: Arc<Ownership>,
     /// Which actor serves what.
     pub region: Region,
     /// Immutable look-ups.
@@ -77,8 +77,12 @@ pub struct Node {
     pub metrics: Metrics,
     /// Bounds.
     pub limits: Limits,
+    /// The other nodes; none of a process that has its stores to itself.
+    remote: OnceLock<Remote>,
     /// Authors whose posts readers pull. Grows only.
     pub(crate) pulled: ArcSwap<HashSet<UserId>>,
+    /// Those of whom this node knows that every node knows it.
+    pub(crate) pulled_by_all: parking_lot::Mutex<HashSet<UserId>>,
     /// People who are not active: nothing of theirs is shown to anybody.
     pub(crate) inactive: Standing,
     /// When it was put together: the beginning of its own time.
@@ -88,12 +92,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// Puts the parts together; nothing runs yet. The stores are this process's own for as long as `lease` holds.
+    /// Puts the parts together; nothing runs yet.
     #[must_use]
-    pub fn new(stores: Stores, lease: Lease, limits: Limits) -> Arc<Self> {
+    pub fn new(stores: Stores, ownership: Arc<Ownership>, limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             snapshots: Arc::new(Snapshots::new(limits.cache_bytes_max)),
-            ownership: Ownership::under(lease),
+            ownership,
+            remote: OnceLock::new(),
+            pulled_by_all: parking_lot::Mutex::default(),
             region: Region::default(),
             directory: Directory::default(),
             dependencies: Dependencies::default(),
@@ -107,14 +113,38 @@ impl Node {
         })
     }
 
-    /// Takes every slot, and learns whose posts are pulled and who is not active. For a process that has its stores to itself; to be called before the first request.
+    /// Takes every slot, and learns what every node must know. For a process that has its stores to itself; to be called before the first request.
     ///
     /// # Errors
     /// When a database is away; a repetition is safe.
     pub async fn claim_all(&self) -> Result<(), store::StoreError> {
         self.ownership.claim_all(&self.stores).await?;
-        self.pulled.store(Arc::new(self.stores.users.pulled().await?.into_iter().collect()));
+        self.learn().await
+    }
+
+    /// Learns whose posts are pulled and who is not active. A node of a cluster calls it when its row is in the table of members, and answers nobody
+    /// before.
+    ///
+    /// # Errors
+    /// When a database is away; a repetition is safe.
+    pub async fn learn(&self) -> Result<(), store::StoreError> {
+        let known = self.stores.users.pulled().await?;
+        // What is told meanwhile is not forgotten: the set only grows.
+        self.pulled.rcu(|pulled| pulled.iter().chain(&known).copied().collect::<HashSet<_>>());
         self.inactive.learn_all(&self.stores).await
+    }
+
+    /// Gives this node its way to the others. Once.
+    pub fn join(&self, remote: Remote) {
+        if self.remote.set(remote).is_err() {
+            tracing::error!("this node has a way to the others already");
+        }
+    }
+
+    /// The other nodes; `None` of a process that has its stores to itself.
+    #[must_use]
+    pub fn remote(&self) -> Option<&Remote> {
+        self.remote.get()
     }
 
     /// Has readers on this node pull this author's posts from now on.

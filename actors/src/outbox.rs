@@ -8,16 +8,22 @@ use crate::{
     clock::by_the_clock,
     node::Node,
     owner::{Op, Waiter},
+    remote::{self, Place},
     snapshot::{SHARDS, shard_of},
     supervisor::Child,
 };
-use futures_util::future::join_all;
+use cluster::Boot;
+use futures_util::future::{join, join_all};
 use protocol::{
-    Command, ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId, audit::Entry, envelope::Change, follow, moderation::Target,
+    Command, ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId,
+    audit::Entry,
+    envelope::{CHANGED_MAX, Change, Notice},
+    follow,
+    moderation::Target,
     post, product, review, user,
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,6 +39,9 @@ const FOLLOWERS_BATCH: u32 = 1000;
 /// How often confirmed rows are removed, and how old a row must be for the sweeper to deliver it.
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
 const OVERDUE_MS: i64 = 10_000;
+
+/// Who was not reached is looked for again after this time, even if nothing was heard of them.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Rows whose effects were carried out, to be removed in batches: removal is not urgent, since delivery may be repeated.
 #[derive(Default)]
@@ -80,11 +89,21 @@ pub(crate) async fn complete(node: &Arc<Node>, kind: Kind, slots: impl Fn(Slot) 
     if whole { Ok(()) } else { Err(ErrorCode::OutcomeUnknown.into()) }
 }
 
+/// Delivers what whoever had these slots before owes: what it committed without telling everybody.
+///
+/// # Errors
+/// As [`complete`]; the sweeper goes on.
+pub(crate) async fn take_over(node: &Arc<Node>, slots: &HashSet<Slot>, deadline: Instant) -> Result<(), Refusal> {
+    // One kind of each database.
+    let kinds = [Kind::User, Kind::Post, Kind::Product];
+    join_all(kinds.map(|kind| complete(node, kind, |slot| slots.contains(&slot), deadline))).await.into_iter().collect()
+}
+
 async fn carry_out(node: &Arc<Node>, effect: &Effect, deadline: Instant) -> Result<(), Refusal> {
     match effect {
         Effect::Changed { key, version } => changed(node, key.kind, vec![key.id], &Change::Version(*version), deadline).await,
         Effect::FanOut { author, post } => fan_out(node, *author, *post, deadline).await,
-        Effect::Standing(person) => in_time(node.inactive.learn(&node.stores, *person), deadline).await,
+        Effect::Standing(person) => remote::tell_everybody(node, *person, Notice::Standing, deadline).await,
         Effect::Audit { entry, .. } => in_time(node.stores.users.note(Entry::clone(entry)), deadline).await,
         Effect::Verdict(case) => tell_verdict(node, *case, deadline).await,
     }
@@ -121,7 +140,7 @@ pub(crate) async fn fan_out(node: &Arc<Node>, author: UserId, post: Uuid, deadli
     let push = Change::Push { post };
     changed(node, Kind::Feed, vec![author.0], &push, deadline).await?;
     if node.pulled.load().contains(&author) {
-        return Ok(());
+        return pulled_by_all(node, author, deadline).await;
     }
     let (mut after, mut seen) = (None, 0);
     loop {
@@ -145,42 +164,91 @@ async fn pull(node: &Arc<Node>, author: UserId, deadline: Instant) -> Result<(),
     let client = Client::new(node.clone());
     let call = crate::Call { principal: Principal::Platform, deadline, if_match: None, idempotency: None };
     client.write(&call, Key::new(Kind::Follows, author), Command::Follows(follow::Command::MarkPulled)).await?;
-    node.pull(author);
+    pulled_by_all(node, author, deadline).await
+}
+
+/// Nothing is pushed any more only when readers on every node pull.
+async fn pulled_by_all(node: &Arc<Node>, author: UserId, deadline: Instant) -> Result<(), Refusal> {
+    if !node.pulled_by_all.lock().contains(&author) {
+        remote::tell_everybody(node, author, Notice::Pulled, deadline).await?;
+        node.pulled_by_all.lock().insert(author);
+    }
     Ok(())
 }
 
-/// Tells the owners of `ids` of a change, and waits until each confirmed. An owner that was never started holds nothing; one that died took
-/// its snapshots with it, and its successor loads after this.
+/// Tells the owners of `ids` of a change, and waits until each confirmed. Where an owner died, that is when the next one does: it may have loaded
+/// before the change.
 pub(crate) async fn changed(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Result<(), Refusal> {
-    let mut by_shard: Vec<Vec<Uuid>> = vec![Vec::new(); SHARDS];
+    let mut left = ids;
+    loop {
+        let mut moves = node.ownership.moves();
+        left = tell(node, kind, left, change, deadline).await;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let again = Instant::now() + LOOK_AGAIN;
+        if again >= deadline {
+            return Err(ErrorCode::OutcomeUnknown.into());
+        }
+        // Whether anything moved or not.
+        let _ = tokio::time::timeout_at(again.into(), moves.changed()).await;
+    }
+}
+
+/// Tells the owners as they are known now; answers of whom nobody confirmed it.
+async fn tell(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Vec<Uuid> {
+    let Some(remote) = node.remote() else { return tell_here(node, kind, ids, change, deadline).await };
+    let (mut here, mut there, mut left) = (Vec::new(), BTreeMap::<Boot, Vec<Uuid>>::new(), Vec::new());
     for id in ids {
-        by_shard[shard_of(Slot::of(id))].push(id);
+        let slot = Slot::of(id);
+        match if node.ownership.serves(slot) { Place::Here } else { remote.place(slot) } {
+            Place::Here => here.push(id),
+            Place::There(boot) => there.entry(boot).or_default().push(id),
+            Place::Nowhere => left.push(id),
+        }
+    }
+    let lots = there.iter().flat_map(|(boot, ids)| ids.chunks(CHANGED_MAX).map(|lot| (*boot, lot)));
+    let others = join_all(lots.map(|(boot, lot)| remote.changed(boot, kind, lot, change, deadline)));
+    let (unconfirmed, others) = join(tell_here(node, kind, here, change, deadline), others).await;
+    left.extend(unconfirmed);
+    left.extend(others.into_iter().flatten());
+    left
+}
+
+/// Tells owners of this node, and waits until each confirmed; answers those that are not this node's. An owner that was never started holds nothing; one that
+/// died took its snapshots with it, and its successor loads after this.
+pub(crate) async fn tell_here(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Vec<Uuid> {
+    let mut by_shard: Vec<Vec<Uuid>> = vec![Vec::new(); SHARDS];
+    for id in &ids {
+        by_shard[shard_of(Slot::of(*id))].push(*id);
     }
     let told = by_shard
         .into_iter()
         .enumerate()
         .filter(|(_, ids)| !ids.is_empty())
-        .map(|(shard, ids)| tell(node, kind, shard, ids, change, deadline));
-    join_all(told).await.into_iter().collect()
+        .map(|(shard, ids)| tell_owner(node, kind, shard, ids, change, deadline));
+    let unconfirmed: HashSet<Uuid> = join_all(told).await.into_iter().flatten().collect();
+    // Looked at after they confirmed: whoever owns a slot then, or later, and is not this node, loads after this.
+    ids.into_iter().filter(|id| unconfirmed.contains(id) || !node.ownership.serves(Slot::of(*id))).collect()
 }
 
-async fn tell(node: &Arc<Node>, kind: Kind, shard: usize, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Result<(), Refusal> {
+async fn tell_owner(node: &Arc<Node>, kind: Kind, shard: usize, ids: Vec<Uuid>, change: &Change, deadline: Instant) -> Vec<Uuid> {
     while let Some(owner) = node.region.living(kind, shard) {
         let (waiter, confirmed) = Waiter::of_the_platform(deadline);
         let op = Op::Changed { ids: ids.clone(), change: change.clone(), waiter };
         if owner.port.send_message(op).is_ok() && matches!(tokio::time::timeout_at(deadline.into(), confirmed).await, Ok(Ok(Ok(())))) {
-            return Ok(());
+            return Vec::new();
         }
         if Instant::now() >= deadline {
-            return Err(ErrorCode::OutcomeUnknown.into());
+            return ids;
         }
         // It died, or is about to be replaced: whoever lives next is asked.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    Ok(())
+    Vec::new()
 }
 
-/// Removes confirmed rows at each turn; looks for what is overdue each 50th (10 s), and for old records each 5000th (17 min). Rows that cannot be
+/// Removes confirmed rows at each turn; looks for what is overdue, of this node's slots, each 50th (10 s), and for old records each 5000th (17 min). Rows that cannot be
 /// removed now are found overdue, and confirmed again.
 async fn sweep(node: &Arc<Node>, domain: &dyn store::Domain, confirmed: Vec<i64>, turn: u64) -> Result<(), StoreError> {
     if !confirmed.is_empty() {
@@ -190,7 +258,7 @@ async fn sweep(node: &Arc<Node>, domain: &dyn store::Domain, confirmed: Vec<i64>
         let overdue = Timestamp::now().plus_ms(-OVERDUE_MS);
         let rows = domain.outbox(None, BATCH_MAX).await?;
         node.metrics.outbox_rows(domain.database(), rows.len());
-        let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue || turn == 0).collect();
+        let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue && node.ownership.serves(row.slot)).collect();
         // What is not delivered was logged, and is tried again.
         let _ = deliver(node, due, Instant::now() + node.limits.request_deadline).await;
     }

@@ -1,38 +1,132 @@
 //! Which slots this node may serve from memory, and at which epochs it writes.
+//!
+//! A slot is this node's from when it is told so until it is told otherwise: a *tenure*. Epochs may rise within one, when an owner actor is restarted or the outcome of a
+//! commit is unknown. What was read or published in one tenure is worth nothing in another: in between, somebody else may have written. So whatever
+//! is kept in memory carries the tenure in which it was loaded.
 
+use crate::{
+    membership::Events,
+    sabotage::{self, Defect},
+};
 use futures_util::future::try_join_all;
 use protocol::{Epoch, SLOTS, Slot};
 use std::{
-    collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering},
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use store::{Lease, StoreError, Stores};
+use tokio::sync::watch;
+
+/// In a slot's count of commits: it is being handed off, and no more begin.
+const CLOSING: u32 = 1 << 31;
+
+/// The time from when a slot became this node's until it is not any more, by the epoch at which it began. Never 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tenure(u64);
+
+impl Tenure {
+    /// In one word; 0 is no tenure.
+    #[must_use]
+    pub const fn number(tenure: Option<Self>) -> u64 {
+        match tenure {
+            Some(Self(number)) => number,
+            None => 0,
+        }
+    }
+}
+
+/// What this node has of a slot.
+#[derive(Default)]
+struct Holding {
+    /// 0: nothing.
+    epoch: AtomicU64,
+    /// The epoch at which the tenure began.
+    since: AtomicU64,
+    /// Commits under way, and [`CLOSING`].
+    commits: AtomicU32,
+}
 
 /// The slots that this node owns. One process alone holds all of them from [`Ownership::claim_all`] on, for as long as its stores are its own; in a
-/// cluster they come and go by rows and leases.
+/// cluster they come and go by rows and leases ([`crate::membership`]).
 pub struct Ownership {
-    /// 0: not owned.
-    epochs: Box<[AtomicU64]>,
-    /// The highest epochs that this node began to write. A raise reaches one database before another, and may fail half-way: until it is through,
-    /// a database may be at an epoch that is not in `epochs` yet, and still it is this node's.
-    begun: Box<[AtomicU64]>,
+    slots: Box<[Holding]>,
     /// Whether what is in memory may be answered: until another process may have taken the stores.
     lease: Lease,
-    /// Raises go one at a time: each must see the epoch that the one before it wrote.
-    raising: tokio::sync::Mutex<()>,
+    raises: Raises,
+    /// Told whenever slots, or their owners elsewhere, moved.
+    moved: watch::Sender<()>,
+    /// Slots whose tenure began, until somebody takes them in hand.
+    gained: parking_lot::Mutex<HashSet<Slot>>,
+}
+
+/// Who raises epochs.
+enum Raises {
+    /// This process itself.
+    Alone {
+        /// The highest epochs that this node began to write. A raise reaches one database before another, and may fail half-way: until it is
+        /// through, a database may be at an epoch that is not the slot's yet, and still it is this node's.
+        begun: Box<[AtomicU64]>,
+        /// Raises go one at a time: each must see the epoch that the one before it wrote.
+        one_at_a_time: tokio::sync::Mutex<()>,
+    },
+    /// The cluster's core.
+    Cluster(Events),
+}
+
+/// What a commit that was refused by its guard means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fence {
+    /// This node itself raised the epoch: the same may be written at the new one.
+    Ours,
+    /// The slot belongs to somebody else.
+    Lost,
+    /// Nobody knows yet: see [`Ownership::settled`].
+    Unsettled,
+}
+
+/// A commit under way. The slot is not handed off while there is one.
+pub struct Pass {
+    ownership: Arc<Ownership>,
+    slot: Slot,
+    /// The epoch that guards it.
+    pub epoch: Epoch,
+    /// The tenure that it is made in.
+    pub tenure: Tenure,
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.ownership.leave(self.slot);
+    }
 }
 
 impl Ownership {
-    /// Owns nothing yet, and nothing beyond `lease`.
+    /// Owns nothing yet, and nothing beyond `lease`. For a process that has its stores to itself.
     #[must_use]
-    pub fn under(lease: Lease) -> Self {
-        Self {
-            epochs: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
-            begun: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
-            lease,
-            raising: tokio::sync::Mutex::new(()),
-        }
+    pub fn alone(lease: Lease) -> Arc<Self> {
+        let begun = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
+        Self::new(lease, Raises::Alone { begun, one_at_a_time: tokio::sync::Mutex::new(()) })
+    }
+
+    /// Owns nothing yet; the cluster's core, which is told by `events`, says what.
+    #[must_use]
+    pub fn shared(events: Events) -> Arc<Self> {
+        Self::new(Lease::ended(), Raises::Cluster(events))
+    }
+
+    fn new(lease: Lease, raises: Raises) -> Arc<Self> {
+        let slots = (0..SLOTS).map(|_| Holding::default()).collect();
+        Arc::new(Self { slots, lease, raises, moved: watch::Sender::new(()), gained: parking_lot::Mutex::default() })
+    }
+
+    /// What tells the cluster's core, where there is a cluster.
+    #[must_use]
+    pub fn events(&self) -> Option<Events> {
+        if let Raises::Cluster(events) = &self.raises { Some(events.clone()) } else { None }
     }
 
     /// Takes every slot, one epoch above the highest that any database knows. For a process that has its stores to itself.
@@ -50,61 +144,210 @@ impl Ownership {
         let next: Vec<_> = highest.into_iter().map(|(slot, epoch)| (slot, Epoch(epoch + 1))).collect();
         self.write(stores, &next).await?;
         for (slot, epoch) in next {
-            self.epochs[slot.index()].store(epoch.0, Ordering::Release);
+            self.serve(slot, epoch);
         }
         Ok(())
     }
 
     /// Raises the slots' epochs, so that no commit under the old ones can happen any more. Needed before a restarted owner's first load and
-    /// after a commit whose outcome is unknown. Slots that are not owned are left out.
+    /// after a commit whose outcome is unknown. Slots that are not owned are left out. In a cluster it takes for as long as the databases are away.
     ///
     /// # Errors
     /// When a database cannot be written; a repetition is safe.
     pub async fn raise(&self, stores: &Stores, slots: impl IntoIterator<Item = Slot> + Send) -> Result<(), StoreError> {
-        let slots: Vec<_> = slots.into_iter().collect();
-        let _one_at_a_time = self.raising.lock().await;
-        let owned = slots.into_iter().filter(|slot| self.epoch(*slot).is_some());
-        let next: Vec<_> = owned.map(|slot| (slot, Epoch(self.begun[slot.index()].load(Ordering::Acquire) + 1))).collect();
-        self.write(stores, &next).await?;
-        for (slot, epoch) in next {
-            // What was lost meanwhile stays lost.
-            let _ = self.epochs[slot.index()].fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now != 0).then_some(epoch.0));
+        let owned: Vec<_> = slots.into_iter().filter_map(|slot| Some((slot, self.epoch(slot)?))).collect();
+        match &self.raises {
+            Raises::Alone { begun, one_at_a_time } => {
+                let _one_at_a_time = one_at_a_time.lock().await;
+                let next = owned.iter().map(|(slot, _)| (*slot, Epoch(begun[slot.index()].load(Ordering::Acquire) + 1))).collect::<Vec<_>>();
+                self.write(stores, &next).await?;
+                for (slot, epoch) in next {
+                    // What was lost meanwhile stays lost.
+                    let _ = self.slots[slot.index()].epoch.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now != 0).then_some(epoch.0));
+                }
+            }
+            Raises::Cluster(events) => {
+                owned.iter().for_each(|(slot, epoch)| events.raise(*slot, *epoch));
+                self.until(|| owned.iter().all(|(slot, epoch)| self.epoch(*slot).is_none_or(|now| now > *epoch))).await;
+            }
         }
         Ok(())
     }
 
     async fn write(&self, stores: &Stores, epochs: &[(Slot, Epoch)]) -> Result<(), StoreError> {
-        for (slot, epoch) in epochs {
-            self.begun[slot.index()].store(epoch.0, Ordering::Release);
+        if let Raises::Alone { begun, .. } = &self.raises {
+            for (slot, epoch) in epochs {
+                begun[slot.index()].store(epoch.0, Ordering::Release);
+            }
         }
         try_join_all(stores.domains().iter().map(|domain| domain.fence(epochs.to_vec()))).await.map(drop)
     }
 
-    /// Whether a database that is at `epoch` was brought there by this node, which still owns the slot: then whatever was refused under an older
-    /// one may be written under this one.
+    /// What it means that a database is at `epoch`, which is not the one that a commit was guarded by. In a cluster the core is told.
     #[must_use]
-    pub fn raised_here(&self, slot: Slot, epoch: Epoch) -> bool {
-        self.epoch(slot).is_some() && epoch.0 <= self.begun[slot.index()].load(Ordering::Acquire)
+    pub fn fenced(&self, slot: Slot, epoch: Epoch) -> Fence {
+        match (&self.raises, self.epoch(slot)) {
+            (_, None) => Fence::Lost,
+            (Raises::Alone { begun, .. }, Some(_)) if epoch.0 <= begun[slot.index()].load(Ordering::Acquire) => Fence::Ours,
+            (Raises::Alone { .. }, Some(_)) => Fence::Lost,
+            (Raises::Cluster(_), Some(now)) if now >= epoch => Fence::Ours,
+            (Raises::Cluster(events), Some(_)) => {
+                events.fenced(slot, epoch);
+                Fence::Unsettled
+            }
+        }
+    }
+
+    /// Resolves when the slot is this node's at `epoch` or above (true), or not its own (false).
+    pub async fn settled(&self, slot: Slot, epoch: Epoch) -> bool {
+        self.until(|| self.epoch(slot).is_none_or(|now| now >= epoch)).await;
+        self.epoch(slot).is_some()
+    }
+
+    async fn until(&self, condition: impl Fn() -> bool) {
+        let mut moves = self.moves();
+        while !condition() {
+            // Its sender is this one.
+            let _ = moves.changed().await;
+        }
+    }
+
+    // ---- what the cluster's core, or its stand-in, says ----
+
+    /// The slot is this node's at this epoch.
+    pub(crate) fn serve(&self, slot: Slot, epoch: Epoch) {
+        let holding = &self.slots[slot.index()];
+        let is_gained = holding.epoch.load(Ordering::Acquire) == 0;
+        if is_gained {
+            holding.since.store(epoch.0, Ordering::Release);
+            holding.commits.fetch_and(!CLOSING, Ordering::AcqRel);
+        }
+        holding.epoch.store(epoch.0, Ordering::Release);
+        if is_gained {
+            self.gained.lock().insert(slot);
+        }
+    }
+
+    /// The slot is not this node's any more.
+    pub(crate) fn stop(&self, slot: Slot) {
+        let holding = &self.slots[slot.index()];
+        holding.epoch.store(0, Ordering::Release);
+        holding.since.store(0, Ordering::Release);
+    }
+
+    /// No more commits begin in the slot; when none is under way any more, the core is told.
+    pub(crate) fn hand_off(&self, slot: Slot) {
+        if self.slots[slot.index()].commits.fetch_or(CLOSING, Ordering::AcqRel) == 0 {
+            self.handed_off(slot);
+        }
+    }
+
+    fn handed_off(&self, slot: Slot) {
+        if let (Raises::Cluster(events), Some(epoch)) = (&self.raises, self.epoch(slot)) {
+            events.handed_off(slot, epoch);
+        }
+    }
+
+    /// Nothing is this node's any more, for good.
+    pub(crate) fn end(&self) {
+        self.lease.end();
+        Slot::all().for_each(|slot| self.stop(slot));
+        self.tell_moved();
+    }
+
+    /// Tells those who wait that slots, or their owners, moved.
+    pub(crate) fn tell_moved(&self) {
+        self.moved.send_replace(());
+    }
+
+    /// Gives up a slot that turned out to be somebody else's. In a cluster its core says so.
+    pub(crate) fn lose(&self, slot: Slot) {
+        self.stop(slot);
+        self.tell_moved();
+    }
+
+    // ---- what everybody asks ----
+
+    /// What resolves when slots, or their owners, moved after this call.
+    #[must_use]
+    pub fn moves(&self) -> watch::Receiver<()> {
+        let mut moves = self.moved.subscribe();
+        moves.mark_unchanged();
+        moves
+    }
+
+    /// The slots whose tenure began since this was last asked.
+    pub(crate) fn gained(&self) -> HashSet<Slot> {
+        std::mem::take(&mut *self.gained.lock())
+    }
+
+    /// Begins a commit. `None` if the slot is not this node's, or is being handed off.
+    #[must_use]
+    pub fn enter(self: &Arc<Self>, slot: Slot) -> Option<Pass> {
+        let holding = &self.slots[slot.index()];
+        // Entered first and looked at then: whoever closes it meanwhile sees this one.
+        let before = holding.commits.fetch_add(1, Ordering::AcqRel);
+        let tenure = self.tenure(slot);
+        match (tenure, self.epoch(slot)) {
+            (Some(tenure), Some(epoch)) if before & CLOSING == 0 && self.tenure(slot) == Some(tenure) => {
+                Some(Pass { ownership: Arc::clone(self), slot, epoch, tenure })
+            }
+            _ => {
+                self.leave(slot);
+                None
+            }
+        }
+    }
+
+    fn leave(&self, slot: Slot) {
+        if self.slots[slot.index()].commits.fetch_sub(1, Ordering::AcqRel) == CLOSING + 1 {
+            self.handed_off(slot);
+        }
     }
 
     /// The epoch at which this node owns the slot.
     #[must_use]
     pub fn epoch(&self, slot: Slot) -> Option<Epoch> {
-        match self.epochs[slot.index()].load(Ordering::Acquire) {
+        match self.slots[slot.index()].epoch.load(Ordering::Acquire) {
             0 => None,
             epoch => Some(Epoch(epoch)),
         }
     }
 
+    /// The tenure in which this node owns the slot.
+    #[must_use]
+    pub fn tenure(&self, slot: Slot) -> Option<Tenure> {
+        let since = self.slots[slot.index()].since.load(Ordering::Acquire);
+        (since != 0 && self.epoch(slot).is_some()).then_some(Tenure(since))
+    }
+
     /// Whether the slot may be served from memory now.
     #[must_use]
     pub fn serves(&self, slot: Slot) -> bool {
-        self.served(slot) && self.lease.holds()
+        self.epoch(slot).is_some() && self.is_leased()
     }
 
-    /// Whether the slot is this node's as far as it knows: it may be somebody else's by now.
-    pub(crate) fn served(&self, slot: Slot) -> bool {
-        self.epochs[slot.index()].load(Ordering::Acquire) != 0
+    /// Whether what was loaded in this tenure may be served from memory now: to be asked after what is served was read.
+    #[must_use]
+    pub fn serves_of(&self, slot: Slot, tenure: u64) -> bool {
+        self.is_of(slot, tenure) && self.is_leased()
+    }
+
+    /// Whether the tenure lasts as far as this node knows: the slot may be somebody else's by now.
+    pub(crate) fn is_of(&self, slot: Slot, tenure: u64) -> bool {
+        tenure != 0 && self.slots[slot.index()].since.load(Ordering::Acquire) == tenure
+    }
+
+    /// Whether anything may be answered that rests on what this node was told.
+    #[must_use]
+    pub fn is_leased(&self) -> bool {
+        self.lease.holds() || sabotage::active(Defect::LeaseIgnored)
+    }
+
+    /// Until when that is so.
+    #[must_use]
+    pub const fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// If the lease ended: for how long nobody can tell whether what is in memory is still the truth.
@@ -113,14 +356,9 @@ impl Ownership {
         self.lease.lapsed()
     }
 
-    /// Gives up a slot that turned out to be somebody else's.
-    pub fn lose(&self, slot: Slot) {
-        self.epochs[slot.index()].store(0, Ordering::Release);
-    }
-
     /// How many slots are owned.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.epochs.iter().filter(|e| e.load(Ordering::Relaxed) != 0).count()
+        self.slots.iter().filter(|slot| slot.epoch.load(Ordering::Relaxed) != 0).count()
     }
 }

@@ -114,18 +114,21 @@ impl<'a> Sight<'a> {
     async fn fetch(&mut self, call: &Call) -> Result<(), Refusal> {
         let client = self.client;
         self.round = self.round.map(|round| round + 1);
-        let entities = std::mem::take(&mut self.missing).into_iter().map(|key| async move {
-            match client.view(call, key).await {
+        let missing = std::mem::take(&mut self.missing);
+        let entities = async {
+            let found = client.views(call, missing.clone()).await;
+            let held = missing.into_iter().zip(found).map(|(key, found)| match found {
                 Ok(found) => Ok((key, Some(found))),
                 Err(refusal) if refusal.code == ErrorCode::NotFound => Ok((key, None)),
                 Err(refusal) => Err(refusal),
-            }
-        });
+            });
+            held.collect::<Result<Vec<_>, Refusal>>()
+        };
         let parts = std::mem::take(&mut self.missing_parts).into_iter().map(|(key, query)| async move {
             let found = client.query(call, key, query.clone()).await?;
             Ok(((key, query), found))
         });
-        let (entities, parts) = tokio::try_join!(try_join_all(entities), try_join_all(parts))?;
+        let (entities, parts) = tokio::try_join!(entities, try_join_all(parts))?;
         self.held.extend(entities);
         self.parts.extend(parts);
         Ok(())

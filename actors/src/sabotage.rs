@@ -11,6 +11,10 @@ pub enum Defect {
     ChangedIgnored,
     /// What the second level has is taken at whatever version it is.
     SecondLevelBelieved,
+    /// What is in memory is answered also when the lease has ended.
+    LeaseIgnored,
+    /// Commits of an owner are not held against the epoch of their slot.
+    EpochIgnored,
     /// An owner actor panics when it handles a write whose body holds the word `sabotage-panic`.
     PanicOnWord,
 }
@@ -24,6 +28,8 @@ impl Defect {
             Self::IncarnationIgnored => "incarnation-ignored",
             Self::ChangedIgnored => "changed-ignored",
             Self::SecondLevelBelieved => "second-level-believed",
+            Self::LeaseIgnored => "lease-ignored",
+            Self::EpochIgnored => "epoch-ignored",
             Self::PanicOnWord => "panic-on-word",
         }
     }

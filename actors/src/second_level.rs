@@ -16,7 +16,7 @@ use crate::{
 use futures_util::{StreamExt, stream};
 use protocol::{Key, Kind, Query, Slot, View};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
@@ -73,14 +73,15 @@ pub(crate) async fn thaw<E: Entity>(node: &Arc<Node>, ids: &[Uuid]) -> HashMap<U
     current.filter_map(|(id, frozen)| Some((id, E::thaw(&frozen.view.body, &frozen.rest)?))).collect()
 }
 
-/// Has the owners of what was warm of this node's slots load it, most of it at the price of a version. Meanwhile the node serves: whoever asks waits
+/// Has the owners of what was warm of these slots load it, most of it at the price of a version. Meanwhile the node serves: whoever asks waits
 /// for no more than the lot that their key is in.
-async fn warm(node: &Arc<Node>, redis: &Redis) {
+pub(crate) async fn warm(node: &Arc<Node>, slots: &HashSet<Slot>) {
+    let Some(redis) = &node.stores.second_level else { return };
     let deadline = Instant::now() + WARM_UP_MAX;
     if !redis.reached(deadline).await {
         return;
     }
-    let slots: Vec<_> = Slot::all().filter(|slot| node.ownership.epoch(*slot).is_some()).collect();
+    let slots: Vec<_> = slots.iter().copied().collect();
     let mut owners: BTreeMap<(Kind, usize), Vec<Uuid>> = BTreeMap::new();
     for key in redis.warm(&slots).await {
         owners.entry((key.kind, shard_of(key.slot()))).or_default().push(key.id);
@@ -136,19 +137,17 @@ async fn keep(node: &Node, redis: &Redis) -> bool {
     true
 }
 
-/// The row of the supervision tree that warms up what this node owns, and then keeps what is warm; `None` where there is no second level.
+/// The row of the supervision tree that keeps what is warm; `None` where there is no second level.
 #[must_use]
 pub fn keeper(node: &Arc<Node>) -> Option<Child> {
     let redis = node.stores.second_level.clone()?;
     let node = node.clone();
-    Some(by_the_clock("second_level", Duration::ZERO, move |turns| {
+    Some(by_the_clock("second_level", KEEP_EVERY, move |_| {
         let (node, redis) = (node.clone(), redis.clone());
         async move {
-            match turns {
-                0 => warm(&node, &redis).await,
-                // What there is no room for is looked at the next time.
-                _ if redis.condition().is_ok() => drop(keep(&node, &redis).await),
-                _ => {}
+            // What there is no room for is looked at the next time.
+            if redis.condition().is_ok() {
+                keep(&node, &redis).await;
             }
             KEEP_EVERY
         }

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub key: Key,
     slot: Slot,
     incarnation: u64,
+    /// The tenure of its slot in which it was loaded; 0 of what another node, or the store, was asked for a request, and what is kept nowhere.
+    tenure: u64,
     state: Held,
     weight: u64,
     /// When it was given to the second level, in seconds since this process keeps things there; 0 if it was not.
@@ -77,7 +79,17 @@ impl Snapshot {
         self.kept_at_s.store(at_s.get(), Ordering::Relaxed);
     }
 
-    /// The owner's typed state.
+    /// The tenure of its slot in which it was loaded; 0 if it may not be answered to anybody else.
+    pub(crate) const fn tenure(&self) -> u64 {
+        self.tenure
+    }
+
+    /// What another node answered.
+    pub(crate) fn received(key: Key, view: View) -> Arc<Self> {
+        Publication { view, state: Held::None, state_bytes: 0, incarnation: 0, tenure: 0 }.into_snapshot(key)
+    }
+
+    /// The owner's typed state; `None` too of what another node answered.
     pub(crate) fn state<E: Entity>(&self) -> Option<Arc<E::State>> {
         match &self.state {
             Held::None => None,
@@ -126,14 +138,16 @@ pub(crate) struct Publication {
     pub state: Held,
     pub state_bytes: usize,
     pub incarnation: u64,
+    /// 0: it is kept nowhere.
+    pub tenure: u64,
 }
 
 impl Publication {
     /// Renders it without publishing it.
     pub(crate) fn into_snapshot(self, key: Key) -> Arc<Snapshot> {
         let weight = ENTRY_BYTES + (self.view.body.len() + self.state_bytes) as u64;
-        let Self { view, state, incarnation, .. } = self;
-        Arc::new(Snapshot { key, slot: key.slot(), incarnation, state, weight, view, kept_at_s: AtomicU32::new(0) })
+        let Self { view, state, incarnation, tenure, .. } = self;
+        Arc::new(Snapshot { key, slot: key.slot(), incarnation, tenure, state, weight, view, kept_at_s: AtomicU32::new(0) })
     }
 }
 
@@ -145,7 +159,7 @@ impl Snapshots {
     }
 
     /// The entity's snapshot, if it is warm and may be served from memory. The snapshot is read first; then the incarnation of its owner, the
-    /// ownership of its slot and the lease are checked, in that order.
+    /// tenure of its slot and the lease are checked, in that order.
     #[must_use]
     pub fn get(&self, key: &Key, ownership: &Ownership) -> Option<Arc<Snapshot>> {
         self.entities.get(key).filter(|snapshot| self.valid(snapshot, ownership))
@@ -159,7 +173,7 @@ impl Snapshots {
     }
 
     fn valid(&self, snapshot: &Snapshot, ownership: &Ownership) -> bool {
-        self.living(snapshot) && ownership.serves(snapshot.slot)
+        self.living(snapshot) && ownership.serves_of(snapshot.slot, snapshot.tenure)
     }
 
     fn living(&self, snapshot: &Snapshot) -> bool {
@@ -168,25 +182,27 @@ impl Snapshots {
 
     /// As [`Snapshots::get`], also when the lease has ended: to be shown as what it is.
     pub(crate) fn lapsed(&self, key: &Key, ownership: &Ownership) -> Option<Arc<Snapshot>> {
-        self.entities.get(key).filter(|snapshot| self.living(snapshot) && ownership.served(snapshot.slot))
+        self.entities.get(key).filter(|snapshot| self.living(snapshot) && ownership.is_of(snapshot.slot, snapshot.tenure))
     }
 
     /// As [`Snapshots::part`], also when the lease has ended.
     pub(crate) fn lapsed_part(&self, key: Key, version: u64, query: &Query, ownership: &Ownership) -> Option<Arc<Snapshot>> {
         let part = PartKey { key, version, query: query.clone() };
-        self.parts.get(&part).filter(|snapshot| self.living(snapshot) && ownership.served(snapshot.slot))
+        self.parts.get(&part).filter(|snapshot| self.living(snapshot) && ownership.is_of(snapshot.slot, snapshot.tenure))
     }
 
     pub(crate) fn publish(&self, key: Key, publication: Publication) -> Arc<Snapshot> {
         let snapshot = publication.into_snapshot(key);
-        self.entities.insert(key, snapshot.clone());
+        if snapshot.tenure != 0 {
+            self.entities.insert(key, snapshot.clone());
+        }
         snapshot
     }
 
     pub(crate) fn publish_part(&self, key: Key, query: Query, publication: Publication, keep: bool) -> Arc<Snapshot> {
         let version = publication.view.version;
         let snapshot = publication.into_snapshot(key);
-        if keep {
+        if keep && snapshot.tenure != 0 {
             self.parts.insert(PartKey { key, version, query }, snapshot.clone());
         }
         snapshot

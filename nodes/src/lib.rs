@@ -2,6 +2,7 @@
 
 pub mod certs;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod demo;
 pub mod doctor;

@@ -74,7 +74,7 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
         }
         Command::Serve => {
             telemetry::start(&config.log)?;
-            open_files::allow(node::open_files(config, config.listen.addresses().len()), node::open_files(config, 1));
+            open_files::allow(node::open_files(config, config.listeners().len()), node::open_files(config, 1));
             runtime(config)?.block_on(async { node::serve(config, asked_to_stop()?).await })?;
         }
         Command::Demo(options) if options.bulk => {

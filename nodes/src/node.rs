@@ -1,13 +1,17 @@
 //! One node, from its configuration to its last answer: stores, tree, edge, and the way down.
 
 use crate::{
-    config::Config,
+    cluster,
+    config::{Config, Role},
     demo::{self, DemoOptions},
     mail,
     storage::Storage,
     tree,
 };
-use actors::{Client, Limits, Node, account::Accounts, errand::Means, mail::Letters, metrics::NodeCollector, supervisor::Intensity};
+use actors::{
+    Client, Limits, Node, account::Accounts, errand::Means, mail::Letters, membership::Events, metrics::NodeCollector, ownership::Ownership,
+    supervisor::Intensity,
+};
 use anyhow::{Context, Result};
 use edge::{
     Edge, Options, Scope,
@@ -29,30 +33,41 @@ use std::{future::Future, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Dur
 pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Result<()> {
     let registry = Registry::new();
     let bound = Bound::bind(listeners(config)?)?;
-    let storage = Storage::open(config, &registry).await?;
+    let mut storage = Storage::open(config, &registry).await?;
 
-    let node = Node::new(storage.stores(), storage.lease(), limits(config));
+    let events = config.cluster.listen.map(|_| Events::new());
+    let ownership = events.clone().map_or_else(|| Ownership::alone(storage.lease()), Ownership::shared);
+    let node = Node::new(storage.stores(), ownership, limits(config));
     NodeCollector::register(&node, &registry)?;
-    node.claim_all().await.context("the store does not answer")?;
+    if events.is_none() {
+        node.claim_all().await.context("the store does not answer")?;
+    }
     let client = Client::new(node.clone());
     let accounts = Accounts::new(client.clone()).map_err(|error| anyhow::anyhow!("account.argon2_*: {error}"))?;
     let addresses: Vec<_> = bound.local_addrs().collect();
-    let letters = Letters { public_url: config.public_url(addresses[0]) };
+    let gateway = if config.node.roles.contains(&Role::Edge) { addresses[0] } else { config.listen.gateway };
+    let letters = Letters { public_url: config.public_url(gateway) };
     let means = Arc::new(Means { node: node.clone(), accounts: accounts.clone(), mailer: mail::mailer(config)?, letters });
     let root = tree::start(tree::spec(&node, intensity(config), means)).await.context("the supervision tree does not start")?;
 
+    if let Some(events) = events {
+        cluster::join(config, events, &node, &mut storage).await?;
+    }
+
     let platform = Platform { client, accounts, root: root.clone() };
-    let edge = Edge::new(platform, options(config, addresses[0]), Counted { registry, connections: bound.stats() })?;
-    announce(config, &addresses);
+    let edge = Edge::new(platform, options(config, gateway), Counted { registry, connections: bound.stats() })?;
+    announce(config, &addresses, gateway);
     actors::dependency::look(&node).await;
     edge.enter(Stage::Serving);
 
-    let demo = demo_data(config, &node, addresses[0]);
+    let demo = demo_data(config, &node, gateway);
     let draining = edge.clone();
+    let wait = Duration::from_millis(if config.cluster.listen.is_some() { config.cluster.drain_wait_ms } else { 0 });
     let stop = async move {
         shutdown.await;
         tracing::info!("asked to stop; draining");
         draining.enter(Stage::Draining);
+        tokio::time::sleep(wait).await;
     };
     let served = tokio::select! {
         drained = bound.serve(Dispatcher(edge.clone()), server_limits(config), stop) => {
@@ -61,9 +76,18 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
         }
         // What is in flight is broken off: whoever has the stores now answers for them.
         Err(lost) = storage.lost() => Err(lost),
+        Err(lost) = cluster::lost(&node) => {
+            edge.enter(Stage::VotedOut);
+            Err(lost)
+        }
         never = demo => match never {},
     };
 
+    // Nobody asks this node any more: what it owns is handed over, while its owners still finish what they began.
+    let served = match served {
+        Ok(()) => cluster::leave(&node).await,
+        lost => lost,
+    };
     // Owners first, so that nobody writes any more; then the stores, which finish what they were given.
     root.stop_and_wait(None, Some(Duration::from_secs(5))).await.ok();
     actors::second_level::keep_last(&node).await;
@@ -87,14 +111,14 @@ async fn demo_data(config: &Config, node: &Arc<Node>, gateway: SocketAddr) -> st
     std::future::pending().await
 }
 
-fn announce(config: &Config, addresses: &[SocketAddr]) {
-    for ((name, _), address) in config.listen.addresses().into_iter().zip(addresses) {
+fn announce(config: &Config, addresses: &[SocketAddr], gateway: SocketAddr) {
+    for ((name, _), address) in config.listeners().into_iter().zip(addresses) {
         tracing::info!(listener = name, %address, "listening");
     }
     if config.node.dev {
         tracing::warn!("development mode: what only a developer's own machine may do is allowed");
     }
-    tracing::info!(data_dir = %config.node.data_dir.display(), "serving {}", config.public_url(addresses[0]));
+    tracing::info!(data_dir = %config.node.data_dir.display(), "serving {}", config.public_url(gateway));
 }
 
 fn listeners(config: &Config) -> Result<Vec<ListenerSpec>> {
@@ -109,7 +133,7 @@ fn listeners(config: &Config) -> Result<Vec<ListenerSpec>> {
         connections_max: http.connections_max,
         tls: if name == "gateway" { tls.take() } else { None },
     };
-    Ok(config.listen.addresses().into_iter().map(spec).collect())
+    Ok(config.listeners().into_iter().map(spec).collect())
 }
 
 fn options(config: &Config, gateway: SocketAddr) -> Options {
@@ -121,7 +145,7 @@ fn options(config: &Config, gateway: SocketAddr) -> Options {
         _ => Scope::Gateway,
     };
     Options {
-        scopes: config.listen.addresses().into_iter().map(scope).collect(),
+        scopes: config.listeners().into_iter().map(scope).collect(),
         inflight_max: config.http.requests_in_flight_max,
         body_bytes_max: config.http.body_bytes_max,
         request_max: Duration::from_secs(config.http.request_timeout_s),

@@ -9,7 +9,7 @@ use crate::{
     storage::{self, Storage},
     tree,
 };
-use actors::{
+use actors::{ownership::Ownership, 
     Client, Node,
     account::{Accounts, Token},
     errand::Means,
@@ -29,11 +29,11 @@ use std::{sync::Arc, time::Duration};
 /// # Errors
 /// When a server uses the store, nobody has that name, or the deed is refused. Nothing was changed then, unless the message says so.
 pub async fn carry_out(config: &Config, deed: &UserDeed) -> Result<String> {
-    let storage = Storage::open(config, &Registry::new()).await.map_err(|error| match storage::is_in_use(&error) {
+    let storage = Storage::open_alone(config, &Registry::new()).await.map_err(|error| match storage::is_in_use(&error) {
         true => anyhow!("{error}; accounts can be changed here only while no server runs"),
         false => error,
     })?;
-    let node = Node::new(storage.stores(), storage.lease(), node::limits(config));
+    let node = Node::new(storage.stores(), Ownership::alone(storage.lease()), node::limits(config));
     node.claim_all().await.context("the store does not answer")?;
     let accounts = Accounts::new(Client::new(node.clone())).map_err(|error| anyhow!("account.argon2_*: {error}"))?;
     let letters = Letters { public_url: config.public_url(config.listen.gateway) };

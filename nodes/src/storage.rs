@@ -22,6 +22,8 @@ pub enum Storage {
     Embedded(Sqlite),
     /// On a server, behind a lease. It is given back first, so that the next process need not wait.
     Server(InstanceLease, Box<Postgres>, Option<Redis>),
+    /// On a server, shared with the other nodes of a cluster. The lease keeps processes that are alone away until this node's row in the table of members does.
+    Shared(Option<InstanceLease>, Box<Postgres>, Option<Redis>),
 }
 
 impl Storage {
@@ -33,10 +35,34 @@ impl Storage {
         let Some(urls) = urls(config) else {
             return Ok(Self::Embedded(Sqlite::open(&config.node.data_dir, &sqlite_options(config), registry)?));
         };
-        let lease = lease(config, &urls).await?;
+        let is_shared = config.cluster.listen.is_some();
+        let lease = if is_shared { joining(config, &urls).await? } else { alone(config, &urls).await? };
         let postgres = Postgres::open(&urls, &postgres_options(config), registry).await?;
         let redis = redis_options(config, postgres.instance()).map(|options| Redis::open(&options, registry)).transpose()?;
-        Ok(Self::Server(lease, Box::new(postgres), redis))
+        let postgres = Box::new(postgres);
+        Ok(if is_shared { Self::Shared(Some(lease), postgres, redis) } else { Self::Server(lease, postgres, redis) })
+    }
+
+    /// Opens the stores for a process that has them to itself, whatever the configuration says of a cluster: for what operators do while no server runs.
+    ///
+    /// # Errors
+    /// As [`Storage::open`].
+    pub async fn open_alone(config: &Config, registry: &Registry) -> Result<Self> {
+        let mut alone = config.clone();
+        alone.cluster.listen = None;
+        Self::open(&alone, registry).await
+    }
+
+    /// The cluster's tables; `None` where there is no cluster.
+    pub fn membership(&self) -> Option<postgres::Membership> {
+        if let Self::Shared(_, postgres, _) = self { Some(postgres.membership()) } else { None }
+    }
+
+    /// This node's row is in the table of members: that keeps processes that are alone away from now on. Blocks.
+    pub fn joined(&mut self) {
+        if let Self::Shared(lease, ..) = self {
+            drop(lease.take());
+        }
     }
 
     /// The databases.
@@ -44,16 +70,17 @@ impl Storage {
     pub fn stores(&self) -> Stores {
         match self {
             Self::Embedded(sqlite) => sqlite.stores(),
-            Self::Server(_, postgres, redis) => Stores { second_level: redis.clone(), ..postgres.stores() },
+            Self::Server(_, postgres, redis) | Self::Shared(_, postgres, redis) => Stores { second_level: redis.clone(), ..postgres.stores() },
         }
     }
 
-    /// For how long the stores are this process's own.
+    /// For how long the stores are this process's own: never, where they are shared.
     #[must_use]
     pub fn lease(&self) -> Lease {
         match self {
             Self::Embedded(_) => Lease::always(),
             Self::Server(lease, ..) => lease.lease(),
+            Self::Shared(..) => Lease::ended(),
         }
     }
 
@@ -63,7 +90,7 @@ impl Storage {
     /// Always, once that happened.
     pub async fn lost(&self) -> Result<Infallible> {
         match self {
-            Self::Embedded(_) => std::future::pending().await,
+            Self::Embedded(_) | Self::Shared(..) => std::future::pending().await,
             Self::Server(lease, ..) => {
                 let holder = lease.lost().await.holder;
                 Err(anyhow!("another process, {holder}, took the databases over after the lease of this one had ended: it ends"))
@@ -76,15 +103,50 @@ impl Storage {
         match self {
             Self::Embedded(sqlite) => sqlite.close(),
             Self::Server(lease, ..) => lease.release(),
+            Self::Shared(..) => {}
+        }
+    }
+}
+
+/// The lease of a process that has the databases to itself.
+async fn alone(config: &Config, urls: &Urls) -> Result<InstanceLease> {
+    let lease = lease(config, urls, &description()).await?;
+    // Looked at under the lease, which whoever joins needs: so no node's row comes in between.
+    let nodes = postgres::living_nodes(urls, Duration::from_millis(config.postgres.connect_timeout_ms)).await?;
+    ensure!(
+        nodes.is_empty(),
+        "the databases are in use by the nodes of a cluster ({}): stop them, set cluster.listen to join them, or give this process databases of its own",
+        nodes.join(", ")
+    );
+    Ok(lease)
+}
+
+/// What others are told of a process that takes the lease for a moment.
+const JOINING: &str = "a node that joins a cluster: ";
+/// How long nodes that start at the same time wait for each other: each holds the lease for less than a second.
+const JOINING_MAX: Duration = Duration::from_secs(60);
+
+/// The lease that a node holds until it has joined.
+async fn joining(config: &Config, urls: &Urls) -> Result<InstanceLease> {
+    let began = std::time::Instant::now();
+    loop {
+        match lease(config, urls, &format!("{JOINING}{}", description())).await {
+            Err(error)
+                if began.elapsed() < JOINING_MAX
+                    && matches!(error.downcast_ref(), Some(LeaseError::InUse { holder }) if holder.starts_with(JOINING)) =>
+            {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            taken => return taken,
         }
     }
 }
 
 /// Takes the lease of databases on a server. It comes first: whoever is refused must not have changed the schema under the process that holds it. It is a
 /// row of the first migration, so new databases are migrated before; of two processes that do so at once, one gets it.
-async fn lease(config: &Config, urls: &Urls) -> Result<InstanceLease> {
+async fn lease(config: &Config, urls: &Urls, description: &str) -> Result<InstanceLease> {
     let length = Duration::from_millis(config.postgres.lease_ms);
-    let take = async || InstanceLease::take(urls, length, &description()).await;
+    let take = async || InstanceLease::take(urls, length, description).await;
     match take().await {
         Err(LeaseError::NoSchema) => {
             migrate(config, false).await?;
@@ -172,7 +234,7 @@ pub async fn target(config: &Config) -> Result<(Target, Option<InstanceLease>)> 
     Ok(match urls(config) {
         None => (Target::sqlite(&config.node.data_dir)?, None),
         Some(urls) => {
-            let lease = lease(config, &urls).await?;
+            let lease = alone(config, &urls).await?;
             (Target::postgres(&urls, Duration::from_millis(config.postgres.connect_timeout_ms)).await?, Some(lease))
         }
     })

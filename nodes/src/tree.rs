@@ -6,6 +6,7 @@
 use actors::{
     Node, checkout, dependency, entity, errand, foreign, outbox, region, second_level,
     supervisor::{Intensity, Spec, Supervisor},
+    takeover,
 };
 use ractor::{Actor, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
@@ -44,6 +45,8 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> S
             region::owners::<entity::list::CaseList>(node, owners),
             // Looks how the databases and Redis are; what it knew is known again after its next look.
             dependency::watch(node),
+            // Takes slots in hand that became this node's; what a panic interrupts, the outbox's sweeper and loads make up for.
+            takeover::watch(node),
             // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.
             outbox::sweeper(node),
             // Looks for what others wrote; a look that was cut short is made again.
@@ -54,7 +57,7 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> S
             checkout::sweeper(node),
         ]
         .into_iter()
-        // Keeps what is warm in Redis, where there is one, and is warmed up by it at the start: neither is needed to be right.
+        // Keeps what is warm in Redis, where there is one: not needed to be right.
         .chain(second_level::keeper(node))
         .collect(),
     }

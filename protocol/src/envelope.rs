@@ -73,6 +73,26 @@ pub enum Body {
     },
     /// Another owner's commit touched the key: forget what is older, then confirm.
     Changed(Change),
+    /// As [`Body::View`] of any version, of many entities at once, whatever their kinds and slots: at most [`VIEWS_MAX`].
+    Views(Vec<Key>),
+    /// As [`Body::Changed`], of many keys of the envelope's key's kind: at most [`CHANGED_MAX`].
+    ChangedMany(Vec<Uuid>, Change),
+    /// Every node is told of a fact about the person who is the envelope's key, whoever owns it.
+    Notice(Notice),
+}
+
+/// Entities that one frame asks for, at most.
+pub const VIEWS_MAX: usize = 512;
+/// Keys of which one frame says that they changed, at most: 16 bytes each, so that it stays well below [`FRAME_BYTES_MAX`].
+pub const CHANGED_MAX: usize = 8192;
+
+/// What every node is told about a person, beside the owners of what is theirs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Notice {
+    /// Whether they are active may have changed: the store says.
+    Standing,
+    /// Readers pull their posts from now on.
+    Pulled,
 }
 
 /// What a commit of another owner did to a key.
@@ -96,7 +116,7 @@ pub enum Answer {
     View(View),
     /// To [`Body::Write`].
     Reply(Reply),
-    /// To [`Body::Changed`].
+    /// To [`Body::Changed`] and [`Body::Notice`].
     Confirmed,
     /// It was not done.
     Refused(Refusal),
@@ -105,6 +125,23 @@ pub enum Answer {
         /// The receiver's membership view.
         view: u64,
     },
+    /// To [`Body::Views`], in its order.
+    Views(Vec<Viewed>),
+    /// To [`Body::ChangedMany`]: all confirmed it but these, which the receiver does not own.
+    ConfirmedBut(Vec<Uuid>),
+}
+
+/// One of many entities that were asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Viewed {
+    /// It.
+    View(View),
+    /// It was refused.
+    Refused(Refusal),
+    /// The receiver does not own its slot.
+    NotOwner,
+    /// There was no room for it in the answer: to be asked for by itself.
+    Left,
 }
 
 /// Why a frame could not be read.
@@ -268,6 +305,10 @@ mod tests {
             ("flag", Kind::Case, write(Command::Case(flag))),
             ("verdict", Kind::Post, write(Command::Post(post::Command::Moderate(moderation::Verdict { hidden: true, case_version: 6 })))),
             ("query cases", Kind::CaseList, Body::Query(Query::Cases(Some(moderation::Status::Open), page))),
+            ("views", Kind::Post, Body::Views(vec![Key::new(Kind::Post, PostId(id(4))), Key::new(Kind::User, UserId(id(3)))])),
+            ("changed many", Kind::Feed, Body::ChangedMany(vec![id(1), id(3)], Change::Push { post: PostId(id(4)).0 })),
+            ("standing", Kind::User, Body::Notice(Notice::Standing)),
+            ("pulled", Kind::User, Body::Notice(Notice::Pulled)),
         ];
         let envelope = |kind, body| {
             let key = Key::new(kind, ProductId(id(1)));
@@ -299,6 +340,8 @@ mod tests {
             ("confirmed", Answer::Confirmed),
             ("refused", Answer::Refused(Refusal::new(crate::ErrorCode::BadFrame, "why").after(2))),
             ("not owner", Answer::NotOwner { view: 300 }),
+            ("views", Answer::Views(vec![Viewed::Refused(Refusal::new(crate::ErrorCode::NotFound, "why")), Viewed::NotOwner, Viewed::Left])),
+            ("confirmed but", Answer::ConfirmedBut(vec![id(6)])),
         ]
     }
 

@@ -113,6 +113,27 @@ pub enum Fact {
     },
 }
 
+impl View {
+    /// About how many bytes it takes in a frame, and rather more.
+    #[must_use]
+    pub fn bytes_about(&self) -> usize {
+        const ID: usize = 16;
+        // An id, numbers and times, and what is written of a text.
+        const ROW: usize = 160;
+        let fact = match &self.fact {
+            Fact::Account { sessions, .. } => sessions.len() * ROW,
+            Fact::Follows(relations) => (relations.following.len() + relations.friends.len() + relations.hidden.len()) * (ID + 1) + ROW,
+            Fact::Ids { ids, .. } => ids.len() * (ID + 1) + ROW,
+            Fact::Authored { rows, .. } => rows.len() * (ID + 6) + ROW,
+            Fact::Bookmarks { rows, .. } => rows.len() * ROW,
+            Fact::Cart(items) => items.len() * ROW,
+            Fact::Wishes(items) => items.len() * ROW,
+            Fact::None | Fact::Rows { .. } | Fact::By(_) | Fact::Share { .. } | Fact::Between { .. } | Fact::Case { .. } => ROW,
+        };
+        self.body.len() + fact + ROW
+    }
+}
+
 impl Fact {
     /// Whether it is a share.
     #[must_use]

@@ -27,10 +27,9 @@ impl Entity for Feed {
     async fn load(node: &Arc<Node>, id: Uuid) -> Result<Option<Newest>, StoreError> {
         // The version before what it stands for: a follow that comes in between is heard of as a newer version, and the feed is loaded again.
         let version = node.stores.users.key_version(Key::new(Kind::Feed, id)).await?;
-        let pulled = node.pulled.load_full();
         let relations = node.stores.users.relations(UserId(id)).await?;
-        let authors = authors(UserId(id), &relations, |author| !pulled.contains(&author));
-        let found = node.stores.content.posts_by(authors, Page::first(node.limits.inbox_ids_max)).await?;
+        // Also those whose posts are pulled: a reader's node may learn that an author is one of them later than this one does.
+        let found = node.stores.content.posts_by(authors(UserId(id), &relations), Page::first(node.limits.inbox_ids_max)).await?;
         Ok(Some(Newest { more: found.next.is_some(), ids: found.ids, version }))
     }
 
@@ -50,7 +49,7 @@ impl Entity for Feed {
     async fn query(node: &Arc<Node>, id: Uuid, state: Arc<Newest>, query: Query) -> Result<View, QueryError> {
         let Query::Posts(page) = query else { return Err(QueryError::unknown()) };
         let relations = node.stores.users.relations(UserId(id)).await?;
-        let found = node.stores.content.posts_by(authors(UserId(id), &relations, |_| true), page).await?;
+        let found = node.stores.content.posts_by(authors(UserId(id), &relations), page).await?;
         let fact = Fact::Ids { ids: found.ids, next: found.next, total: None };
         Ok(View { version: state.version, audience: Audience::Platform, body: bytes::Bytes::new(), fact })
     }
@@ -70,6 +69,6 @@ impl Entity for Feed {
 }
 
 /// The viewer, whose own posts are in their feed, and those whom they follow.
-fn authors(viewer: UserId, relations: &Relations, wanted: impl Fn(UserId) -> bool) -> Arc<[UserId]> {
-    std::iter::once(viewer).chain(relations.following.iter().copied().filter(|a| wanted(*a))).collect()
+fn authors(viewer: UserId, relations: &Relations) -> Arc<[UserId]> {
+    std::iter::once(viewer).chain(relations.following.iter().copied()).collect()
 }

@@ -239,6 +239,8 @@ pub mod family {
     pub const PEOPLE: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0013);
     /// Moderation's cases.
     pub const CASES: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0031);
+    /// No list: under this key it is committed what follows from what others wrote (`foreign`).
+    pub const FOREIGN: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0041);
 }
 
 /// What a verdict comes to, whether it was heard before or not.

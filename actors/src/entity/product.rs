@@ -1,7 +1,7 @@
 //! Products: price, stock, and the orders that take from it.
 
 use super::{Asked, Decision, Entity, Plan, QueryError, family, heard, json, touch};
-use crate::{node::Node, visibility::moderates};
+use crate::{node::Node, snapshot::Snapshot, visibility::moderates};
 use protocol::{
     Audience, Command, ErrorCode, Fact, Kind, Money, OrderId, Outcome, ProductId, Query, Refusal, Reply, UserId, View,
     checkout::Reserved,
@@ -14,6 +14,11 @@ use uuid::Uuid;
 
 /// The owner of products.
 pub struct Product;
+
+/// The product of a snapshot: the owner's state; or from what another node answered all but its rating, which that tells rounded.
+pub(crate) fn of(snapshot: &Snapshot) -> Option<Arc<product::Product>> {
+    snapshot.state::<Product>().or_else(|| serde_json::from_slice(&snapshot.view.body).ok())
+}
 
 impl Entity for Product {
     const KIND: Kind = Kind::Product;

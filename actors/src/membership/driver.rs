@@ -1,6 +1,7 @@
 //! The thread that runs the core: it takes what happened, and has carried out what is to be done about it.
 
-use super::{Events, Outlook, Peers, Shared, Slots};
+use super::{Events, Outlook, Peers, Shared};
+use cluster::timing::LEASE_MS;
 use cluster::{Action, Answer, Boot, Change, Core, Event, Exit, Identity, Member, Moment, Statement, Ticket};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -18,7 +19,6 @@ pub(super) struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) store: Arc<Membership>,
     pub(super) peers: Arc<dyn Peers>,
-    pub(super) slots: Arc<dyn Slots>,
 }
 
 impl Driver {
@@ -77,33 +77,31 @@ impl Running {
     /// The time is read before, since a statement counts as sent by then.
     fn handle(&mut self, event: Event) {
         let now = Moment(now_ms());
-        for action in self.core.handle(now, event) {
-            self.carry_out(action);
+        let actions = self.core.handle(now, event);
+        let moves = |action: &Action| matches!(action, Action::Serve { .. } | Action::Stop { .. } | Action::Route(_) | Action::Members(_));
+        let is_moved = actions.iter().any(moves);
+        actions.into_iter().for_each(|action| self.carry_out(action));
+        if is_moved {
+            self.driver.shared.ownership.tell_moved();
         }
     }
 
     fn carry_out(&mut self, action: Action) {
-        let Driver { shared, peers, slots, .. } = &self.driver;
+        let Driver { shared, peers, .. } = &self.driver;
         match action {
             Action::Ask { ticket, statement } => self.ask(ticket, statement),
             Action::Probe { boot, round } => peers.probe(boot, round),
             Action::Announce { view } => peers.announce(view),
             Action::Members(members) => self.members(members),
             Action::Route(moved) => self.route(&moved),
-            Action::Lease { until } => shared.renew(until),
-            Action::Serve { slot, epoch } => {
-                shared.serve(slot, epoch);
-                slots.serve(slot, epoch);
+            Action::Lease { until: Moment(0) } => shared.ownership.lease().end(),
+            Action::Lease { until } => {
+                shared.ownership.lease().renew(until.0.saturating_sub(LEASE_MS), Duration::from_millis(LEASE_MS));
             }
-            Action::HandOff { slot, to } => {
-                if let Some(epoch) = shared.served(slot) {
-                    slots.hand_off(slot, epoch, to);
-                }
-            }
-            Action::Stop { slot } => {
-                shared.stop(slot);
-                slots.stop(slot);
-            }
+            Action::Serve { slot, epoch } => shared.ownership.serve(slot, epoch),
+            // What is warm is not sent on yet.
+            Action::HandOff { slot, to: _ } => shared.ownership.hand_off(slot),
+            Action::Stop { slot } => shared.ownership.stop(slot),
             Action::Exit(exit) => {
                 // Of its own leaving it may learn by a renewal that is refused, before that is answered.
                 let exit = if self.has_left { Exit::Left } else { exit };
@@ -123,17 +121,20 @@ impl Running {
     fn members(&self, members: Vec<Member>) {
         tracing::info!(view = self.core.view().version(), members = members.len(), "the cluster's members changed");
         let members: Arc<[Member]> = members.into();
-        self.driver.shared.outlook.rcu(|before| Outlook { members: members.clone(), owners: before.owners.clone() });
+        self.look_out(|outlook| outlook.members = Arc::clone(&members));
         self.driver.peers.members(&members);
     }
 
     fn route(&self, moved: &[(Slot, Option<Boot>)]) {
-        self.driver.shared.outlook.rcu(|before| {
-            let mut after = Outlook::clone(before);
-            for (slot, owner) in moved {
-                after.owners[slot.index()] = *owner;
-            }
-            after
+        self.look_out(|outlook| moved.iter().for_each(|(slot, owner)| outlook.owners[slot.index()] = *owner));
+    }
+
+    fn look_out(&self, change: impl FnOnce(&mut Outlook)) {
+        let view = self.core.view().version();
+        self.driver.shared.outlook.send_modify(|outlook| {
+            let outlook = Arc::make_mut(outlook);
+            outlook.view = view;
+            change(outlook);
         });
     }
 }

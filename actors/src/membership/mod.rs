@@ -1,8 +1,8 @@
 //! This node's place in a cluster: what its core decided, for everybody on the node to look at, and the thread that runs the core.
 //!
-//! * [`Seat`]: until when the node may answer from memory, which slots it serves at which epoch, who owns the others, who is there. All of it is
-//!   looked at without waiting, and without asking the thread.
-//! * [`Events`]: what the core is told by those who run links and owners. [`Peers`], [`Slots`]: what it wants of them.
+//! * [`Seat`]: who is there, and who owns which slot. What this node itself may serve, at which epochs and until when, is in its [`Ownership`]. All of it
+//!   is looked at without waiting, and without asking the thread.
+//! * [`Events`]: what the core is told by those who run links and owners. [`Peers`]: what it wants of the links.
 //! * `driver`: the thread. It has a runtime of its own, so neither busy workers nor a full pool make a renewal late.
 //!
 //! Nothing is decided here: see [`cluster`] for what is, and why it is right.
@@ -12,15 +12,11 @@ mod event;
 
 pub use event::Events;
 
-use arc_swap::ArcSwap;
-use cluster::timing::LEASE_MS;
-use cluster::{Boot, Exit, Identity, Member, Moment};
+use crate::ownership::Ownership;
+use cluster::{Boot, Exit, Identity, Member};
 use driver::Driver;
-use protocol::{Epoch, Slot};
+use protocol::Slot;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-use store::Lease;
 use store::postgres::Membership;
 use tokio::sync::watch;
 
@@ -36,22 +32,11 @@ pub trait Peers: Send + Sync + 'static {
     fn announce(&self, view: u64);
 }
 
-/// The owners of this node's slots. All calls come from one thread, in order, and must return at once. What the [`Seat`] says is so by then.
-pub trait Slots: Send + Sync + 'static {
-    /// Loads and commits begin, or go on, at this epoch.
-    fn serve(&self, slot: Slot, epoch: Epoch);
-
-    /// No more writes begin in the slot; those under way are finished, what is warm is sent to the next owner, as far as it is known, and then it is said by
-    /// [`Events::handed_off`] with this epoch. What takes longer than [`cluster::timing::HAND_OFF_MAX_MS`] is stopped.
-    fn hand_off(&self, slot: Slot, epoch: Epoch, to: Option<Boot>);
-
-    /// It is not this node's any more: what is in memory is dropped.
-    fn stop(&self, slot: Slot);
-}
-
 /// What is known of the cluster on this node. It may be old, and gives no right.
 #[derive(Clone, Debug)]
 pub struct Outlook {
+    /// The version of the view that this is.
+    pub view: u64,
     /// The nodes that are not dead, this one among them, by boot.
     pub members: Arc<[Member]>,
     /// By slot: its living owner.
@@ -74,49 +59,20 @@ impl Outlook {
 
 /// What the thread tells everybody.
 struct Shared {
-    lease: Lease,
-    /// By slot: the epoch at which it is served; 0: it is not.
-    served: Box<[AtomicU64]>,
-    outlook: ArcSwap<Outlook>,
+    ownership: Arc<Ownership>,
+    outlook: watch::Sender<Arc<Outlook>>,
     exit: watch::Sender<Option<Exit>>,
 }
 
 impl Shared {
-    fn new(slots: u16) -> Self {
-        let count = usize::from(slots);
-        let outlook = Outlook { members: Arc::new([]), owners: vec![None; count].into() };
-        Self {
-            lease: Lease::ended(),
-            served: (0..count).map(|_| AtomicU64::new(0)).collect(),
-            outlook: ArcSwap::from_pointee(outlook),
-            exit: watch::Sender::new(None),
-        }
-    }
-
-    fn served(&self, slot: Slot) -> Option<Epoch> {
-        let epoch = self.served.get(slot.index())?.load(Ordering::Acquire);
-        (epoch > 0).then_some(Epoch(epoch))
-    }
-
-    fn serve(&self, slot: Slot, epoch: Epoch) {
-        self.served[slot.index()].store(epoch.0, Ordering::Release);
-    }
-
-    fn stop(&self, slot: Slot) {
-        self.served[slot.index()].store(0, Ordering::Release);
-    }
-
-    fn renew(&self, until: Moment) {
-        match until {
-            Moment(0) => self.lease.end(),
-            Moment(until_ms) => self.lease.renew(until_ms.saturating_sub(LEASE_MS), Duration::from_millis(LEASE_MS)),
-        }
+    fn new(slots: u16, ownership: Arc<Ownership>) -> Self {
+        let outlook = Outlook { view: 0, members: Arc::new([]), owners: vec![None; usize::from(slots)].into() };
+        Self { ownership, outlook: watch::Sender::new(Arc::new(outlook)), exit: watch::Sender::new(None) }
     }
 
     /// Serves nothing any more. The first reason counts.
     fn end(&self, exit: Exit) {
-        self.lease.end();
-        self.served.iter().for_each(|epoch| epoch.store(0, Ordering::Release));
+        self.ownership.end();
         self.exit.send_if_modified(|known| {
             let is_first = known.is_none();
             known.get_or_insert(exit);
@@ -134,19 +90,19 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// Starts the thread, which begins to join. `events` is what `peers` and `slots` tell it by.
+    /// Starts the thread, which begins to join. `events` is what `peers` and `ownership` tell it by.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub fn take(
         identity: Identity,
         events: Events,
+        ownership: Arc<Ownership>,
         store: Arc<Membership>,
         peers: Arc<dyn Peers>,
-        slots: Arc<dyn Slots>,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared::new(identity.slots));
-        Driver { identity: identity.clone(), events: events.clone(), shared: shared.clone(), store, peers, slots }.start()?;
+        let shared = Arc::new(Shared::new(identity.slots, ownership));
+        Driver { identity: identity.clone(), events: events.clone(), shared: shared.clone(), store, peers }.start()?;
         Ok(Self { identity, shared, events })
     }
 
@@ -156,28 +112,16 @@ impl Seat {
         self.identity.boot
     }
 
-    /// Whether what is in memory may be answered now, for slots that are served.
-    #[must_use]
-    pub fn lease(&self) -> Lease {
-        self.shared.lease.clone()
-    }
-
-    /// The epoch at which commits of a slot are guarded; `None` if it is not this node's, or not yet.
-    #[must_use]
-    pub fn served(&self, slot: Slot) -> Option<Epoch> {
-        self.shared.served(slot)
-    }
-
-    /// Whether a slot may be answered from memory now: to be looked at after what is answered was read.
-    #[must_use]
-    pub fn serves(&self, slot: Slot) -> bool {
-        self.served(slot).is_some() && self.shared.lease.holds()
-    }
-
     /// What is known of the cluster.
     #[must_use]
     pub fn outlook(&self) -> Arc<Outlook> {
-        self.shared.outlook.load_full()
+        self.shared.outlook.borrow().clone()
+    }
+
+    /// What is known of the cluster, and whenever that changes.
+    #[must_use]
+    pub fn outlooks(&self) -> watch::Receiver<Arc<Outlook>> {
+        self.shared.outlook.subscribe()
     }
 
     /// What tells the core of something.

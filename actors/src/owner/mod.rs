@@ -16,6 +16,7 @@ use crate::{
     outbox, region,
     sabotage::{self, Defect},
     second_level,
+    ownership::{Pass, Tenure},
     snapshot::{Held, Incarnation, Publication, Snapshot, shard_of},
 };
 use futures_util::FutureExt;
@@ -50,11 +51,13 @@ pub enum Message<E: Entity> {
     /// What the second level had of these, all at once.
     Warmed(Vec<Uuid>, HashMap<Uuid, E::State>, Waiter<usize>),
     /// A query ended.
-    Queried(Uuid, u64, Query, Result<View, QueryError>),
+    Queried(PartFlight, u64, Result<View, QueryError>),
     /// A commit ended.
     Landed(Uuid, Landing),
     /// After a commit of unknown outcome, the slot's epoch was raised: the outcome stands now.
     Fenced(Uuid),
+    /// After a commit that the guard refused, it is known whether the slot is still this node's.
+    Settled(Uuid, bool),
 }
 
 impl<E: Entity> ractor::Message for Message<E> {}
@@ -122,7 +125,7 @@ impl<E: Entity> Actor for OwnerActor<E> {
 
     async fn handle(&self, _: ActorRef<Message<E>>, message: Message<E>, owner: &mut Owner<E>) -> Result<(), ActorProcessingErr> {
         match message {
-            Message::Op(Op::View { id, waiter }) => owner.view(id, waiter),
+            Message::Op(Op::View { id, version_min, waiter }) => owner.view(id, version_min, waiter),
             Message::Op(Op::Query { id, query, waiter }) => owner.query(id, query, waiter),
             Message::Op(Op::Write { id, write, waiter }) => owner.enqueue(id, Queued::Write { write, waiter, tried: Tried::default() }),
             Message::Op(Op::Changed { ids, change, waiter }) => owner.changed(&ids, &change, waiter),
@@ -130,9 +133,10 @@ impl<E: Entity> Actor for OwnerActor<E> {
             Message::Ready => owner.begin_serving(),
             Message::Warmed(ids, found, waiter) => owner.warmed(&ids, found, waiter),
             Message::Loaded(id, result) => owner.loaded(id, result),
-            Message::Queried(id, flight, query, result) => owner.queried(id, flight, query, result),
+            Message::Queried(flight, tenure, result) => owner.queried(flight, tenure, result),
             Message::Landed(id, landing) => owner.landed(id, landing),
             Message::Fenced(id) => owner.fenced(id),
+            Message::Settled(id, is_ours) => owner.settled(id, is_ours),
         }
         Ok(())
     }
@@ -149,7 +153,8 @@ enum Known {
 }
 
 enum Queued {
-    View(Waiter<Arc<Snapshot>>),
+    /// The entity, at this version at least.
+    View(u64, Waiter<Arc<Snapshot>>),
     Query(Query, Waiter<Arc<Snapshot>>),
     Write {
         write: Box<WriteOp>,
@@ -167,7 +172,7 @@ enum Queued {
 impl Queued {
     fn refuse(self, refusal: Refusal) {
         match self {
-            Self::View(waiter) | Self::Query(_, waiter) => waiter.send(Err(refusal)),
+            Self::View(_, waiter) | Self::Query(_, waiter) => waiter.send(Err(refusal)),
             Self::Write { waiter, .. } => waiter.send(Err(refusal)),
             Self::Settle { waiter, .. } => waiter.send(Err(ErrorCode::OutcomeUnknown.into())),
         }
@@ -175,7 +180,7 @@ impl Queued {
 
     fn expired(&self) -> bool {
         match self {
-            Self::View(waiter) | Self::Query(_, waiter) => waiter.expired(),
+            Self::View(_, waiter) | Self::Query(_, waiter) => waiter.expired(),
             Self::Write { waiter, .. } => waiter.expired(),
             Self::Settle { .. } => false,
         }
@@ -198,6 +203,9 @@ struct Flight<S> {
     tried: Tried,
     guard: Guard,
     decided: Decided<S>,
+    /// Keeps the slot from being handed off; what comes of the write is published in its tenure, if that is the one that it was decided in.
+    pass: Pass,
+    is_decided_in_tenure: bool,
 }
 
 enum Decided<S> {
@@ -210,11 +218,15 @@ enum Phase<S> {
     Loading,
     Committing(Box<Flight<S>>),
     Recovering(Box<Flight<S>>),
+    /// Refused by the guard: waiting to learn whose the slot is.
+    Settling(Box<Flight<S>>),
 }
 
 struct Busy<S> {
     phase: Phase<S>,
     known: Known,
+    /// The tenure that what is known was loaded in, or is being: beyond it, it is worth nothing. 0 where the slot is another node's.
+    tenure: u64,
     /// The highest version heard of from other owners.
     floor: u64,
     /// The row was removed by somebody else: what a commit under way comes to is not published.
@@ -232,6 +244,7 @@ impl<S> Default for Busy<S> {
         Self {
             phase: Phase::Idle,
             known: Known::Unknown,
+            tenure: 0,
             floor: 0,
             gone: false,
             early: (0, 0),
@@ -262,11 +275,11 @@ impl<E: Entity> Owner<E> {
         self.node.snapshots.get(&Key::new(E::KIND, id), &self.node.ownership)
     }
 
-    fn view(&mut self, id: Uuid, waiter: Waiter<Arc<Snapshot>>) {
+    fn view(&mut self, id: Uuid, version_min: u64, waiter: Waiter<Arc<Snapshot>>) {
         // Also while a write of the key commits: the write is not acknowledged yet, so the published view is the newest that may be seen.
         match self.warm(id) {
-            Some(snapshot) => waiter.send(Ok(snapshot)),
-            None => self.enqueue(id, Queued::View(waiter)),
+            Some(snapshot) if snapshot.view.version >= version_min => waiter.send(Ok(snapshot)),
+            _ => self.enqueue(id, Queued::View(version_min, waiter)),
         }
     }
 
@@ -278,8 +291,10 @@ impl<E: Entity> Owner<E> {
     }
 
     fn enqueue(&mut self, id: Uuid, queued: Queued) {
-        let known = self.warm(id).map_or(Known::Unknown, Known::Present);
-        let busy = self.busy.entry(id).or_insert_with(|| Busy { known, ..Busy::default() });
+        let warm = self.warm(id);
+        let tenure = warm.as_ref().map_or(0, |snapshot| snapshot.tenure());
+        let known = warm.map_or(Known::Unknown, Known::Present);
+        let busy = self.busy.entry(id).or_insert_with(|| Busy { known, tenure, ..Busy::default() });
         if busy.queue.len() >= self.node.limits.key_waiting_max {
             return queued.refuse(ErrorCode::Overloaded.into());
         }
@@ -314,6 +329,15 @@ impl<E: Entity> Owner<E> {
                 queued.refuse(ErrorCode::Expired.into());
                 continue;
             }
+            // Whether what is known is still the truth is looked at each time that something is answered from it.
+            if !self.node.ownership.serves_of(Slot::of(id), busy.tenure) {
+                busy.known = Known::Unknown;
+            }
+            if let (Queued::View(version_min, _), Known::Present(snapshot)) = (&queued, &busy.known)
+                && snapshot.view.version < *version_min
+            {
+                busy.known = Known::Unknown;
+            }
             let known = match &busy.known {
                 Known::Unknown => {
                     busy.queue.push_front(queued);
@@ -323,9 +347,9 @@ impl<E: Entity> Owner<E> {
                 Known::Present(snapshot) => Some(snapshot.clone()),
             };
             match (queued, known) {
-                (Queued::View(waiter), Some(snapshot)) => waiter.send(Ok(snapshot)),
+                (Queued::View(_, waiter), Some(snapshot)) => waiter.send(Ok(snapshot)),
                 (Queued::Query(query, waiter), Some(snapshot)) => self.start_query(id, &snapshot, query, waiter),
-                (queued @ (Queued::View(_) | Queued::Query(..)), None) => queued.refuse(ErrorCode::NotFound.into()),
+                (queued @ (Queued::View(..) | Queued::Query(..)), None) => queued.refuse(ErrorCode::NotFound.into()),
                 (Queued::Write { write, waiter, tried }, known) => self.begin_write(id, known, write, (waiter, tried)),
                 (Queued::Settle { id, write, waiter }, _) => self.settle(id, *write, waiter),
             }
@@ -337,6 +361,7 @@ impl<E: Entity> Owner<E> {
     fn start_load(&mut self, id: Uuid) {
         let Some(busy) = self.busy.get_mut(&id) else { return };
         busy.phase = Phase::Loading;
+        busy.tenure = Tenure::number(self.node.ownership.tenure(Slot::of(id)));
         busy.early = (busy.queue.len(), busy.floor);
         self.node.metrics.loads(E::KIND);
         let node = self.node.clone();
@@ -352,45 +377,51 @@ impl<E: Entity> Owner<E> {
             Err(error) => return self.load_failed(id, &error),
         };
         busy.phase = Phase::Idle;
-        busy.known = Known::Absent;
+        busy.known = Known::Unknown;
         let absorbed = std::mem::take(&mut busy.absorbed);
-        if let Some(state) = state {
-            let (fresh, state) = absorb_all::<E>(state, &absorbed);
-            let version = E::version(&state);
-            busy.known = Known::Unknown;
-            if fresh && version >= busy.floor {
-                busy.reloads = 0;
-                busy.known = Known::Present(publish::<E>(&self.node, &self.incarnation, id, state));
-            } else if version >= busy.early.1 {
-                busy.reloads = 0;
-                self.serve_early(id, state);
-            } else if busy.reloads < RELOADS_MAX {
-                busy.reloads += 1;
-            } else {
-                let reason = "the row stays older than a version already seen".to_owned();
-                let database = self.node.stores.domain(E::KIND).database();
-                return self.load_failed(id, &StoreError::Unavailable { database, reason });
+        let is_held = self.node.ownership.serves_of(Slot::of(id), busy.tenure);
+        let Some(state) = state else {
+            match is_held {
+                true => busy.known = Known::Absent,
+                false => self.serve_early(id, None),
             }
+            return self.drain(id);
+        };
+        let (fresh, state) = absorb_all::<E>(state, &absorbed);
+        let version = E::version(&state);
+        if is_held && fresh && version >= busy.floor {
+            busy.reloads = 0;
+            busy.known = Known::Present(publish::<E>(&self.node, self.incarnation.number, busy.tenure, (id, state)));
+        } else if version >= busy.early.1 {
+            busy.reloads = 0;
+            self.serve_early(id, Some(state));
+        } else if busy.reloads < RELOADS_MAX {
+            busy.reloads += 1;
+        } else {
+            let reason = "the row stays older than a version already seen".to_owned();
+            let database = self.node.stores.domain(E::KIND).database();
+            return self.load_failed(id, &StoreError::Unavailable { database, reason });
         }
         self.drain(id);
     }
 
-    /// Serves those who waited for a load from its beginning, when a change overtook it: for them it is new enough, and if they waited for the
-    /// next one, a key that changes all the time could not be read at all. Nothing is published. One of their writes at most is begun; if it was
-    /// decided on too old a state, its commit finds out.
-    fn serve_early(&mut self, id: Uuid, state: E::State) {
-        let snapshot = publication::<E>(self.incarnation.number, state).into_snapshot(Key::new(E::KIND, id));
+    /// Serves those who waited for a load from its beginning, when it is not what the next ones may be served: a change overtook it, or the slot is
+    /// another node's. For them it is new enough; and if they waited for the next one, a key that changes all the time could not be read at all.
+    /// Nothing is published. One of their writes at most is begun; if it was decided on too old a state, its commit finds out.
+    fn serve_early(&mut self, id: Uuid, state: Option<E::State>) {
+        let snapshot = state.map(|state| publication::<E>(self.incarnation.number, 0, state).into_snapshot(Key::new(E::KIND, id)));
         let Some(busy) = self.busy.get_mut(&id) else { return };
         let early: Vec<_> = busy.queue.drain(..busy.early.0.min(busy.queue.len())).collect();
         let mut later = Vec::new();
         for queued in early {
             let idle = self.busy.get(&id).is_some_and(|busy| matches!(busy.phase, Phase::Idle));
-            match queued {
-                queued if queued.expired() => queued.refuse(ErrorCode::Expired.into()),
-                Queued::View(waiter) => waiter.send(Ok(snapshot.clone())),
-                Queued::Query(query, waiter) => self.start_query(id, &snapshot, query, waiter),
-                Queued::Write { write, waiter, tried } if idle => self.begin_write(id, Some(snapshot.clone()), write, (waiter, tried)),
-                queued => later.push(queued),
+            match (queued, &snapshot) {
+                (queued, _) if queued.expired() => queued.refuse(ErrorCode::Expired.into()),
+                (Queued::View(_, waiter), Some(snapshot)) => waiter.send(Ok(snapshot.clone())),
+                (Queued::Query(query, waiter), Some(snapshot)) => self.start_query(id, snapshot, query, waiter),
+                (queued @ (Queued::View(..) | Queued::Query(..)), None) => queued.refuse(ErrorCode::NotFound.into()),
+                (Queued::Write { write, waiter, tried }, snapshot) if idle => self.begin_write(id, snapshot.clone(), write, (waiter, tried)),
+                (queued, _) => later.push(queued),
             }
         }
         if let Some(busy) = self.busy.get_mut(&id) {
@@ -414,6 +445,7 @@ impl<E: Entity> Owner<E> {
             return waiter.send(Ok(part));
         }
         let Some(state) = snapshot.state::<E>() else { return waiter.send(Err(ErrorCode::Internal.into())) };
+        let tenure = snapshot.tenure();
         // What a kept query answers is right for its version, so others join it; nobody joins one that is not kept.
         self.serial += 1;
         let flight = if E::KEEPS_PARTS { version } else { self.serial };
@@ -425,15 +457,16 @@ impl<E: Entity> Owner<E> {
         self.node.metrics.loads(E::KIND);
         let (node, asked) = (self.node.clone(), query.clone());
         self.run(async move { second_level::query::<E>(&node, id, version, state, asked).await }, move |result| {
-            Message::Queried(id, flight, query, result.unwrap_or_else(|| Err(QueryError::Store(panicked("query")))))
+            Message::Queried((id, flight, query), tenure, result.unwrap_or_else(|| Err(QueryError::Store(panicked("query")))))
         });
     }
 
-    fn queried(&mut self, id: Uuid, flight: u64, query: Query, result: Result<View, QueryError>) {
-        let waiting = self.flights.remove(&(id, flight, query.clone())).unwrap_or_default();
+    fn queried(&mut self, flight: PartFlight, tenure: u64, result: Result<View, QueryError>) {
+        let waiting = self.flights.remove(&flight).unwrap_or_default();
+        let (id, _, query) = flight;
         let answer = match result {
             Ok(view) => {
-                let publication = Publication { view, state: Held::None, state_bytes: 0, incarnation: self.incarnation.number };
+                let publication = Publication { view, state: Held::None, state_bytes: 0, incarnation: self.incarnation.number, tenure };
                 Ok(self.node.snapshots.publish_part(Key::new(E::KIND, id), query, publication, E::KEEPS_PARTS))
             }
             Err(QueryError::Refused(refusal)) => Err(refusal),
@@ -460,6 +493,7 @@ impl<E: Entity> Owner<E> {
 
     fn change(&mut self, id: Uuid, change: &Change) {
         let mut held = self.warm(id);
+        let mut tenure = held.as_ref().map_or(0, |snapshot| snapshot.tenure());
         if let Some(busy) = self.busy.get_mut(&id) {
             if let Change::Version(version) = change {
                 busy.floor = busy.floor.max(*version);
@@ -471,16 +505,17 @@ impl<E: Entity> Owner<E> {
             // What is worked on may have been evicted meanwhile.
             if let Known::Present(snapshot) = &busy.known {
                 held = Some(snapshot.clone());
+                tenure = busy.tenure;
             }
         }
         let Some(state) = held.and_then(|snapshot| snapshot.state::<E>()) else { return };
         let known = match E::absorb(&state, change) {
             Absorbed::Same => return,
-            Absorbed::Next(state) => Known::Present(publish::<E>(&self.node, &self.incarnation, id, state)),
+            Absorbed::Next(state) => Known::Present(publish::<E>(&self.node, self.incarnation.number, tenure, (id, state))),
             Absorbed::Stale => return self.forget(id),
         };
         if let Some(busy) = self.busy.get_mut(&id) {
-            busy.known = known;
+            (busy.known, busy.tenure) = (known, tenure);
         }
     }
 
@@ -516,24 +551,24 @@ impl<E: Entity> Owner<E> {
     }
 }
 
-fn publish<E: Entity>(node: &Node, incarnation: &Incarnation, id: Uuid, state: E::State) -> Arc<Snapshot> {
-    node.snapshots.publish(Key::new(E::KIND, id), publication::<E>(incarnation.number, state))
+fn publish<E: Entity>(node: &Node, incarnation: u64, tenure: u64, (id, state): (Uuid, E::State)) -> Arc<Snapshot> {
+    node.snapshots.publish(Key::new(E::KIND, id), publication::<E>(incarnation, tenure, state))
 }
 
-fn publication<E: Entity>(incarnation: u64, state: E::State) -> Publication {
+fn publication<E: Entity>(incarnation: u64, tenure: u64, state: E::State) -> Publication {
     let view = E::view(&state);
     let (state_bytes, state) = match E::pack(&state) {
         Some(rest) => (rest.len(), Held::Packed(rest)),
         None => (E::bytes(&state), Held::Whole(Arc::new(state))),
     };
-    Publication { view, state, state_bytes, incarnation }
+    Publication { view, state, state_bytes, incarnation, tenure }
 }
 
 /// The defect [`Defect::PublishAfterReply`]: the old snapshot stays until after the reply.
-fn publish_late<E: Entity>(node: Arc<Node>, incarnation: u64, id: Uuid, state: E::State) {
+fn publish_late<E: Entity>(node: Arc<Node>, incarnation: u64, tenure: u64, (id, state): (Uuid, E::State)) {
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(2)).await;
-        node.snapshots.publish(Key::new(E::KIND, id), publication::<E>(incarnation, state));
+        publish::<E>(&node, incarnation, tenure, (id, state));
     });
 }
 

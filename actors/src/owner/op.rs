@@ -12,6 +12,8 @@ pub enum Op {
     View {
         /// Which.
         id: Uuid,
+        /// The version that it must have reached: somebody saw it, in the store, before its owner published it. 0 for any.
+        version_min: u64,
         /// Who waits.
         waiter: Waiter<Arc<Snapshot>>,
     },

@@ -1,8 +1,8 @@
 //! Many loads at once, of what the second level has: see [`crate::second_level`].
 
 use super::{Busy, Entity, Message, Owner, Phase, Waiter};
-use crate::second_level;
-use protocol::ErrorCode;
+use crate::{ownership::Tenure, second_level};
+use protocol::{ErrorCode, Slot};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -15,7 +15,8 @@ impl<E: Entity> Owner<E> {
         }
         ids.retain(|id| !self.busy.contains_key(id) && self.warm(*id).is_none());
         for id in &ids {
-            self.busy.insert(*id, Busy { phase: Phase::Loading, ..Busy::default() });
+            let tenure = Tenure::number(self.node.ownership.tenure(Slot::of(*id)));
+            self.busy.insert(*id, Busy { phase: Phase::Loading, tenure, ..Busy::default() });
         }
         let (node, asked) = (self.node.clone(), ids.clone());
         self.run(async move { second_level::thaw::<E>(&node, &asked).await }, move |found| {

@@ -9,9 +9,10 @@ use crate::{
     node::Node,
     outbox,
     sabotage::{self, Defect},
+    ownership::{Fence, Tenure},
     snapshot::Snapshot,
 };
-use protocol::{ErrorCode, Idempotency, Key, Outcome, Refusal, Reply, Slot, Timestamp};
+use protocol::{Epoch, ErrorCode, Idempotency, Key, Outcome, Refusal, Reply, Slot, Timestamp};
 use std::sync::Arc;
 use store::{Commit, CommitError, Committed, Guard, Write, commit::NewRecord};
 use uuid::Uuid;
@@ -34,21 +35,23 @@ impl<E: Entity> Owner<E> {
             Ok(Decision::Answer(reply)) => (None, Decided::Answer(Ok(reply))),
             Err(refusal) => (None, Decided::Answer(Err(refusal))),
         };
-        if let (Decided::Answer(answer), None) = (&decided, &write.idempotency) {
-            return waiter.send(answer.clone());
-        }
         let key = Key::new(E::KIND, id);
-        let Some(epoch) = self.node.ownership.epoch(key.slot()) else { return waiter.send(Err(ErrorCode::Unavailable.into())) };
-        let guard = Guard { slot: key.slot(), epoch: epoch.max(tried.epoch) };
+        if let (Decided::Answer(answer), None) = (&decided, &write.idempotency) {
+            // It rests on what is in memory, as a read does.
+            let is_ours = self.node.ownership.serves(key.slot());
+            return waiter.send(if is_ours { answer.clone() } else { Err(ErrorCode::NotOwner.into()) });
+        }
+        let Some(pass) = self.node.ownership.enter(key.slot()) else { return waiter.send(Err(ErrorCode::NotOwner.into())) };
+        let guard = Guard { slot: key.slot(), epoch: pass.epoch.max(tried.epoch) };
         let record = write.idempotency.clone().zip(write.principal.user());
         let commit = plan.map(|(rows, expect, touches)| {
             let record = record.clone().map(|(idempotency, subject)| new_record(idempotency, subject, &decided));
             Commit { guard, key, expect, record, touches, write: rows, now: Timestamp::now() }
         });
-        let flight = Flight { write, waiter, tried, guard, decided };
-        if let Some(busy) = self.busy.get_mut(&id) {
-            busy.phase = Phase::Committing(Box::new(flight));
-        }
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        let is_decided_in_tenure = busy.tenure == Tenure::number(Some(pass.tenure));
+        let flight = Flight { write, waiter, tried, guard, decided, pass, is_decided_in_tenure };
+        busy.phase = Phase::Committing(Box::new(flight));
         let node = self.node.clone();
         self.run(async move { land(&node, E::KIND, record, commit).await }, move |landing| {
             Message::Landed(id, landing.unwrap_or_else(|| Landing::Failed(CommitError::Unknown(panicked("commit")))))
@@ -78,7 +81,8 @@ impl<E: Entity> Owner<E> {
             Landing::Failed(error) => self.failed(id, *flight, error),
             Landing::Fresh => {
                 if let Decided::Answer(answer) = flight.decided {
-                    flight.waiter.send(answer);
+                    let is_ours = self.node.ownership.serves(Slot::of(id));
+                    flight.waiter.send(if is_ours { answer } else { Err(ErrorCode::NotOwner.into()) });
                 }
             }
         }
@@ -90,13 +94,15 @@ impl<E: Entity> Owner<E> {
         let Some(busy) = self.busy.get_mut(&id) else { return };
         // A write that commutes may have landed behind another one: then what was decided is not the newest state.
         let gone = std::mem::take(&mut busy.gone);
-        let newest = next.filter(|state| !gone && E::version(state) == committed.version && committed.version >= busy.floor);
+        let is_newest = |state: &E::State| !gone && E::version(state) == committed.version && committed.version >= busy.floor;
+        let newest = next.filter(|state| flight.is_decided_in_tenure && is_newest(state));
+        let tenure = Tenure::number(Some(flight.pass.tenure));
         busy.known = match newest {
             Some(state) if sabotage::active(Defect::PublishAfterReply) => {
-                publish_late::<E>(self.node.clone(), self.incarnation.number, id, state);
+                publish_late::<E>(self.node.clone(), self.incarnation.number, tenure, (id, state));
                 Known::Unknown
             }
-            Some(state) => Known::Present(publish::<E>(&self.node, &self.incarnation, id, state)),
+            Some(state) => Known::Present(publish::<E>(&self.node, self.incarnation.number, tenure, (id, state))),
             None => {
                 self.node.snapshots.withdraw(&Key::new(E::KIND, id));
                 Known::Unknown
@@ -112,16 +118,17 @@ impl<E: Entity> Owner<E> {
                 self.node.metrics.conflicts(E::KIND);
                 self.again(id, flight, ErrorCode::Conflict);
             }
-            // Raised by this node itself (an owner of the same slot restarted): the new epoch is as good.
-            CommitError::Fenced(epoch) if self.node.ownership.raised_here(key.slot(), epoch) => {
-                self.again(id, Flight { tried: Tried { epoch, ..flight.tried }, ..flight }, ErrorCode::Unavailable);
-            }
-            CommitError::Fenced(epoch) => {
-                tracing::error!(%key, slot = key.slot().number(), epoch = epoch.0, ours = flight.guard.epoch.0, "the slot belongs to somebody else");
-                self.node.ownership.lose(key.slot());
-                self.forget(id);
-                flight.waiter.send(Err(ErrorCode::Unavailable.into()));
-            }
+            CommitError::Fenced(epoch) => match self.node.ownership.fenced(key.slot(), epoch) {
+                // Raised by this node itself (an owner of the same slot restarted): the new epoch is as good.
+                Fence::Ours => self.again(id, Flight { tried: Tried { epoch, ..flight.tried }, ..flight }, ErrorCode::Unavailable),
+                Fence::Unsettled => self.settle_owner(id, epoch, flight),
+                Fence::Lost => {
+                    tracing::warn!(%key, slot = key.slot().number(), epoch = epoch.0, ours = flight.guard.epoch.0, "the slot belongs to somebody else");
+                    self.node.ownership.lose(key.slot());
+                    self.forget(id);
+                    flight.waiter.send(Err(ErrorCode::NotOwner.into()));
+                }
+            },
             CommitError::Replay(record) => replay(self.node.clone(), E::KIND, *record, *flight.write, flight.waiter),
             CommitError::Unchanged => {
                 let Decided::Commit { unchanged, touching, .. } = flight.decided else { return };
@@ -166,6 +173,32 @@ impl<E: Entity> Owner<E> {
         if let Some(busy) = self.busy.get_mut(&id) {
             busy.known = Known::Unknown;
         }
+    }
+
+    // ---- refused by the guard ----
+
+    /// Waits until the cluster's core has said whose the slot is. Nothing was written.
+    fn settle_owner(&mut self, id: Uuid, epoch: Epoch, flight: Flight<E::State>) {
+        self.forget(id);
+        if let Some(busy) = self.busy.get_mut(&id) {
+            busy.phase = Phase::Settling(Box::new(flight));
+        }
+        let (ownership, myself) = (Arc::clone(&self.node.ownership), self.myself.clone());
+        tokio::spawn(async move {
+            let is_ours = ownership.settled(Slot::of(id), epoch).await;
+            let _ = myself.cast(Message::Settled(id, is_ours));
+        });
+    }
+
+    pub(super) fn settled(&mut self, id: Uuid, is_ours: bool) {
+        let Some(busy) = self.busy.get_mut(&id) else { return };
+        if let Phase::Settling(flight) = std::mem::replace(&mut busy.phase, Phase::Idle) {
+            match is_ours {
+                true => self.again(id, *flight, ErrorCode::Unavailable),
+                false => flight.waiter.send(Err(ErrorCode::NotOwner.into())),
+            }
+        }
+        self.drain(id);
     }
 
     // ---- unknown outcomes ----

@@ -70,7 +70,7 @@ fn for_sale(sight: &mut Sight<'_>, person: UserId, ids: impl Iterator<Item = Pro
     let found: Vec<_> = ids.map(|id| sight.entity(Key::new(Kind::Product, id))).collect();
     let beholder = beholder?;
     let seen = |found: &Arc<Snapshot>| found.view.audience == Audience::Everyone && beholder.onlooker().sees(&found.view);
-    found.into_iter().map(|found| Ok(found?.filter(seen).and_then(|found| found.state::<entity::product::Product>()))).collect()
+    found.into_iter().map(|found| Ok(found?.filter(seen).and_then(|found| entity::product::of(&found)))).collect()
 }
 
 /// Which of these products somebody may buy, in their order.
@@ -81,7 +81,7 @@ pub fn are_for_sale(sight: &mut Sight<'_>, person: UserId, ids: &[ProductId]) ->
 /// What a product costs, as whoever looks at it is shown; `None` of what is no product.
 #[must_use]
 pub fn price(product: &Snapshot) -> Option<Seen> {
-    let product = product.state::<entity::product::Product>()?;
+    let product = entity::product::of(product)?;
     Some(Seen { price: product.price, currency: product.currency.clone() })
 }
 

@@ -8,13 +8,22 @@ use crate::{
     respond::json,
     server::RequestBody,
 };
-use actors::supervisor;
+use actors::{remote::whereabouts, supervisor};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use protocol::{ErrorCode, Slot};
+use protocol::{ErrorCode, Key, Kind, Slot};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
+
+/// Where an entity's owner is: behind it the kind and the id.
+const INSPECT: &str = "/inspect/";
+
+fn key(path: &str) -> Option<Key> {
+    let (kind, id) = path.split_once('/')?;
+    let kind = Kind::ALL.iter().copied().find(|known| known.name() == kind)?;
+    Some(Key::new(kind, id.parse::<uuid::Uuid>().ok()?))
+}
 
 /// Whether every listener answers this path itself.
 #[must_use]
@@ -32,7 +41,8 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
     let path = request.uri().path();
     let refused = |code: ErrorCode| problem::response(&code.into(), &trace_id(request.headers()));
     let known = (known(path) && !(scope == Scope::Admin && is_about_the_api(path)))
-        || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots"));
+        || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots" | "/cluster"))
+        || (scope == Scope::Admin && path.starts_with(INSPECT));
     if !known {
         return refused(ErrorCode::UnknownRoute);
     }
@@ -56,6 +66,14 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
         "/docs" => openapi::page::response(),
         "/tree" => body(StatusCode::OK, &supervisor::report(&edge.root, "node").await),
         "/slots" => body(StatusCode::OK, &slots(edge)),
+        "/cluster" => match edge.client.node().remote() {
+            Some(remote) => body(StatusCode::OK, &remote.status(edge.client.node())),
+            None => refused(ErrorCode::NotFound),
+        },
+        path if path.starts_with(INSPECT) => match key(&path[INSPECT.len()..]) {
+            Some(key) => body(StatusCode::OK, &whereabouts(edge.client.node(), &key)),
+            None => refused(ErrorCode::NotFound),
+        },
         _ => body(StatusCode::OK, &index(edge)),
     }
 }

@@ -330,3 +330,101 @@ impl Value for LogFormat {
         Shown::text(name)
     }
 }
+
+/// A node's name, as its certificate has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeName(String);
+
+impl NodeName {
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for NodeName {
+    type Limits = ();
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        let text = raw.text()?;
+        // Whether it can be a host's name is told by its address, which is judged with it.
+        let sound = format!("{text}@localhost:1").parse::<links::Address>().is_ok();
+        if sound { Ok(Self(text.to_owned())) } else { Err(Refusal("is not the name of a host")) }
+    }
+
+    fn accepted((): &()) -> String {
+        "the name of a host, such as \"node-1\" or \"lets-connect-0.nodes.prod.svc.cluster.local\"".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::text(&self.0)
+    }
+}
+
+/// Where others reach something: a host's name or address, and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort(String);
+
+impl HostPort {
+    /// Returns it as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Value for HostPort {
+    type Limits = ();
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        let text = raw.text()?;
+        let sound = format!("node@{text}").parse::<links::Address>().is_ok();
+        if sound { Ok(Self(text.to_owned())) } else { Err(Refusal("is not a host and a port")) }
+    }
+
+    fn accepted((): &()) -> String {
+        "a host and a port, such as \"lets-connect-0.nodes:7400\" or \"10.0.0.5:7400\"".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::text(&self.0)
+    }
+}
+
+/// Something that a node does for its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It answers clients.
+    Edge,
+    /// It owns entities.
+    Entity,
+    /// It works on images.
+    Media,
+}
+
+impl Role {
+    const NAMES: [(&str, Role); 3] = [("edge", Role::Edge), ("entity", Role::Entity), ("media", Role::Media)];
+
+    /// Every role: what a node does unless it is told otherwise.
+    pub fn all() -> Vec<Role> {
+        Self::NAMES.into_iter().map(|(_, role)| role).collect()
+    }
+}
+
+impl Value for Role {
+    type Limits = ();
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        let text = raw.text()?;
+        let known = Self::NAMES.into_iter().find(|(name, _)| *name == text);
+        known.map(|(_, role)| role).ok_or(Refusal("is not a role"))
+    }
+
+    fn accepted((): &()) -> String {
+        "\"edge\", \"entity\" or \"media\"".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        let name = Self::NAMES.into_iter().find(|(_, role)| role == self).map_or("", |(name, _)| name);
+        Shown::text(name)
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Config;
+use super::{Config, Role};
 
 /// A demand that a configuration does not meet.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub(super) struct Violation {
 
 /// Returns every demand that the configuration does not meet.
 pub(super) fn violations(config: &Config) -> Vec<Violation> {
-    let pairs = [tls_pair(config), request_times(config), owner_deadline(config), owner_waiters(config), redis_alone(config)];
-    pairs.into_iter().flatten().chain(admin_exposed(config)).chain(dev_exposed(config)).chain(listener_collisions(config)).collect()
+    let pairs = [tls_pair(config), request_times(config), owner_deadline(config), owner_waiters(config), redis_alone(config), roles_alone(config)];
+    pairs.into_iter().flatten().chain(admin_exposed(config)).chain(dev_exposed(config)).chain(listener_collisions(config)).chain(cluster_incomplete(config)).collect()
 }
 
 fn violation(keys: [&str; 2], problem: String, remedy: &str) -> Violation {
@@ -44,10 +44,40 @@ fn request_times(config: &Config) -> Option<Violation> {
     })
 }
 
+fn is_on_a_server(config: &Config) -> bool {
+    let postgres = &config.postgres;
+    [&postgres.url, &postgres.users_url, &postgres.content_url, &postgres.shop_url].into_iter().any(Option::is_some)
+}
+
+/// A node cannot join with less, and without joining it would be a second truth.
+fn cluster_incomplete(config: &Config) -> Vec<Violation> {
+    let cluster = &config.cluster;
+    if cluster.listen.is_none() {
+        return Vec::new();
+    }
+    let needs = [
+        ("postgres.url", is_on_a_server(config), "nodes share PostgreSQL's databases: set postgres.url"),
+        ("cluster.name", cluster.name.is_some(), "set cluster.name to the name in this node's certificate"),
+        ("cluster.credentials", cluster.credentials.is_some(), "make certificates by `lets-connect certs`, and name this node's folder of them"),
+    ];
+    let missing = needs.into_iter().filter(|(_, is_there, _)| !is_there);
+    missing.map(|(key, _, remedy)| violation(["cluster.listen", key], format!("a cluster needs {key}"), remedy)).collect()
+}
+
+/// A process alone does everything itself.
+fn roles_alone(config: &Config) -> Option<Violation> {
+    let is_whole = Role::all().iter().all(|role| config.node.roles.contains(role));
+    (config.cluster.listen.is_none() && !is_whole).then(|| {
+        violation(
+            ["node.roles", "cluster.listen"],
+            "there is nobody for what this node does not do".to_owned(),
+            "leave node.roles out, or set cluster.listen",
+        )
+    })
+}
+
 fn redis_alone(config: &Config) -> Option<Violation> {
-    let (postgres, redis) = (&config.postgres, &config.redis);
-    let is_on_a_server = [&postgres.url, &postgres.users_url, &postgres.content_url, &postgres.shop_url].into_iter().any(Option::is_some);
-    (redis.url.is_some() && !is_on_a_server).then(|| {
+    (config.redis.url.is_some() && !is_on_a_server(config)).then(|| {
         violation(
             ["redis.url", "postgres.url"],
             "there is a Redis beside the embedded store".to_owned(),
@@ -133,7 +163,7 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 mod tests {
     use super::*;
     use crate::config::{
-        newtype::{DatabaseUrl, RedisUrl},
+        newtype::{DatabaseUrl, NodeName, RedisUrl},
         value::{Raw, Value},
     };
 
@@ -185,6 +215,22 @@ mod tests {
             config.postgres.shop_url = DatabaseUrl::read(Raw::Text("postgres://localhost/shop"), &()).ok();
         };
         assert_eq!(keys(both), Vec::<Vec<String>>::new());
+    }
+
+    #[test]
+    fn a_node_of_a_cluster_needs_all_that_joining_takes() {
+        let listen = |config: &mut Config| config.cluster.listen = "127.0.0.1:7400".parse().ok();
+        let missing = ["postgres.url", "cluster.name", "cluster.credentials"].map(|key| ["cluster.listen", key]);
+        assert_eq!(keys(listen), missing);
+        assert_eq!(keys(|config| config.node.roles = vec![Role::Edge]), [["node.roles", "cluster.listen"]]);
+        let whole = |config: &mut Config| {
+            listen(config);
+            config.postgres.url = DatabaseUrl::read(Raw::Text("postgres://localhost/app"), &()).ok();
+            config.cluster.name = NodeName::read(Raw::Text("node-1"), &()).ok();
+            config.cluster.credentials = Some("certs/node-1".into());
+            config.node.roles = vec![Role::Edge];
+        };
+        assert_eq!(keys(whole), Vec::<Vec<String>>::new());
     }
 
     #[test]

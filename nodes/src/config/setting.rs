@@ -10,7 +10,7 @@ use std::{
 use edge::address::Network;
 
 use super::{
-    newtype::{DatabaseUrl, LogFilter, LogFormat, Origin, PublicUrl, RedisUrl, Secret, Sender, SmtpUrl},
+    newtype::{DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, Origin, PublicUrl, RedisUrl, Role, Secret, Sender, SmtpUrl},
     table::{Section, Setting, sections},
     value::{Unit, Value, range},
 };
@@ -26,6 +26,8 @@ sections! {
         data_dir: PathBuf = PathBuf::from("./data");
         /// Threads that run requests and actors; 0 is one per core.
         worker_threads: usize = 0, range(0, 1024, Unit::Count);
+        /// What it does for its cluster: `edge` answers clients, `entity` owns entities, `media` works on images.
+        roles: Vec<Role> = Role::all();
         /// For whoever develops against the platform on their own machine: what former clients' documents show without a
         /// session works as it stands, in the name of a demo account. Refused where any listener is open to other machines.
         dev: bool = false;
@@ -214,6 +216,20 @@ sections! {
         lease_ms: u64 = 3000, range(500, 60_000, Unit::Milliseconds);
     }
 
+    /// Several processes that share PostgreSQL's databases and the work: each is a node (docs/cluster.md). Nodes find each other in the users database.
+    cluster: Cluster {
+        /// Address on which the other nodes reach this one. `off` is a process that has its databases to itself.
+        listen: Option<SocketAddr> = None;
+        /// This node's name, as its certificate has it.
+        name: Option<NodeName> = None;
+        /// Where the others dial, if that is not the address that it listens on.
+        address: Option<HostPort> = None;
+        /// Folder of its certificate, its key, the authority and the cookie, as `lets-connect certs` makes it.
+        credentials: Option<PathBuf> = None;
+        /// Time that it goes on taking requests when it is asked to stop, after its readiness is off: for load balancers to hear of it.
+        drain_wait_ms: u64 = 5000, range(0, 60_000, Unit::Milliseconds);
+    }
+
     /// Redis, as a second level behind the memory of the owner actors: pages that cost a search, and what was warm when a process stopped. Only
     /// beside PostgreSQL. Nothing in it is needed to be right, and it may be emptied, or away, at any time.
     redis: Redis {
@@ -290,6 +306,12 @@ fn or_cores(count: usize) -> usize {
 }
 
 impl Config {
+    /// Returns each listener's name and address, those that this node's roles ask for: without `edge` there is the admin's alone.
+    pub fn listeners(&self) -> Vec<(&'static str, SocketAddr)> {
+        let is_edge = self.node.roles.contains(&Role::Edge);
+        self.listen.addresses().into_iter().filter(|(name, _)| is_edge || *name == "admin").collect()
+    }
+
     /// Returns the origin of absolute addresses, without a slash at its end. `gateway` is where the gateway listens,
     /// which a configured port 0 does not tell.
     pub fn public_url(&self, gateway: SocketAddr) -> String {

@@ -119,14 +119,14 @@ pub async fn look(config: &Config) -> Vec<Finding> {
         Some(found) => findings.extend(judge::databases(found, config)),
     }
     findings.extend(second_level(config).await);
-    findings.extend(config.listen.addresses().into_iter().map(|(name, address)| {
+    findings.extend(config.listeners().into_iter().map(|(name, address)| {
         let bound = TcpListener::bind(address).map(drop);
         judge::listener(name, address, bound.map_err(|error| error.kind()), is_served)
     }));
     findings.push(judge::open_files(
         open_files::most(),
         node::open_files(config, 1),
-        node::open_files(config, config.listen.addresses().len()),
+        node::open_files(config, config.listeners().len()),
     ));
     findings.push(judge::mail(mail::reach(config, PATIENCE).await, &config.node.data_dir));
     findings

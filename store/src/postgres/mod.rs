@@ -31,7 +31,7 @@ mod words;
 
 pub use examine::{Examined, examine};
 pub use lease::{InstanceLease, LeaseError, Lost};
-pub use membership::Membership;
+pub use membership::{Membership, living_nodes};
 
 use crate::metric::{DatabaseMetrics, Metrics};
 use crate::schema::{Applied, checksum};

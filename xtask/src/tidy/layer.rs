@@ -58,7 +58,7 @@ pub const LAYERS: &[Layer] = &[
     // Owners know neither the wire above them nor the SQL below.
     Layer {
         name: "actors",
-        uses: &["protocol", "cluster", "store"],
+        uses: &["protocol", "cluster", "links", "store"],
         tests_use: &["testbed"],
         never: &["bb8", "http", "hyper", "rusqlite", "tokio-postgres", "warp"],
     },
@@ -66,8 +66,8 @@ pub const LAYERS: &[Layer] = &[
     Layer { name: "edge", uses: &["protocol", "actors"], tests_use: &["store"], never: &["bb8", "rusqlite", "tokio-postgres"] },
     Layer {
         name: "nodes",
-        uses: &["protocol", "store", "actors", "edge"],
-        tests_use: &["testbed", "links"],
+        uses: &["protocol", "cluster", "links", "store", "actors", "edge"],
+        tests_use: &["testbed"],
         never: &["bb8", "rusqlite", "tokio-postgres"],
     },
     // They judge the platform from outside, so they share none of its code.

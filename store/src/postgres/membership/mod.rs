@@ -16,9 +16,10 @@ mod line;
 use super::column::{Columns, int, params, statements};
 use super::fault::{Fault, describe};
 use super::target::Target;
+use super::{OpenError, Urls, migration};
 use crate::metric::{DatabaseMetrics, Operation};
 use crate::{Domain, StoreError, Stores};
-use cluster::timing::{RENEWAL_ANSWER_MAX_MS, STATEMENT_ANSWER_MAX_MS};
+use cluster::timing::{RENEWAL_ANSWER_MAX_MS, STANDSTILL_MS, STATEMENT_ANSWER_MAX_MS};
 use cluster::{Answer, Boot, Death, Member, Roles, SlotRow, Statement, Status};
 use line::{Line, Step};
 use protocol::{Epoch, Slot};
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 
 #[cfg(test)]
 pub(super) use change::STATEMENTS as CHANGES;
@@ -38,6 +40,8 @@ statements! {
     VERSION = "SELECT version FROM cluster_view";
     MEMBERS = "SELECT boot, born, edge, entity, media, address, status, accuses FROM cluster_node WHERE moved > $1";
     SLOTS = "SELECT slot, owner, epoch FROM cluster_slot WHERE moved > $1";
+    /// Rows of the dead are few: they are forgotten after a minute.
+    LIVING = "SELECT boot, status = 'voted_out' FROM cluster_node WHERE status IN ('joining', 'up', 'leaving', 'voted_out')";
 }
 
 /// One look for the version and all rows.
@@ -86,6 +90,20 @@ impl Membership {
         };
         self.metrics.observe(operation, asked.elapsed());
         answer
+    }
+
+    /// The nodes that may answer from memory now, or did a moment ago, as the tables say at an instant after this was called; of each, whether it was voted
+    /// out. `None` if that was not answered within [`STATEMENT_ANSWER_MAX_MS`].
+    pub async fn living(&self) -> Option<Vec<(Boot, bool)>> {
+        let read = async {
+            let [living] = self.others.transact(SNAPSHOT, &[Step::new(LIVING, params![])]).await?;
+            let living = living.iter().map(|row| {
+                let mut columns = Columns::of(row);
+                Ok::<_, Fault>((Boot(columns.id()?), columns.take()?))
+            });
+            living.collect()
+        };
+        self.others.answer(read).await
     }
 
     async fn renew(&self, boot: Boot, watched: &[Boot]) -> Result<Answer, Fault> {
@@ -148,6 +166,42 @@ impl Membership {
         }
     }
 }
+
+const COUNTERS_OF_ALL: &str = "SELECT boot, counter, address FROM cluster_node WHERE status IN ('joining', 'up', 'leaving')";
+
+/// The addresses of the nodes whose rows are renewed. Where there are rows, this takes as long as it takes to see that nobody renews them, which is what nodes that
+/// were killed leave behind.
+///
+/// # Errors
+/// When the users database cannot be asked.
+pub async fn living_nodes(urls: &Urls, connect_max: Duration) -> Result<Vec<String>, OpenError> {
+    let [mut target, ..] = urls.targets()?;
+    target.configure(connect_max, None);
+    let client = migration::connect(&target).await?;
+    let read = async || -> Result<BTreeMap<uuid::Uuid, (i64, String)>, OpenError> {
+        let rows = match client.query(COUNTERS_OF_ALL, &[]).await {
+            // Of before there were clusters.
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Vec::new(),
+            rows => rows.map_err(OpenError::sql(target.database))?,
+        };
+        Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
+    };
+    let first = read().await?;
+    let began = Instant::now();
+    while !first.is_empty() && began.elapsed() < Duration::from_millis(STANDSTILL_MS) {
+        tokio::time::sleep(LOOK).await;
+        let now = read().await?;
+        let lives = |(boot, (counter, _)): &(&uuid::Uuid, &(i64, String))| first.get(boot).is_none_or(|(before, _)| before != counter);
+        let living: Vec<_> = now.iter().filter(lives).map(|(_, (_, address))| address.clone()).collect();
+        if !living.is_empty() {
+            return Ok(living);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// How often somebody who watches looks.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The number in the one row of a table that has only one.
 fn only(rows: &[Row]) -> Result<u64, Fault> {

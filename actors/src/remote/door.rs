@@ -1,0 +1,135 @@
+//! What answers other nodes: they ask for what this one owns.
+
+use crate::{
+    client::{Call, Client},
+    node::Node,
+    outbox,
+    owner::{Op, Waiter, WriteOp},
+    snapshot::Snapshot,
+};
+use futures_util::future::join_all;
+use links::{Incoming, Serve};
+use protocol::{
+    ErrorCode, Key, Kind, Query, Refusal, UserId, View,
+    envelope::{Answer, Body, CHANGED_MAX, Envelope, FRAME_BYTES_MAX, VIEWS_MAX, Viewed},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use uuid::Uuid;
+
+/// What the views in one answer may come to. What is around them is small.
+const VIEWS_BYTES_MAX: usize = FRAME_BYTES_MAX / 8 * 7;
+/// How long an owner actor may take to say that it lives.
+const LIFE_SIGN_MAX: Duration = Duration::from_millis(500);
+
+/// Answers for this node.
+pub struct Door(pub Arc<Node>);
+
+impl Serve for Door {
+    async fn call(&self, incoming: Incoming) -> Answer {
+        let Incoming { envelope, deadline, .. } = incoming;
+        let Envelope { view, key, principal, body, .. } = envelope;
+        self.heard(view);
+        let call = Call { principal, deadline, if_match: None, idempotency: None };
+        match body {
+            Body::View { version_min } => self.view(&call, key, version_min).await,
+            Body::Query(query) => self.query(&call, key, query).await,
+            Body::Views(keys) if keys.len() <= VIEWS_MAX => self.views(&call, keys).await,
+            Body::Write { command, if_match, idempotency } => {
+                let write = WriteOp { command, principal, if_match, idempotency };
+                match Client::new(self.0.clone()).write_here(deadline, key, write).await {
+                    Ok(reply) => Answer::Reply(reply),
+                    Err(refusal) => self.refused(refusal),
+                }
+            }
+            Body::Changed(change) => match &outbox::tell_here(&self.0, key.kind, vec![key.id], &change, deadline).await[..] {
+                [] => Answer::Confirmed,
+                _ => self.not_owner(),
+            },
+            Body::ChangedMany(ids, change) if ids.len() <= CHANGED_MAX => {
+                Answer::ConfirmedBut(outbox::tell_here(&self.0, key.kind, ids, &change, deadline).await)
+            }
+            Body::Notice(notice) => match super::heed(&self.0, UserId(key.id), notice).await {
+                Ok(()) => Answer::Confirmed,
+                Err(refusal) => Answer::Refused(refusal),
+            },
+            Body::Views(_) | Body::ChangedMany(..) => Answer::Refused(ErrorCode::BadFrame.into()),
+        }
+    }
+
+    /// Through the mailbox of an owner actor, so that a node whose actors hang is not taken for a living one.
+    async fn probe(&self) -> bool {
+        let Ok(owner) = self.0.region.owner(&Key::new(Kind::User, Uuid::nil())).await else { return false };
+        let (waiter, answered) = Waiter::of_the_platform(Instant::now() + LIFE_SIGN_MAX);
+        let op = Op::Changed { ids: Vec::new(), change: protocol::envelope::Change::Gone, waiter };
+        owner.port.send_message(op).is_ok() && matches!(tokio::time::timeout(LIFE_SIGN_MAX, answered).await, Ok(Ok(Ok(()))))
+    }
+}
+
+impl Door {
+    /// The others' view may be newer than this node's.
+    fn heard(&self, view: u64) {
+        if let Some(remote) = self.0.remote() {
+            remote.seat().events().heard(view);
+        }
+    }
+
+    fn not_owner(&self) -> Answer {
+        Answer::NotOwner { view: self.0.remote().map_or(0, |remote| remote.outlook().view) }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Answer {
+        if refusal.code == ErrorCode::NotOwner { self.not_owner() } else { Answer::Refused(refusal) }
+    }
+
+    fn answer(&self, found: Result<Arc<Snapshot>, Refusal>) -> Answer {
+        match found {
+            Ok(found) if found.view.bytes_about() > VIEWS_BYTES_MAX => Answer::Views(vec![Viewed::Left]),
+            Ok(found) => Answer::View(found.view.clone()),
+            Err(refusal) => self.refused(refusal),
+        }
+    }
+
+    async fn view(&self, call: &Call, key: Key, version_min: u64) -> Answer {
+        if !self.0.ownership.serves(key.slot()) {
+            return self.not_owner();
+        }
+        let client = Client::new(self.0.clone());
+        match client.peek(&key).filter(|found| found.view.version >= version_min) {
+            Some(found) => self.answer(Ok(found)),
+            None => self.answer(client.view_here(call, key, version_min).await),
+        }
+    }
+
+    async fn query(&self, call: &Call, key: Key, query: Query) -> Answer {
+        if !self.0.ownership.serves(key.slot()) {
+            return self.not_owner();
+        }
+        let client = Client::new(self.0.clone());
+        match client.peek_part(key, &query) {
+            Some(found) => self.answer(Ok(found)),
+            None => self.answer(client.query_here(call, key, query).await),
+        }
+    }
+
+    async fn views(&self, call: &Call, keys: Vec<Key>) -> Answer {
+        let asked = keys.into_iter().map(|key| self.view(call, key, 0));
+        let mut room = VIEWS_BYTES_MAX;
+        let mut fit = |view: View| match room.checked_sub(view.bytes_about()) {
+            Some(left) => {
+                room = left;
+                Viewed::View(view)
+            }
+            None => Viewed::Left,
+        };
+        let viewed = join_all(asked).await.into_iter().map(|answer| match answer {
+            Answer::View(view) => fit(view),
+            Answer::Refused(refusal) => Viewed::Refused(refusal),
+            Answer::NotOwner { .. } => Viewed::NotOwner,
+            _ => Viewed::Left,
+        });
+        Answer::Views(viewed.collect())
+    }
+}

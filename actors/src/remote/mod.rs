@@ -1,0 +1,253 @@
+//! The other nodes of a cluster, as this one's requests see them: where a slot's owner is, and how it is asked.
+//!
+//! * [`Remote`]: the way there. `door`: what answers the others. `everybody`: what every node must hear. `peers`: what the membership wants of the links.
+//!
+//! Whom a slot belongs to is what this node last heard; the one that is asked knows better, and says so. Reads need no owner: what was acknowledged is in the
+//! store. So one whose owner does not answer is answered from there, and only writes wait for a takeover.
+
+mod door;
+mod everybody;
+mod peers;
+mod status;
+
+pub use door::Door;
+pub(crate) use everybody::{heed, tell_everybody};
+pub use peers::{LinkPeers, follow};
+pub use status::{ClusterStatus, Whereabouts, whereabouts};
+
+use crate::{
+    client::Call,
+    membership::{Outlook, Seat},
+    owner::WriteOp,
+};
+use cluster::Boot;
+use links::{LinkError, Links};
+use parking_lot::Mutex;
+use protocol::{
+    Epoch, ErrorCode, Key, Kind, Principal, Query, Refusal, Reply, Slot, View,
+    envelope::{Answer, Body, Change, Envelope, VIEWS_MAX, Viewed, WIRE_VERSION},
+};
+use quick_cache::sync::Cache;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use store::postgres::Membership;
+use uuid::Uuid;
+
+/// How long an owner may take to answer a read; after that the store is asked. Loads of a working store take a few milliseconds.
+const READ_ANSWER_MAX: Duration = Duration::from_millis(500);
+/// A node that let so much time go by is not asked again for a while: reads go to the store, writes wait.
+const SUSPECT_AFTER: Duration = Duration::from_secs(1);
+const SUSPECT_FOR: Duration = Duration::from_secs(1);
+/// Versions that were read from the store while an owner did not answer, and below which the owner's answers are not taken.
+const FLOORS_MAX: usize = 65_536;
+
+/// Where a slot's owner is, as far as this node knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// On this node.
+    Here,
+    /// On another one.
+    There(Boot),
+    /// Nobody is known.
+    Nowhere,
+}
+
+/// Why another node did not answer.
+pub(crate) enum Unanswered {
+    /// It did: with a refusal.
+    Refused(Refusal),
+    /// It does not own the key, or nothing was sent: somebody else is to be asked.
+    Elsewhere,
+    /// Nobody knows whether it was done.
+    Unknown,
+}
+
+/// What this node knows of the others, and its way to them.
+pub struct Remote {
+    links: Links,
+    seat: Seat,
+    membership: Arc<Membership>,
+    suspects: Mutex<HashMap<Boot, Instant>>,
+    /// How many of them: most of the time nobody, and then nobody looks.
+    suspected: AtomicUsize,
+    floors: Cache<Key, u64>,
+}
+
+impl Remote {
+    /// The way to the others, once this node has a seat among them.
+    #[must_use]
+    pub fn new(links: Links, seat: Seat, membership: Arc<Membership>) -> Self {
+        Self { links, seat, membership, suspects: Mutex::default(), suspected: AtomicUsize::new(0), floors: Cache::new(FLOORS_MAX) }
+    }
+
+    /// This node's seat.
+    #[must_use]
+    pub const fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    /// The links to the others.
+    #[must_use]
+    pub const fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// What this node last heard of the cluster.
+    #[must_use]
+    pub fn outlook(&self) -> Arc<Outlook> {
+        self.seat.outlook()
+    }
+
+    /// The owner of a slot that is not served here.
+    pub(crate) fn place(&self, slot: Slot) -> Place {
+        match self.outlook().owner(slot) {
+            Some(boot) if boot != self.seat.boot() => Place::There(boot),
+            _ => Place::Nowhere,
+        }
+    }
+
+    // ---- whom not to ask ----
+
+    pub(crate) fn is_suspect(&self, boot: Boot) -> bool {
+        if self.suspected.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let mut suspects = self.suspects.lock();
+        suspects.retain(|_, until| *until > Instant::now());
+        self.suspected.store(suspects.len(), Ordering::Relaxed);
+        suspects.contains_key(&boot)
+    }
+
+    fn suspect(&self, boot: Boot) {
+        let mut suspects = self.suspects.lock();
+        if suspects.insert(boot, Instant::now() + SUSPECT_FOR).is_none() {
+            tracing::warn!(%boot, "another node does not answer: its entities are read from the store until it does");
+        }
+        self.suspected.store(suspects.len(), Ordering::Relaxed);
+    }
+
+    // ---- asking ----
+
+    async fn call(&self, boot: Boot, key: Key, principal: Principal, body: Body, deadline: Instant) -> Result<Answer, LinkError> {
+        let view = self.outlook().view;
+        let envelope =
+            Envelope { wire: WIRE_VERSION, view, key, slot: key.slot(), epoch: Epoch(0), deadline_ms: 0, trace: None, principal, body };
+        let answer = self.links.call(boot.0, envelope, deadline).await?;
+        if let Answer::NotOwner { view } = answer {
+            self.seat.events().heard(view);
+        }
+        Ok(answer)
+    }
+
+    /// Asks for what can be asked of the store as well: whoever does not answer soon is not waited for.
+    async fn read(&self, boot: Boot, call: &Call, key: Key, body: Body) -> Result<Answer, Unanswered> {
+        if self.is_suspect(boot) {
+            return Err(Unanswered::Elsewhere);
+        }
+        let patience = Instant::now() + READ_ANSWER_MAX;
+        match self.call(boot, key, call.principal, body, call.deadline.min(patience)).await {
+            Ok(Answer::Refused(refusal)) => Err(Unanswered::Refused(refusal)),
+            Ok(Answer::NotOwner { .. }) => Err(Unanswered::Elsewhere),
+            Ok(answer) => Ok(answer),
+            Err(LinkError::TimedOut) => {
+                self.suspect(boot);
+                Err(Unanswered::Elsewhere)
+            }
+            Err(LinkError::Overloaded) => Err(Unanswered::Refused(ErrorCode::Overloaded.into())),
+            Err(_) => Err(Unanswered::Elsewhere),
+        }
+    }
+
+    pub(crate) async fn view(&self, boot: Boot, call: &Call, key: Key, query: Option<Query>) -> Result<View, Unanswered> {
+        let body = match query {
+            Some(query) => Body::Query(query),
+            None => Body::View { version_min: self.floor(&key) },
+        };
+        match self.read(boot, call, key, body).await? {
+            Answer::View(view) => Ok(view),
+            // It does not fit into a frame, or is not what was asked for.
+            _ => Err(Unanswered::Elsewhere),
+        }
+    }
+
+    /// At most [`VIEWS_MAX`] at once. `None` for those that are to be asked for elsewhere, or by themselves.
+    pub(crate) async fn views(&self, boot: Boot, call: &Call, keys: &[Key]) -> Vec<Option<Result<View, Refusal>>> {
+        debug_assert!(keys.len() <= VIEWS_MAX);
+        let [first, ..] = keys else { return Vec::new() };
+        let answers = match self.read(boot, call, *first, Body::Views(keys.to_vec())).await {
+            Ok(Answer::Views(answers)) if answers.len() == keys.len() => answers,
+            Err(Unanswered::Refused(refusal)) => vec![Viewed::Refused(refusal); keys.len()],
+            _ => vec![Viewed::Left; keys.len()],
+        };
+        let answer = |(key, answer)| match answer {
+            Viewed::View(View { version, .. }) if version < self.floor(key) => None,
+            Viewed::View(view) => Some(Ok(view)),
+            Viewed::Refused(refusal) => Some(Err(refusal)),
+            Viewed::NotOwner | Viewed::Left => None,
+        };
+        keys.iter().zip(answers).map(answer).collect()
+    }
+
+    /// Has a write carried out. `moved` ends the wait when the node that was asked is none any more.
+    pub(crate) async fn write(&self, boot: Boot, deadline: Instant, key: Key, write: WriteOp) -> Result<Reply, Unanswered> {
+        let WriteOp { command, principal, if_match, idempotency } = write;
+        let mut outlooks = self.seat.outlooks();
+        let asked = self.call(boot, key, principal, Body::Write { command, if_match, idempotency }, deadline);
+        tokio::pin!(asked);
+        let impatience = tokio::time::sleep(SUSPECT_AFTER);
+        tokio::pin!(impatience);
+        let mut is_patient = true;
+        let answer = loop {
+            tokio::select! {
+                answer = &mut asked => break answer,
+                () = &mut impatience, if is_patient => {
+                    is_patient = false;
+                    self.suspect(boot);
+                }
+                // Whoever has died answers nobody; what it committed stands, and nothing it did not commit ever will.
+                Ok(_) = outlooks.wait_for(|outlook| outlook.member(boot).is_none()) => return Err(Unanswered::Unknown),
+            }
+        };
+        match answer {
+            Ok(Answer::Reply(reply)) => Ok(reply),
+            Ok(Answer::NotOwner { .. }) => Err(Unanswered::Elsewhere),
+            Ok(Answer::Refused(refusal)) if refusal.code == ErrorCode::OutcomeUnknown => Err(Unanswered::Unknown),
+            Ok(Answer::Refused(refusal)) => Err(Unanswered::Refused(refusal)),
+            Ok(_) => Err(Unanswered::Unknown),
+            Err(LinkError::Overloaded) => Err(Unanswered::Refused(ErrorCode::Overloaded.into())),
+            Err(LinkError::Frame(error)) => {
+                tracing::warn!(%error, %key, "a write does not fit into a frame");
+                Err(Unanswered::Refused(Refusal::new(ErrorCode::Internal, "it is too large to be sent to its owner")))
+            }
+            Err(error) if error.is_outcome_unknown() => Err(Unanswered::Unknown),
+            Err(_) => Err(Unanswered::Elsewhere),
+        }
+    }
+
+    /// Tells a node that keys of its changed; answers those of which it did not confirm it.
+    pub(crate) async fn changed(&self, boot: Boot, kind: Kind, ids: &[Uuid], change: &Change, deadline: Instant) -> Vec<Uuid> {
+        let [first, ..] = ids else { return Vec::new() };
+        let body = Body::ChangedMany(ids.to_vec(), change.clone());
+        match self.call(boot, Key::new(kind, *first), Principal::Platform, body, deadline).await {
+            Ok(Answer::ConfirmedBut(left)) => left,
+            _ => ids.to_vec(),
+        }
+    }
+
+    // ---- what a session saw ----
+
+    /// This version was read from the store, and may be ahead of what its owner has published yet.
+    pub(crate) fn saw(&self, key: Key, version: u64) {
+        self.floors.insert(key, version);
+    }
+
+    fn floor(&self, key: &Key) -> u64 {
+        if self.floors.is_empty() { 0 } else { self.floors.get(key).unwrap_or(0) }
+    }
+}

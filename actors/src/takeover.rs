@@ -1,0 +1,37 @@
+//! What is done for slots that became this node's: others hear what their last owner committed without telling, and what was warm is warm again.
+//!
+//! Nothing waits for it. An answer that depends on a delivery has it made first (`outbox::complete`), and what is cold is loaded.
+
+use crate::{clock::by_the_clock, node::Node, outbox, second_level, supervisor::Child};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How often it is looked for slots that were gained. Many are gained at once: a node that died had its share of all.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The row of the supervision tree that does it. What a panic interrupts of the first part is done by the outbox's sweeper.
+#[must_use]
+pub fn watch(node: &Arc<Node>) -> Child {
+    let node = node.clone();
+    by_the_clock("takeover", Duration::ZERO, move |_| {
+        let node = node.clone();
+        async move {
+            let slots = node.ownership.gained();
+            if slots.is_empty() {
+                return LOOK_EVERY;
+            }
+            // It waits for Redis for as long as that takes to be reached.
+            tokio::spawn({
+                let (node, slots) = (node.clone(), slots.clone());
+                async move { second_level::warm(&node, &slots).await }
+            });
+            let deadline = Instant::now() + node.limits.request_deadline;
+            if let Err(refusal) = outbox::take_over(&node, &slots, deadline).await {
+                tracing::warn!(%refusal, slots = slots.len(), "what the last owners of slots owe is delivered later");
+            }
+            LOOK_EVERY
+        }
+    })
+}
