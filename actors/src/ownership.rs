@@ -159,11 +159,14 @@ impl Ownership {
         match &self.raises {
             Raises::Alone { begun, one_at_a_time } => {
                 let _one_at_a_time = one_at_a_time.lock().await;
-                let next = owned.iter().map(|(slot, _)| (*slot, Epoch(begun[slot.index()].load(Ordering::Acquire) + 1))).collect::<Vec<_>>();
+                let next =
+                    owned.iter().map(|(slot, _)| (*slot, Epoch(begun[slot.index()].load(Ordering::Acquire) + 1))).collect::<Vec<_>>();
                 self.write(stores, &next).await?;
                 for (slot, epoch) in next {
                     // What was lost meanwhile stays lost.
-                    let _ = self.slots[slot.index()].epoch.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now != 0).then_some(epoch.0));
+                    let _ = self.slots[slot.index()]
+                        .epoch
+                        .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| (now != 0).then_some(epoch.0));
                 }
             }
             Raises::Cluster(events) => {

@@ -30,6 +30,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>) {
     // As ractor_cluster compares them.
     let is_first = announced(&shared.name, shared.boot) > announced(&peer.member.address.name, peer.member.boot);
     let mut pause = PAUSE_MIN;
+    let mut told = String::new();
     loop {
         if link.wait_for(Option::is_none).await.is_err() {
             return;
@@ -48,8 +49,12 @@ pub(crate) async fn keep(shared: Arc<Shared>, peer: Arc<Peer>) {
                 }
             }
             Err(error) => {
-                let (node, error) = (&peer.member.address, &error as &dyn std::error::Error);
-                tracing::debug!(%node, boot = %peer.member.boot, error, "a node cannot be reached");
+                let (node, error) = (&peer.member.address, error.to_string());
+                // What lasts is said once: a node that starts or ends is out of reach for a moment.
+                if pause == PAUSE_MAX && error != told {
+                    tracing::warn!(%node, boot = %peer.member.boot, error, "a node cannot be linked to");
+                    told = error;
+                }
             }
         }
         let spread = rand::rng().random_range(0.5..1.5);

@@ -49,6 +49,10 @@ impl Cli {
                 let flags = deed.flags().clone();
                 (Command::User(deed), flags)
             }
+            Some(Subcommands::Cluster { question }) => {
+                let flags = question.how().flags.clone();
+                (Command::Cluster(question), flags)
+            }
             Some(Subcommands::Certs(certs)) => (Command::Certs(certs), Flags::default()),
             Some(Subcommands::Version) => (Command::Version, Flags::default()),
         };
@@ -87,6 +91,8 @@ pub enum Command {
     Demo(DemoOptions),
     /// Change an account on the store itself, while no server uses it.
     User(UserDeed),
+    /// Show what a running node knows of its cluster.
+    Cluster(ClusterQuestion),
     /// Make certificates for a cluster's nodes; reads no configuration.
     Certs(CertsOptions),
     /// Print the name and version; reads no configuration.
@@ -195,6 +201,55 @@ pub struct DemoOptions {
     /// Writes into the data directory directly, which no server may be using; meant for 10,000 people and more
     #[arg(long)]
     pub bulk: bool,
+}
+
+/// What is asked of a running node.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+#[allow(missing_docs)]
+pub enum ClusterQuestion {
+    /// The nodes: how they are, what they own, and the links to them
+    Status(How),
+
+    /// How many slots each node owns
+    Slots(How),
+
+    /// The node's supervision tree
+    Tree(How),
+
+    /// Where an entity's owner is
+    Inspect {
+        /// Its kind, such as user, post or product
+        #[arg(value_name = "KIND")]
+        kind: String,
+
+        /// Its id
+        #[arg(value_name = "ID")]
+        id: uuid::Uuid,
+
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+/// How the answer is shown, and whom the configuration has answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[allow(missing_docs)]
+pub struct How {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+impl ClusterQuestion {
+    /// How it is answered.
+    pub fn how(&self) -> &How {
+        match self {
+            Self::Status(how) | Self::Slots(how) | Self::Tree(how) | Self::Inspect { how, .. } => how,
+        }
+    }
 }
 
 /// What certificates to make.
@@ -307,6 +362,12 @@ enum Subcommands {
         deed: UserDeed,
     },
 
+    /// Shows what the running node of this configuration knows of its cluster
+    Cluster {
+        #[command(subcommand)]
+        question: ClusterQuestion,
+    },
+
     /// Makes or renews certificates for the nodes of a cluster, in folders that become Kubernetes secrets
     Certs(CertsOptions),
 
@@ -352,6 +413,12 @@ mod tests {
         assert_eq!(parts(&["config", "--docs"]).0, Command::Config { docs: true });
         assert_eq!(parts(&["check-config"]).0, Command::CheckConfig);
         assert_eq!(parts(&["version"]).0, Command::Version);
+        let how = How { json: true, ..How::default() };
+        assert_eq!(parts(&["cluster", "status", "--json"]).0, Command::Cluster(ClusterQuestion::Status(how)));
+        let id = "00000000-0000-0000-0000-000000000001";
+        let (command, flags) = parts(&["cluster", "inspect", "user", id, "--set", "a.b=1"]);
+        assert!(matches!(command, Command::Cluster(ClusterQuestion::Inspect { kind, .. }) if kind == "user"));
+        assert_eq!(flags.set, ["a.b=1"]);
         let certs = CertsOptions { folder: "c".into(), nodes: vec!["node-1".to_owned(), "node-2".to_owned()], days: 30 };
         assert_eq!(parts(&["certs", "c", "node-1", "node-2", "--days", "30"]).0, Command::Certs(certs));
         let demo = DemoOptions { users: 9, seed: 3, bulk: true };
@@ -406,6 +473,7 @@ mod tests {
             "demo",
             "user",
             "certs",
+            "cluster",
             "version",
             "--set",
             "--data-dir",

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+mod http;
 pub mod mail;
 pub mod node;
 pub mod open_files;

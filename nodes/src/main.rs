@@ -5,6 +5,7 @@ use clap::Parser;
 use nodes::{
     certs,
     cli::{Cli, Command, MigrateOptions},
+    cluster,
     config::{self, Config, Faults, Flags, Loaded, Log, LogFilter},
     demo, doctor, node, open_files, operator, storage, telemetry, transfer,
 };
@@ -96,6 +97,7 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
             let done = runtime(config)?.block_on(operator::carry_out(config, &deed))?;
             print(format_args!("{done}\n"))?;
         }
+        Command::Cluster(question) => print(runtime(config)?.block_on(cluster::ask(config, &question))?)?,
         Command::Certs(_) | Command::Version | Command::Doctor { .. } => {}
     }
     Ok(())

@@ -9,8 +9,8 @@ use crate::{
     tree,
 };
 use actors::{
-    Client, Limits, Node, account::Accounts, errand::Means, mail::Letters, membership::Events, metrics::NodeCollector, ownership::Ownership,
-    supervisor::Intensity,
+    Client, Limits, Node, account::Accounts, errand::Means, mail::Letters, membership::Events, metrics::NodeCollector,
+    ownership::Ownership, supervisor::Intensity,
 };
 use anyhow::{Context, Result};
 use edge::{

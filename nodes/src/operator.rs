@@ -9,11 +9,12 @@ use crate::{
     storage::{self, Storage},
     tree,
 };
-use actors::{ownership::Ownership, 
+use actors::{
     Client, Node,
     account::{Accounts, Token},
     errand::Means,
     mail::Letters,
+    ownership::Ownership,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use prometheus::Registry;

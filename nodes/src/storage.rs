@@ -70,7 +70,9 @@ impl Storage {
     pub fn stores(&self) -> Stores {
         match self {
             Self::Embedded(sqlite) => sqlite.stores(),
-            Self::Server(_, postgres, redis) | Self::Shared(_, postgres, redis) => Stores { second_level: redis.clone(), ..postgres.stores() },
+            Self::Server(_, postgres, redis) | Self::Shared(_, postgres, redis) => {
+                Stores { second_level: redis.clone(), ..postgres.stores() }
+            }
         }
     }
 

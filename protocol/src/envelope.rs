@@ -340,7 +340,10 @@ mod tests {
             ("confirmed", Answer::Confirmed),
             ("refused", Answer::Refused(Refusal::new(crate::ErrorCode::BadFrame, "why").after(2))),
             ("not owner", Answer::NotOwner { view: 300 }),
-            ("views", Answer::Views(vec![Viewed::Refused(Refusal::new(crate::ErrorCode::NotFound, "why")), Viewed::NotOwner, Viewed::Left])),
+            (
+                "views",
+                Answer::Views(vec![Viewed::Refused(Refusal::new(crate::ErrorCode::NotFound, "why")), Viewed::NotOwner, Viewed::Left]),
+            ),
             ("confirmed but", Answer::ConfirmedBut(vec![id(6)])),
         ]
     }

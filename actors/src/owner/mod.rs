@@ -13,10 +13,11 @@ pub use op::{Op, Waiter, WriteOp};
 use crate::{
     entity::{Absorbed, Entity, QueryError},
     node::Node,
-    outbox, region,
+    outbox,
+    ownership::{Pass, Tenure},
+    region,
     sabotage::{self, Defect},
     second_level,
-    ownership::{Pass, Tenure},
     snapshot::{Held, Incarnation, Publication, Snapshot, shard_of},
 };
 use futures_util::FutureExt;
@@ -420,7 +421,9 @@ impl<E: Entity> Owner<E> {
                 (Queued::View(_, waiter), Some(snapshot)) => waiter.send(Ok(snapshot.clone())),
                 (Queued::Query(query, waiter), Some(snapshot)) => self.start_query(id, snapshot, query, waiter),
                 (queued @ (Queued::View(..) | Queued::Query(..)), None) => queued.refuse(ErrorCode::NotFound.into()),
-                (Queued::Write { write, waiter, tried }, snapshot) if idle => self.begin_write(id, snapshot.clone(), write, (waiter, tried)),
+                (Queued::Write { write, waiter, tried }, snapshot) if idle => {
+                    self.begin_write(id, snapshot.clone(), write, (waiter, tried))
+                }
                 (queued, _) => later.push(queued),
             }
         }

@@ -8,8 +8,8 @@ use crate::{
     entity::{Asked, Decision, Entity, Plan},
     node::Node,
     outbox,
-    sabotage::{self, Defect},
     ownership::{Fence, Tenure},
+    sabotage::{self, Defect},
     snapshot::Snapshot,
 };
 use protocol::{Epoch, ErrorCode, Idempotency, Key, Outcome, Refusal, Reply, Slot, Timestamp};
@@ -263,6 +263,7 @@ async fn land(
         }
     }
     let Some(Commit { guard, key, expect, record, touches, write, now }) = commit else { return Landing::Fresh };
+    let guard = sabotaged(node, kind, guard).await;
     macro_rules! carry_out {
         ($store:ident, $write:expr) => {
             node.stores.$store.commit(Commit { guard, key, expect, record, touches, write: $write, now }).await
@@ -274,6 +275,16 @@ async fn land(
         Write::Shop(write) => carry_out!(shop, write),
     };
     result.map_or_else(Landing::Failed, Landing::Committed)
+}
+
+/// With the defect [`Defect::EpochIgnored`], a guard that holds whoever owns the slot.
+async fn sabotaged(node: &Node, kind: protocol::Kind, guard: Guard) -> Guard {
+    if !sabotage::active(Defect::EpochIgnored) {
+        return guard;
+    }
+    let epochs = node.stores.domain(kind).epochs().await.unwrap_or_default();
+    let epoch = epochs.into_iter().find(|(slot, _)| *slot == guard.slot).map_or(guard.epoch, |(_, epoch)| epoch);
+    Guard { epoch, ..guard }
 }
 
 /// Delivers a commit's effects, then answers its writer. If they cannot be delivered in time, the write stands and the outbox goes on; the

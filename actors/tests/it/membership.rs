@@ -1,6 +1,7 @@
-//! Several nodes in one process, on one PostgreSQL: their seats, with links that can be cut and owners that only say yes.
+//! Several nodes in one process, on one PostgreSQL: their seats, with links that can be cut and owners that have nothing to do.
 
-use actors::membership::{Events, Peers, Seat, Slots};
+use actors::membership::{Events, Outlook, Peers, Seat};
+use actors::ownership::Ownership;
 use cluster::timing::{LEASE_MS, STANDSTILL_MS};
 use cluster::{Boot, Exit, Identity, Member, Roles};
 use parking_lot::Mutex;
@@ -74,25 +75,35 @@ impl Peers for Links {
     }
 }
 
-/// Owners that have nothing under way. They keep the order in which they were told.
-struct Owners {
-    events: Events,
-    served: Mutex<BTreeMap<Slot, Epoch>>,
+/// A seat, and what it says that its node may serve.
+struct Place {
+    seat: Seat,
+    ownership: Arc<Ownership>,
 }
 
-impl Slots for Owners {
-    fn serve(&self, slot: Slot, epoch: Epoch) {
-        let before = self.served.lock().insert(slot, epoch);
-        assert!(before.is_none_or(|before| before < epoch), "{slot:?} is served at {before:?} already");
+impl Place {
+    fn boot(&self) -> Boot {
+        self.seat.boot()
     }
 
-    fn hand_off(&self, slot: Slot, epoch: Epoch, _: Option<Boot>) {
-        assert_eq!(self.served.lock().get(&slot), Some(&epoch));
-        self.events.handed_off(slot, epoch);
+    fn events(&self) -> &Events {
+        self.seat.events()
     }
 
-    fn stop(&self, slot: Slot) {
-        assert!(self.served.lock().remove(&slot).is_some(), "{slot:?} is not served");
+    fn outlook(&self) -> Arc<Outlook> {
+        self.seat.outlook()
+    }
+
+    async fn ended(&self) -> Exit {
+        self.seat.ended().await
+    }
+
+    fn served(&self, slot: Slot) -> Option<Epoch> {
+        self.ownership.epoch(slot)
+    }
+
+    fn serves(&self, slot: Slot) -> bool {
+        self.ownership.serves(slot)
     }
 }
 
@@ -100,7 +111,7 @@ impl Slots for Owners {
 struct Cluster {
     urls: Urls,
     network: Arc<Network>,
-    watched: Arc<Mutex<Vec<Arc<Seat>>>>,
+    watched: Arc<Mutex<Vec<Arc<Place>>>>,
     is_over: Arc<AtomicBool>,
     watcher: Option<std::thread::JoinHandle<u64>>,
 }
@@ -117,21 +128,21 @@ impl Cluster {
     }
 
     /// Starts a node. `number` orders the boots.
-    async fn start(&self, number: u128) -> Arc<Seat> {
+    async fn start(&self, number: u128) -> Arc<Place> {
         let options = PostgresOptions { connections_max: 4, ..PostgresOptions::default() };
         let postgres = Postgres::open(&self.urls, &options, &Registry::new()).await.expect("opened");
         let (boot, events) = (Boot(Uuid::from_u128(number)), Events::new());
         self.network.0.lock().nodes.insert(boot, events.clone());
         let links = Links { network: self.network.clone(), boot, events: events.clone(), known: Mutex::default() };
-        let owners = Owners { events: events.clone(), served: Mutex::default() };
+        let ownership = Ownership::shared(events.clone());
         let identity = Identity { boot, roles: Roles::ALL, address: format!("{number}:0").into(), slots: SLOTS };
-        let seat = Seat::take(identity, events, Arc::new(postgres.membership()), Arc::new(links), Arc::new(owners)).expect("a thread");
-        let seat = Arc::new(seat);
+        let seat = Seat::take(identity, events, ownership.clone(), Arc::new(postgres.membership()), Arc::new(links)).expect("a thread");
+        let seat = Arc::new(Place { seat, ownership });
         self.watched.lock().push(seat.clone());
         seat
     }
 
-    async fn of<const N: usize>(url: &str) -> (Self, [Arc<Seat>; N]) {
+    async fn of<const N: usize>(url: &str) -> (Self, [Arc<Place>; N]) {
         let cluster = Self::on(url);
         let mut seats = Vec::new();
         for number in 1..=N {
@@ -143,7 +154,7 @@ impl Cluster {
     }
 
     /// Ends a node without a word, as SIGKILL would.
-    fn kill(&self, seat: Arc<Seat>) {
+    fn kill(&self, seat: Arc<Place>) {
         self.network.0.lock().nodes.remove(&seat.boot());
         self.watched.lock().retain(|watched| watched.boot() != seat.boot());
         // A look of the watcher may still hold it.
@@ -172,8 +183,8 @@ impl Drop for Cluster {
 
 /// Sees whether two nodes answer for one slot. Looks cannot be at one instant; so the first one is looked at again: if it answered at the same epoch before and after, it
 /// did so all the while.
-fn watch(watched: &Mutex<Vec<Arc<Seat>>>, is_over: &AtomicBool) -> u64 {
-    let serving = |seat: &Seat, slot| seat.served(slot).filter(|_| seat.serves(slot));
+fn watch(watched: &Mutex<Vec<Arc<Place>>>, is_over: &AtomicBool) -> u64 {
+    let serving = |seat: &Place, slot| seat.served(slot).filter(|_| seat.serves(slot));
     let mut looks = 0;
     while !is_over.load(Ordering::Acquire) {
         let seats = watched.lock().clone();
@@ -194,7 +205,7 @@ fn watch(watched: &Mutex<Vec<Arc<Seat>>>, is_over: &AtomicBool) -> u64 {
 }
 
 /// Whether each slot is answered by one of these, all know by whom, and shares are as even as placement makes them.
-fn is_settled(seats: &[Arc<Seat>]) -> bool {
+fn is_settled(seats: &[Arc<Place>]) -> bool {
     let outlooks: Vec<_> = seats.iter().map(|seat| seat.outlook()).collect();
     let shares: Vec<_> = seats.iter().map(|seat| Slot::all().filter(|slot| seat.serves(*slot)).count()).collect();
     let even = usize::from(SLOTS) / seats.len();
@@ -207,16 +218,16 @@ fn is_settled(seats: &[Arc<Seat>]) -> bool {
         })
 }
 
-async fn settled(seats: &[Arc<Seat>]) {
+async fn settled(seats: &[Arc<Place>]) {
     eventually("every slot is where it is wished, and everybody knows", || is_settled(seats)).await;
 }
 
 /// Whether each slot is answered by one of these.
-fn all_served(seats: &[Arc<Seat>]) -> bool {
+fn all_served(seats: &[Arc<Place>]) -> bool {
     Slot::all().all(|slot| seats.iter().any(|seat| seat.serves(slot)))
 }
 
-fn epochs(seat: &Seat) -> Vec<Option<Epoch>> {
+fn epochs(seat: &Place) -> Vec<Option<Epoch>> {
     Slot::all().map(|slot| seat.served(slot)).collect()
 }
 
@@ -267,13 +278,13 @@ async fn while_the_database_is_away_nobody_dies_and_afterwards_all_is_as_before(
     let before: Vec<_> = seats.iter().map(|seat| epochs(seat)).collect();
     let away = Instant::now();
     server.stop();
-    eventually("leases end", || seats.iter().all(|seat| !seat.lease().holds())).await;
+    eventually("leases end", || seats.iter().all(|seat| !seat.ownership.is_leased())).await;
     assert!(away.elapsed() < Duration::from_millis(LEASE_MS) + Duration::from_secs(2), "{:?}", away.elapsed());
     eventually("it is away for longer than anybody may stand still", || {
         away.elapsed() > 2 * Duration::from_millis(STANDSTILL_MS) + Duration::from_secs(2)
     })
     .await;
-    assert!(seats.iter().all(|seat| !seat.lease().holds()));
+    assert!(seats.iter().all(|seat| !seat.ownership.is_leased()));
     server.start();
     let back = Instant::now();
     settled(&seats).await;

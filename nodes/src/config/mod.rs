@@ -23,7 +23,9 @@ use std::collections::BTreeMap;
 pub use fault::{Fault, Faults, Place};
 pub use newtype::{DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, Origin, PublicUrl, RedisUrl, Role, Secret, Sender, SmtpUrl};
 pub use print::reference;
-pub use setting::{Account, Cache, Cluster, Config, Demo, Feed, Gateway, Http, Listen, Log, Mail, Node, Owner, Postgres, Rate, Sqlite, Supervision};
+pub use setting::{
+    Account, Cache, Cluster, Config, Demo, Feed, Gateway, Http, Listen, Log, Mail, Node, Owner, Postgres, Rate, Sqlite, Supervision,
+};
 pub use source::Flags;
 
 /// A configuration without faults, and where each value comes from.

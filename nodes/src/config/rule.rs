@@ -15,8 +15,16 @@ pub(super) struct Violation {
 
 /// Returns every demand that the configuration does not meet.
 pub(super) fn violations(config: &Config) -> Vec<Violation> {
-    let pairs = [tls_pair(config), request_times(config), owner_deadline(config), owner_waiters(config), redis_alone(config), roles_alone(config)];
-    pairs.into_iter().flatten().chain(admin_exposed(config)).chain(dev_exposed(config)).chain(listener_collisions(config)).chain(cluster_incomplete(config)).collect()
+    let pairs =
+        [tls_pair(config), request_times(config), owner_deadline(config), owner_waiters(config), redis_alone(config), roles_alone(config)];
+    pairs
+        .into_iter()
+        .flatten()
+        .chain(admin_exposed(config))
+        .chain(dev_exposed(config))
+        .chain(listener_collisions(config))
+        .chain(cluster_incomplete(config))
+        .collect()
 }
 
 fn violation(keys: [&str; 2], problem: String, remedy: &str) -> Violation {
@@ -58,7 +66,11 @@ fn cluster_incomplete(config: &Config) -> Vec<Violation> {
     let needs = [
         ("postgres.url", is_on_a_server(config), "nodes share PostgreSQL's databases: set postgres.url"),
         ("cluster.name", cluster.name.is_some(), "set cluster.name to the name in this node's certificate"),
-        ("cluster.credentials", cluster.credentials.is_some(), "make certificates by `lets-connect certs`, and name this node's folder of them"),
+        (
+            "cluster.credentials",
+            cluster.credentials.is_some(),
+            "make certificates by `lets-connect certs`, and name this node's folder of them",
+        ),
     ];
     let missing = needs.into_iter().filter(|(_, is_there, _)| !is_there);
     missing.map(|(key, _, remedy)| violation(["cluster.listen", key], format!("a cluster needs {key}"), remedy)).collect()

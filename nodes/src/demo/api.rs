@@ -4,11 +4,11 @@
 
 use super::{
     DemoOptions, PASSWORD,
-    http::{Error, Request, Server},
     people::Person,
     plan::{Plan, Post, Product},
     report::{Counts, First, Progress, Report, Summary},
 };
+use crate::http::{Error, Request, Server};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};

@@ -8,7 +8,6 @@ mod api;
 mod bulk;
 mod chance;
 mod graph;
-mod http;
 mod people;
 mod plan;
 mod report;

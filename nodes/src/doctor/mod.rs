@@ -123,11 +123,7 @@ pub async fn look(config: &Config) -> Vec<Finding> {
         let bound = TcpListener::bind(address).map(drop);
         judge::listener(name, address, bound.map_err(|error| error.kind()), is_served)
     }));
-    findings.push(judge::open_files(
-        open_files::most(),
-        node::open_files(config, 1),
-        node::open_files(config, config.listeners().len()),
-    ));
+    findings.push(judge::open_files(open_files::most(), node::open_files(config, 1), node::open_files(config, config.listeners().len())));
     findings.push(judge::mail(mail::reach(config, PATIENCE).await, &config.node.data_dir));
     findings
 }

@@ -5,6 +5,7 @@ mod access;
 mod account;
 mod backup;
 mod certs;
+mod cluster;
 mod concurrent;
 mod conditional;
 mod description;

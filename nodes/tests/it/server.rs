@@ -176,7 +176,11 @@ impl Server {
 
     /// Starts a command that serves these data.
     pub fn spawn(command: Command, data: impl Into<Data>) -> Self {
-        let process = Process::spawn(command);
+        Self::started(Process::spawn(command), data)
+    }
+
+    /// Waits until a process serves.
+    pub fn started(process: Process, data: impl Into<Data>) -> Self {
         process.wait_for("\"message\":\"serving ");
         let addresses = process.said().iter().filter_map(|line| listening(line)).collect();
         Self { process, addresses, data: data.into() }

@@ -116,7 +116,11 @@ impl Setup {
 
     /// Starts on a disk that an earlier platform left.
     pub async fn start_on(self, disk: Arc<Disk>) -> Platform {
-        let node = Node::new(faults::wrap(&disk.truth(), &disk.faults), actors::ownership::Ownership::alone(store::Lease::always()), self.limits.clone());
+        let node = Node::new(
+            faults::wrap(&disk.truth(), &disk.faults),
+            actors::ownership::Ownership::alone(store::Lease::always()),
+            self.limits.clone(),
+        );
         node.claim_all().await.expect("the store answers");
         let intensity = Intensity { restarts_max: 3, within: Duration::from_secs(60) };
         let spec = Spec { name: "node".to_owned(), intensity, children: self.children(&node) };

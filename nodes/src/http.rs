@@ -1,4 +1,4 @@
-//! The demo's HTTP client: kept-alive connections, patience with a busy server, and errors that say what to do.
+//! The HTTP client of commands that speak to a running server: kept-alive connections, patience with a busy one, and errors that say what to do.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -31,7 +31,7 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The base address cannot be used.
-    #[error("{0} is no address for demo data: it takes one such as http://127.0.0.1:8000; they are made over plain HTTP only")]
+    #[error("{0} is no address of a server: it takes one such as http://127.0.0.1:8000, over plain HTTP")]
     Address(String),
     /// Nobody answers.
     #[error("no server answers at {base}: start one with `lets-connect` in another terminal, then try again")]
@@ -49,6 +49,14 @@ pub enum Error {
         /// Method and path.
         request: String,
         /// What happened last.
+        last: String,
+    },
+    /// The server failed, or refused for the time being.
+    #[error("{request} was not answered: {last}")]
+    Unanswered {
+        /// Method and path.
+        request: String,
+        /// What happened.
         last: String,
     },
     /// The server refused for good.
@@ -112,7 +120,7 @@ impl Request<'_> {
 /// What became of one attempt.
 enum Attempt {
     Done(Bytes),
-    Later { last: String, wait: Option<Duration> },
+    Later { last: String, wait: Option<Duration>, source: Option<Box<dyn StdError + Send + Sync>> },
 }
 
 /// The platform at one address. Cheap to clone.
@@ -162,6 +170,18 @@ impl Server {
         }
     }
 
+    /// Sends a request once, and returns the answer's body.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when nobody listens there; [`Error::Refused`]; [`Error::Unanswered`].
+    pub async fn once(&self, request: &Request<'_>) -> Result<Bytes, Error> {
+        match self.attempt(request).await? {
+            Attempt::Done(body) => Ok(body),
+            Attempt::Later { source: Some(source), .. } => Err(Error::Unreachable { base: self.base.clone(), source }),
+            Attempt::Later { last, .. } => Err(Error::Unanswered { request: request.name(), last }),
+        }
+    }
+
     /// Sends a request until it succeeds, and returns the answer's body.
     ///
     /// # Errors
@@ -191,7 +211,7 @@ impl Server {
         };
         let (head, body) = match answered {
             Ok(answer) => answer,
-            Err(fault) => return Ok(Attempt::Later { last: chain(&*fault), wait: None }),
+            Err(fault) => return Ok(Attempt::Later { last: chain(&*fault), wait: None, source: Some(fault) }),
         };
         if head.status.is_success() {
             return Ok(Attempt::Done(body));
@@ -199,7 +219,11 @@ impl Server {
         let Problem { code, detail } = serde_json::from_slice(&body).unwrap_or_default();
         let busy = matches!(head.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
         if busy || code == protocol::ErrorCode::IdempotencyInFlight.name() {
-            return Ok(Attempt::Later { last: format!("{} {code}: {detail}", head.status), wait: retry_after(&head.headers) });
+            return Ok(Attempt::Later {
+                last: format!("{} {code}: {detail}", head.status),
+                wait: retry_after(&head.headers),
+                source: None,
+            });
         }
         Err(Error::Refused { request: request.name(), status: head.status, code, detail })
     }

@@ -1,4 +1,8 @@
-//! A node's way into its cluster, and out of it.
+//! A node's way into its cluster, and out of it; and what operators are shown of it.
+
+mod ask;
+
+pub use ask::ask;
 
 use crate::{
     config::{Cluster, Config, Role},

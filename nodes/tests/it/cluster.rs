@@ -1,0 +1,372 @@
+//! Nodes of a cluster, each a process of its own, on one PostgreSQL: whichever is asked answers for all of them, also after one of them is gone.
+
+use crate::{
+    http::{Client, Person, delete, get, items, post, put, text},
+    server::{Process, Server, binary, eventually, server_of},
+};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testbed::postgres::Databases;
+
+/// The nodes of a test, and what they share.
+struct Cluster {
+    nodes: Vec<Server>,
+    certificates: TempDir,
+    databases: Databases,
+    settings: Vec<String>,
+}
+
+impl Cluster {
+    /// Starts so many nodes, all at once, and waits until each owns its share.
+    fn start(count: usize) -> Self {
+        Self::with(count, &[])
+    }
+
+    fn with(count: usize, settings: &[&str]) -> Self {
+        let names: Vec<_> = (1..=count + 1).map(|number| format!("node-{number}")).collect();
+        let certificates = TempDir::new().expect("a folder");
+        let made = binary().arg("certs").arg(certificates.path()).args(&names).status().expect("it starts");
+        assert!(made.success());
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let mut cluster = Self { nodes: Vec::new(), certificates, databases: Databases::none(), settings };
+        let starting: Vec<_> = (1..=count).map(|number| cluster.spawn(number)).collect();
+        cluster.nodes = starting.into_iter().map(|(process, folder)| Server::started(process, folder)).collect();
+        cluster.settle();
+        cluster
+    }
+
+    /// A node's process, which is about to join.
+    fn spawn(&self, number: usize) -> (Process, TempDir) {
+        let folder = TempDir::new().expect("a folder");
+        let name = format!("node-{number}");
+        let own = [
+            format!("postgres.url={}?sslmode=disable", self.databases.url()),
+            // Of several nodes, and a server that other tests use, too.
+            "postgres.connections_max=4".to_owned(),
+            "cluster.listen=127.0.0.1:0".to_owned(),
+            format!("cluster.name={name}"),
+            format!("cluster.credentials={}", self.certificates.path().join(name).display()),
+            "cluster.drain_wait_ms=0".to_owned(),
+        ];
+        let settings: Vec<&str> = own.iter().chain(&self.settings).map(String::as_str).collect();
+        (Process::spawn(server_of(folder.path(), &settings)), folder)
+    }
+
+    fn join(&mut self, number: usize) {
+        let (process, folder) = self.spawn(number);
+        self.nodes.push(Server::started(process, folder));
+        self.settle();
+    }
+
+    /// Waits until every node knows that each owns its share.
+    fn settle(&self) {
+        let count = self.nodes.len();
+        let is_settled = |node: &Server| {
+            let status = status(node);
+            let shares: Vec<_> = members(&status).iter().map(|member| member["slots"].as_u64().unwrap_or_default()).collect();
+            shares.len() == count
+                && shares.iter().sum::<u64>() == 4096
+                && shares.iter().all(|share| *share > 4096 / count as u64 * 2 / 3)
+                && status["slots"]["owned"].as_u64() > Some(4096 / count as u64 * 2 / 3)
+        };
+        eventually("each node owns its share, and all know", || self.nodes.iter().all(is_settled));
+    }
+
+    /// A client of each node.
+    fn edges(&self) -> Vec<Client> {
+        self.nodes.iter().map(Server::gateway).collect()
+    }
+}
+
+fn status(node: &Server) -> Value {
+    node.client("admin").call(&get("/cluster")).ok(200)
+}
+
+fn members(status: &Value) -> &Vec<Value> {
+    status["members"].as_array().expect("members")
+}
+
+fn follow(edge: &mut Client, who: &Person, whom: &Person) {
+    edge.call(&put(format!("/api/user/users/{}/follow", whom.id), json!({})).by(who)).ok(200);
+}
+
+fn publish(edge: &mut Client, by: &Person, words: &str) -> String {
+    let body = json!({ "content": words, "visibility": "public" });
+    text(&edge.call(&post("/api/content/posts", body).by(by)).ok(201)["id"])
+}
+
+fn feed(edge: &mut Client, of: &Person) -> Vec<String> {
+    let page = edge.call(&get(format!("/api/content/feed/{}?limit=100", of.id)).by(of)).ok(200);
+    items(&page).iter().map(|item| text(&item["id"])).collect()
+}
+
+/// Each step goes through another node than the one before, and is seen at once.
+fn journey(edges: &mut [Client], round: &str) {
+    let count = edges.len();
+    let people: Vec<_> = (0..9).map(|number| edges[number % count].register(&format!("{round}{number}"))).collect();
+    for (number, person) in people.iter().enumerate() {
+        // Signed in at one node, known to all.
+        for edge in &mut *edges {
+            assert_eq!(text(&edge.call(&get("/api/user/me").by(person)).ok(200)["id"]), person.id);
+        }
+        follow(&mut edges[(number + 1) % count], person, &people[(number + 1) % people.len()]);
+    }
+    for (number, person) in people.iter().enumerate() {
+        let written = publish(&mut edges[number % count], person, &format!("words of {round}{number}"));
+        let follower = &people[(number + people.len() - 1) % people.len()];
+        for edge in &mut *edges {
+            assert!(feed(edge, follower).contains(&written), "what was acknowledged is in every feed that it belongs into");
+            assert_eq!(text(&edge.call(&get(format!("/api/content/posts/{written}"))).ok(200)["id"]), written);
+        }
+        edges[(number + 1) % count].call(&delete(format!("/api/content/posts/{written}")).by(person)).ok(204);
+        for edge in &mut *edges {
+            assert!(!feed(edge, follower).contains(&written), "what was deleted is in none");
+        }
+    }
+    let (seller, buyer) = (&people[0], &people[1]);
+    for stock in 1..4 {
+        let product = json!({ "name": format!("{round} lamp {stock}"), "price": 10, "stock": stock });
+        let id = text(&edges[0].call(&post("/api/shop/products", product).by(seller)).ok(201)["id"]);
+        for left in (0..stock).rev() {
+            let order = json!({ "productId": id, "quantity": 1 });
+            edges[left % count].call(&post("/api/shop/orders", order).by(buyer)).ok(201);
+            for edge in &mut *edges {
+                assert_eq!(edge.call(&get(format!("/api/shop/public/products/{id}"))).ok(200)["stock"], left);
+            }
+        }
+        let orders = edges[1 % count].call(&get("/api/shop/orders?limit=100").by(buyer)).ok(200);
+        assert_eq!(items(&orders).iter().filter(|order| order["productId"] == id.as_str()).count(), stock);
+    }
+    // Signed out at one node, and nobody at all.
+    edges[0].call(&post("/api/user/logout", json!({})).by(&people[8]));
+    for edge in &mut *edges {
+        assert_eq!(edge.call(&get("/api/user/me").by(&people[8])).status, 401);
+    }
+}
+
+#[test]
+fn whichever_node_is_asked_answers_for_all_of_them() {
+    let mut cluster = Cluster::start(3);
+    journey(&mut cluster.edges(), "three");
+    cluster.join(4);
+    journey(&mut cluster.edges(), "four");
+}
+
+#[test]
+fn what_a_killed_node_owned_is_anothers_and_nothing_is_lost() {
+    let mut cluster = Cluster::start(3);
+    let mut edges = cluster.edges();
+    let people: Vec<_> = (0..24).map(|number| edges[number % 3].register(&format!("person{number}"))).collect();
+    let rename = |edge: &mut Client, person: &Person, name: &str| {
+        let change = put("/api/user/profile", json!({ "firstName": name })).by(person);
+        edge.call(&change.key(&format!("{}-{name}", person.id)))
+    };
+    for person in &people {
+        rename(&mut edges[0], person, "Before").ok(200);
+    }
+    let killed = cluster.nodes.pop().expect("three nodes");
+    killed.process.signal(Signal::KILL);
+    killed.process.ended();
+    // Reads do not wait for a new owner …
+    for person in &people {
+        for edge in &mut edges[..2] {
+            assert_eq!(edge.call(&get(format!("/api/user/profile/{}", person.id))).ok(200)["firstName"], "Before");
+        }
+    }
+    // … and writes do, within their deadline.
+    for person in &people {
+        rename(&mut edges[1], person, "After").ok(200);
+        for edge in &mut edges[..2] {
+            assert_eq!(edge.call(&get(format!("/api/user/profile/{}", person.id))).ok(200)["firstName"], "After");
+        }
+    }
+    cluster.settle();
+    journey(&mut edges[..2], "two");
+}
+
+#[test]
+fn a_node_that_is_stopped_hands_over_and_nobody_waits() {
+    let mut cluster = Cluster::start(2);
+    let mut edges = cluster.edges();
+    let people: Vec<_> = (0..12).map(|number| edges[number % 2].register(&format!("person{number}"))).collect();
+    let leaving = cluster.nodes.pop().expect("two nodes");
+    leaving.process.signal(Signal::TERM);
+    let mut round = 0;
+    let mut ended = None;
+    let mut process = Some(leaving.process);
+    while ended.is_none() {
+        round += 1;
+        for person in &people {
+            let change = put("/api/user/profile", json!({ "firstName": format!("Round{round}") })).by(person);
+            edges[0].call(&change).ok(200);
+        }
+        if status(&cluster.nodes[0])["members"].as_array().map(Vec::len) == Some(1) {
+            ended = process.take().map(Process::ended);
+        }
+    }
+    let (status, said) = ended.expect("it ended");
+    assert!(status.success() && said.contains("left the cluster"), "{said}");
+    cluster.settle();
+    journey(&mut edges[..1], "alone");
+}
+
+#[test]
+fn a_node_that_hung_answers_nothing_old_and_ends() {
+    let mut cluster = Cluster::start(3);
+    let mut edges = cluster.edges();
+    let people: Vec<_> = (0..12).map(|number| edges[number % 2].register(&format!("person{number}"))).collect();
+    let hung = cluster.nodes.pop().expect("three nodes");
+    // What it answers from its memory is warm.
+    for person in &people {
+        edges[2].call(&get(format!("/api/user/profile/{}", person.id))).ok(200);
+    }
+    hung.process.signal(Signal::STOP);
+    eventually("the others see that it is gone", || members(&status(&cluster.nodes[0])).len() == 2);
+    cluster.settle();
+    for person in &people {
+        edges[0].call(&put("/api/user/profile", json!({ "firstName": "Meanwhile" })).by(person)).ok(200);
+    }
+    hung.process.signal(Signal::CONT);
+    for person in &people {
+        // It may have ended, or say that it cannot tell; what it shows is not from before.
+        if let Ok(answer) = edges[2].try_call(&get(format!("/api/user/profile/{}", person.id)))
+            && answer.status == 200
+        {
+            assert_eq!(answer.json()["firstName"], "Meanwhile");
+        }
+    }
+    let (status, said) = hung.process.ended();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("declared this one dead"), "{said}");
+}
+
+#[test]
+fn a_ban_is_everywhere_when_it_is_answered() {
+    let cluster = Cluster::start(3);
+    let mut edges = cluster.edges();
+    let (admin, bad, other) = (edges[0].register("admin"), edges[1].register("bad"), edges[2].register("other"));
+    // As somebody with psql would; the owner hears of it.
+    cluster.databases.sql("users", &[&format!("UPDATE person SET role = 'admin' WHERE id = '{}'", admin.id)]);
+    for edge in &mut edges {
+        eventually("the new role is known", || edge.call(&get("/api/user/me").by(&admin)).ok(200)["role"] == "admin");
+    }
+    let written = publish(&mut edges[1], &bad, "look at me");
+    follow(&mut edges[0], &other, &bad);
+    for round in 0..3 {
+        edges[round % 3].call(&put(format!("/api/user/users/{}/active", bad.id), json!({ "isActive": false, "reason": "test" })).by(&admin)).ok(200);
+        for edge in &mut edges {
+            assert_eq!(edge.call(&get(format!("/api/user/profile/{}", bad.id))).status, 404);
+            assert!(!feed(edge, &other).contains(&written));
+            assert_eq!(edge.call(&get("/api/user/me").by(&bad)).status, 401, "their sessions ended");
+        }
+        edges[round % 3].call(&put(format!("/api/user/users/{}/active", bad.id), json!({ "isActive": true, "reason": "test" })).by(&admin)).ok(200);
+        for edge in &mut edges {
+            edge.call(&get(format!("/api/user/profile/{}", bad.id))).ok(200);
+            assert!(feed(edge, &other).contains(&written));
+        }
+    }
+}
+
+/// The author's posts are pulled by readers as soon as two follow: on every node, and none is missed while that becomes known.
+#[test]
+fn no_post_is_missed_while_an_author_becomes_one_whose_posts_are_pulled() {
+    let cluster = Cluster::with(3, &["feed.pull_threshold_followers=2"]);
+    let mut edges = cluster.edges();
+    let author = edges[0].register("author");
+    let readers: Vec<_> = (0..6).map(|number| edges[number % 3].register(&format!("reader{number}"))).collect();
+    let mut written = Vec::new();
+    for (number, reader) in readers.iter().enumerate() {
+        follow(&mut edges[number % 3], reader, &author);
+        for _ in 0..2 {
+            written.insert(0, publish(&mut edges[(number + 1) % 3], &author, "news"));
+            for edge in &mut edges {
+                for reader in &readers[..=number] {
+                    assert_eq!(feed(edge, reader), written, "each once, newest first");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_process_alone_and_nodes_keep_out_of_each_others_way() {
+    let cluster = Cluster::start(2);
+    let folder = TempDir::new().expect("a folder");
+    let url = format!("postgres.url={}?sslmode=disable", cluster.databases.url());
+    let (ended, said) = Process::spawn(server_of(folder.path(), &[&url])).ended();
+    assert!(!ended.success() && said.contains("in use by the nodes of a cluster (node-"), "{said}");
+
+    let Cluster { nodes, certificates, databases, settings } = cluster;
+    for node in nodes {
+        node.process.signal(Signal::KILL);
+        node.process.ended();
+    }
+    // Those were killed: nobody renews their rows.
+    let alone = Server::spawn(server_of(folder.path(), &[&url]), folder);
+    let ada = alone.gateway().register("ada");
+    let cluster = Cluster { nodes: Vec::new(), certificates, databases, settings };
+    let (process, _folder) = cluster.spawn(3);
+    let (ended, said) = process.ended();
+    assert!(!ended.success() && said.contains("in use by another process"), "{said}");
+    alone.stop();
+    // And back again: what the process alone wrote is there.
+    let mut cluster = cluster;
+    let starting = [1, 2].map(|number| cluster.spawn(number));
+    cluster.nodes = starting.into_iter().map(|(process, folder)| Server::started(process, folder)).collect();
+    cluster.settle();
+    for edge in &mut cluster.edges() {
+        assert_eq!(text(&edge.call(&get("/api/user/me").by(&ada)).ok(200)["id"]), ada.id);
+    }
+}
+
+#[test]
+fn a_node_with_another_clusters_certificate_joins_nothing() {
+    let cluster = Cluster::start(1);
+    let stranger = Cluster { certificates: TempDir::new().expect("a folder"), nodes: Vec::new(), databases: Databases::none(), settings: Vec::new() };
+    let made = binary().arg("certs").arg(stranger.certificates.path()).arg("node-2").status().expect("it starts");
+    assert!(made.success());
+    let folder = TempDir::new().expect("a folder");
+    let settings = [
+        format!("postgres.url={}?sslmode=disable", cluster.databases.url()),
+        "cluster.listen=127.0.0.1:0".to_owned(),
+        "cluster.name=node-2".to_owned(),
+        format!("cluster.credentials={}", stranger.certificates.path().join("node-2").display()),
+    ];
+    let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+    let process = Process::spawn(server_of(folder.path(), &settings));
+    process.wait_for("joining the cluster");
+    // It knows the databases, and so it is seen; but nobody talks to it, and it owns nothing.
+    eventually("the stranger is seen", || members(&status(&cluster.nodes[0])).iter().any(|member| member["name"] == "node-2"));
+    process.wait_for("a node cannot be linked to");
+    let seen = status(&cluster.nodes[0]);
+    let stranger = members(&seen).iter().find(|member| member["name"] == "node-2").expect("seen").clone();
+    assert_eq!((stranger["slots"].as_u64(), stranger["link"].is_null()), (Some(0), true), "{stranger}");
+    cluster.nodes[0].gateway().register("ada");
+}
+
+#[test]
+fn the_command_line_shows_the_cluster() {
+    let cluster = Cluster::start(2);
+    let person = cluster.nodes[0].gateway().register("ada");
+    let ask = |arguments: &[&str]| {
+        let mut command = binary();
+        let admin = format!("listen.admin={}", cluster.nodes[0].addr("admin"));
+        let output = command.arg("cluster").args(arguments).args(["--set", &admin]).stdout(std::process::Stdio::piped()).output();
+        let output = output.expect("it starts");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (ok, shown, said) = ask(&["status"]);
+    assert!(ok && shown.contains("node-1") && shown.contains("node-2") && shown.contains("self"), "{shown}{said}");
+    let (_, shown, _) = ask(&["slots"]);
+    assert!(shown.contains("    0  nobody"), "{shown}");
+    assert!(ask(&["tree"]).1.contains("owners/user"));
+    let (_, shown, _) = ask(&["inspect", "user", &person.id]);
+    assert!(shown.contains("slot ") && shown.contains("owner"), "{shown}");
+    let (ok, shown, _) = ask(&["status", "--json"]);
+    assert!(ok && serde_json::from_str::<Value>(&shown).is_ok_and(|status| members(&status).len() == 2), "{shown}");
+    let (ok, _, said) = ask(&["inspect", "nonsense", &person.id]);
+    assert!(!ok && said.contains("no such kind"), "{said}");
+    let unheard = binary().args(["cluster", "status", "--set", "listen.admin=127.0.0.1:1"]).output().expect("it starts");
+    assert!(!unheard.status.success() && String::from_utf8_lossy(&unheard.stderr).contains("no server answers"));
+}
