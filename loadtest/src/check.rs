@@ -4,8 +4,10 @@
 //! its times ([`history`]); at the end the whole history is judged ([`verdict`]).
 
 pub mod history;
+pub mod timeline;
 pub mod verdict;
 
+mod answer;
 mod driver;
 mod subject;
 mod summary;
@@ -35,7 +37,7 @@ pub enum Kind {
 /// Options of `loadtest check`.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Base URL of an edge; repeat it, and each operation goes to one of them at random
+    /// Base URL of an edge; repeat it, and sessions are shared out among them, and some go to any at random
     #[arg(long = "base", value_name = "URL", default_value = "http://127.0.0.1:8000")]
     pub bases: Vec<Edge>,
     /// What to write and read; the keys are shared out among the kinds
@@ -53,6 +55,9 @@ pub struct Options {
     /// Writes per second of all writers together; 0 writes as fast as the answers come
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub writes_per_second: u32,
+    /// Reads per second of all readers together; 0 reads as fast as the answers come
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub reads_per_second: u32,
     /// End after this many answered reads (32 bytes of memory each)
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub reads: u64,

@@ -14,13 +14,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::api::{self, Account, Answer, Api, path};
-use crate::http::{Edge, Request};
+use crate::http::{Edge, Error, Request};
 use crate::json::top_level_u64;
 use crate::report::{self, Stamp};
 use crate::run::population::register;
 
 /// How many faults are shown one by one.
 const SHOWN_MAX: usize = 20;
+/// Between two attempts of a buyer who persists.
+const PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
+/// What is said when all buyers are there and the race begins: scripts wait for it.
+const BEGINS: &str = "the race begins";
 
 /// Options of `loadtest race`.
 #[derive(Args, Clone, Debug)]
@@ -37,6 +41,9 @@ pub struct Options {
     /// Deadline of each request
     #[arg(long, default_value = "30s", value_parser = report::parse_duration)]
     pub deadline: Duration,
+    /// Ask again, through the next edge and with the same idempotency key, what was not answered or answered 429 or 503, until the deadline
+    #[arg(long)]
+    pub persist: bool,
     /// Turn the verdict round: exit 0 only if faults were found (for builds sabotaged on purpose)
     #[arg(long)]
     pub expect_faults: bool,
@@ -126,30 +133,67 @@ pub async fn race(options: &Options) -> anyhow::Result<Summary> {
     });
     let mut buyers = tokio::task::JoinSet::new();
     for (number, account) in people.into_iter().enumerate() {
-        let mut api = Api::new(&options.bases[number % options.bases.len()], options.deadline);
+        let mut buyer = Buyer::new(options, number, account);
         // Everybody has seen the product and their own empty list, on the connection that the order will take: what was
         // never read cannot be shown out of date.
-        api.get(&path::product(&race.product), None).await?;
-        api.get(&path::orders_of_buyer(&account.id), Some(&account.token)).await?;
-        buyers.spawn(buy(Arc::clone(&race), api, account));
+        buyer.read(&path::product(&race.product)).await?;
+        buyer.read(&path::orders_of_buyer(&buyer.account.id)).await?;
+        buyers.spawn(buy(Arc::clone(&race), buyer));
     }
+    eprintln!("{BEGINS}");
     let began = Instant::now();
     race.start.add_permits(buyers.len());
     while let Some(ended) = buyers.join_next().await {
         ended?;
     }
     let elapsed_ms = began.elapsed().as_secs_f64() * 1e3;
-    race.look_back(&mut seller_api, &seller).await?;
+    race.look_back(&mut Buyer::new(options, 0, seller)).await?;
     Ok(race.summary(stamp, options, elapsed_ms))
 }
 
-async fn buy(race: Arc<Race>, mut api: Api, account: Account) {
+/// Somebody who buys: an account, and a connection to the edge that it is at, opened when needed.
+struct Buyer {
+    account: Account,
+    edges: Vec<Api>,
+    at: usize,
+    persists_for: Option<Duration>,
+}
+
+impl Buyer {
+    fn new(options: &Options, number: usize, account: Account) -> Self {
+        let edges: Vec<Api> = options.bases.iter().map(|edge| Api::new(edge, options.deadline)).collect();
+        let at = number % edges.len();
+        Self { account, edges, at, persists_for: options.persist.then_some(options.deadline) }
+    }
+
+    /// Asks once, or until there is an answer that says something.
+    async fn ask(&mut self, request: &Request) -> Result<Answer, Error> {
+        let began = Instant::now();
+        loop {
+            let answer = self.edges[self.at].call(request).await;
+            let says_nothing = answer.as_ref().map_or(true, |answer| matches!(answer.status, 429 | 503));
+            if !says_nothing || self.persists_for.is_none_or(|most| began.elapsed() > most) {
+                return answer;
+            }
+            self.at = (self.at + 1) % self.edges.len();
+            tokio::time::sleep(PAUSE_BETWEEN_ATTEMPTS).await;
+        }
+    }
+
+    /// Reads as the one who buys, and insists on 200.
+    async fn read(&mut self, path: &str) -> anyhow::Result<Answer> {
+        let request = Request::get(path).bearer(&self.account.token);
+        self.ask(&request).await.with_context(|| format!("GET {path}"))?.expect_status(&[200], path)
+    }
+}
+
+async fn buy(race: Arc<Race>, mut buyer: Buyer) {
     race.start.acquire().await.expect("the semaphore is never closed").forget();
     let order = Request::new(Method::POST, path::ORDERS)
-        .bearer(&account.token)
+        .bearer(&buyer.account.token)
         .header("idempotency-key", uuid::Uuid::now_v7().to_string())
         .json(&api::new_order(&race.product));
-    let answer = api.call(&order).await;
+    let answer = buyer.ask(&order).await;
     let status = answer.as_ref().map_or(0, |answer| answer.status);
     *race.statuses.lock().entry(status).or_default() += 1;
     let own = match answer.ok().filter(|answer| answer.status == 201).as_ref().map(order_id) {
@@ -162,9 +206,9 @@ async fn buy(race: Arc<Race>, mut api: Api, account: Account) {
         None => None,
     };
     if own.is_some() {
-        race.check_stock(&mut api).await;
+        race.check_stock(&mut buyer).await;
     }
-    race.check_orders(&mut api, &account, own.as_deref()).await;
+    race.check_orders(&mut buyer, own.as_deref()).await;
 }
 
 fn order_id(answer: &Answer) -> Option<String> {
@@ -177,9 +221,9 @@ impl Race {
     }
 
     /// The product read now shows at most what the orders acknowledged before have left.
-    async fn check_stock(&self, api: &mut Api) {
+    async fn check_stock(&self, buyer: &mut Buyer) {
         let left = self.stock.saturating_sub(self.bought.load(Ordering::SeqCst));
-        let answer = api.call(&Request::get(path::product(&self.product))).await;
+        let answer = buyer.read(&path::product(&self.product)).await;
         let shown = answer.ok().and_then(|answer| top_level_u64(&answer.body, "stock"));
         match shown {
             Some(shown) if shown <= left => {}
@@ -189,9 +233,9 @@ impl Race {
     }
 
     /// The buyer's orders list exactly the one that was acknowledged.
-    async fn check_orders(&self, api: &mut Api, account: &Account, own: Option<&str>) {
-        let path = path::orders_of_buyer(&account.id);
-        let listed = match api.get(&path, Some(&account.token)).await.map(|answer| serde_json::from_slice::<Orders>(&answer.body)) {
+    async fn check_orders(&self, buyer: &mut Buyer, own: Option<&str>) {
+        let path = path::orders_of_buyer(&buyer.account.id);
+        let listed = match buyer.read(&path).await.map(|answer| serde_json::from_slice::<Orders>(&answer.body)) {
             Ok(Ok(orders)) => orders.items,
             Ok(Err(fault)) => return self.fault(format!("a buyer's orders are not readable: {fault}")),
             Err(fault) => return self.fault(format!("{fault:#}")),
@@ -203,8 +247,8 @@ impl Race {
     }
 
     /// After the race the product shows what is left, exactly.
-    async fn look_back(&self, api: &mut Api, seller: &Account) -> anyhow::Result<()> {
-        let answer = api.get(&path::product(&self.product), Some(&seller.token)).await?;
+    async fn look_back(&self, seller: &mut Buyer) -> anyhow::Result<()> {
+        let answer = seller.read(&path::product(&self.product)).await?;
         let shown = top_level_u64(&answer.body, "stock");
         let left = self.stock.checked_sub(self.bought.load(Ordering::SeqCst));
         if shown != left {

@@ -9,12 +9,19 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::Options;
-use super::history::{History, Key, Nanos, Outcome, Read, Seen, Session, Value};
+use super::answer::{ReadAnswer, WriteAnswer};
+use super::history::{History, Key, Nanos, Outcome, Read, Session, Value};
 use super::subject::{self, Subject};
-use crate::http::{Edge, Error, Labelled, Link, Response};
+use super::timeline::{Access, Attempt, Ending, Timeline};
+use crate::http::{Edge, Link};
 
 /// After a failed exchange a session waits this long, so that a dead server is not hammered.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(20);
+/// For so long nobody goes to an edge that refused a connection or let a deadline pass, if there is another one: what stands before several edges
+/// does as much.
+const EDGE_SKIPPED_NS: Nanos = 500_000_000;
+/// What is said when all is made and the sessions begin: scripts wait for it.
+const PREPARED: &str = "the check begins";
 
 /// Everything that a check saw.
 #[derive(Debug, Default)]
@@ -23,6 +30,8 @@ pub struct Record {
     pub history: History,
     /// Operations that are not in the history, or not with a known outcome.
     pub failures: Failures,
+    /// Who waited for how long, and what they were answered.
+    pub timeline: Timeline,
     /// From the first operation to the last.
     pub elapsed: Duration,
 }
@@ -34,6 +43,8 @@ pub struct Failures {
     pub reads_refused: u64,
     /// Reads whose connection broke or whose deadline passed.
     pub reads_unanswered: u64,
+    /// Reads and writes that were not sent, because nobody accepted the connection.
+    pub not_connected: u64,
     /// Answers that the check cannot judge: unexpected statuses, no version, version and `ETag` at odds.
     pub answers_unusable: u64,
     /// What was wrong with the first unusable answer.
@@ -44,6 +55,8 @@ pub struct Failures {
 struct Shared {
     subjects: Vec<Subject>,
     edges: Vec<Edge>,
+    /// Until when each edge is skipped.
+    skipped_until: Vec<AtomicU64>,
     deadline: Duration,
     reads_wanted: u64,
     started: Instant,
@@ -55,11 +68,13 @@ struct Shared {
 
 /// Prepares the keys, runs all sessions until the reads are done or the time is up, and reads every key once more.
 pub async fn drive(options: &Options) -> anyhow::Result<Record> {
-    let mut record = Record::default();
+    let mut record = Record { timeline: Timeline::new(options.bases.len()), ..Record::default() };
     let subjects = subject::prepare(options, &mut record.history).await?;
+    eprintln!("{PREPARED}");
     let shared = Arc::new(Shared {
         subjects,
         edges: options.bases.clone(),
+        skipped_until: options.bases.iter().map(|_| AtomicU64::new(0)).collect(),
         deadline: options.deadline,
         reads_wanted: options.reads,
         started: Instant::now(),
@@ -70,16 +85,18 @@ pub async fn drive(options: &Options) -> anyhow::Result<Record> {
     });
     let mut sessions = tokio::task::JoinSet::new();
     for session in 0..options.writers {
-        let pace = pace_of_one(options);
+        let pace = pace_of_one(options.writes_per_second, options.writers);
         sessions.spawn(Actor::new(&shared, session, options.seed).write_until_stopped(pace));
     }
     for session in options.writers..options.writers + options.readers {
-        sessions.spawn(Actor::new(&shared, session, options.seed).read_until_stopped());
+        let pace = pace_of_one(options.reads_per_second, options.readers);
+        sessions.spawn(Actor::new(&shared, session, options.seed).read_until_stopped(pace));
     }
     shared.watch(options.duration_max).await;
     while let Some(ended) = sessions.join_next().await {
         ended?;
     }
+    shared.record.lock().timeline.close(shared.now());
     let last = Actor::new(&shared, options.writers + options.readers, options.seed);
     last.read_everything().await;
 
@@ -88,9 +105,18 @@ pub async fn drive(options: &Options) -> anyhow::Result<Record> {
     Ok(record)
 }
 
-fn pace_of_one(options: &Options) -> Option<Duration> {
-    let per_second = f64::from(options.writes_per_second) / f64::from(options.writers);
+fn pace_of_one(all_per_second: u32, sessions: u16) -> Option<Duration> {
+    let per_second = f64::from(all_per_second) / f64::from(sessions);
     (per_second > 0.0).then(|| Duration::from_secs_f64(1.0 / per_second))
+}
+
+fn ticks(pace: Option<Duration>) -> Option<tokio::time::Interval> {
+    let mut ticks = pace.map(tokio::time::interval);
+    if let Some(ticks) = &mut ticks {
+        // What was not sent while one waited is not sent all at once afterwards.
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    }
+    ticks
 }
 
 impl Shared {
@@ -118,12 +144,15 @@ impl Shared {
     }
 }
 
-/// One session: its connections, one to each edge, and its dice.
+/// One session: its connections, one to each edge, its dice, and the edge that it stays with.
 struct Actor {
     shared: Arc<Shared>,
     session: Session,
     links: Vec<Link>,
     rng: ChaCha8Rng,
+    /// Most sessions stay with one edge as long as it is there, so that load is offered at each, whatever becomes of the others. The rest go to any, and
+    /// may not go back in time between them.
+    home: Option<usize>,
 }
 
 impl Actor {
@@ -131,35 +160,49 @@ impl Actor {
         let links = shared.edges.iter().map(|edge| Link::new(edge.clone(), shared.deadline)).collect();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(u64::from(session) + 1);
-        Self { shared: Arc::clone(shared), session, links, rng }
+        let edges = shared.edges.len();
+        let home = Some(usize::from(session) % (edges + 1)).filter(|home| *home < edges && edges > 1);
+        Self { shared: Arc::clone(shared), session, links, rng, home }
     }
 
-    async fn read_until_stopped(mut self) {
-        while !self.shared.stopped.load(Ordering::Relaxed) {
-            let key = self.random_key();
-            self.read(key).await;
-        }
-    }
-
-    async fn write_until_stopped(mut self, pace: Option<Duration>) {
-        let mut ticks = pace.map(tokio::time::interval);
+    async fn read_until_stopped(mut self, pace: Option<Duration>) {
+        let mut ticks = ticks(pace);
+        let mut again = None;
         while !self.shared.stopped.load(Ordering::Relaxed) {
             if let Some(ticks) = &mut ticks {
                 ticks.tick().await;
             }
-            let key = self.random_key();
-            if self.write(key).await {
-                self.read(key).await;
+            let (key, edge) = again.take().unwrap_or_else(|| (self.random_key(), self.choose_edge()));
+            let ending = self.read_at(key, edge).await;
+            again = asks_again(ending).then_some((key, edge));
+        }
+    }
+
+    async fn write_until_stopped(mut self, pace: Option<Duration>) {
+        let mut ticks = ticks(pace);
+        let mut again = None;
+        while !self.shared.stopped.load(Ordering::Relaxed) {
+            if let Some(ticks) = &mut ticks {
+                ticks.tick().await;
+            }
+            let (key, edge) = again.take().unwrap_or_else(|| (self.random_key(), self.choose_edge()));
+            let ending = self.write_at(key, edge).await;
+            again = asks_again(ending).then_some((key, edge));
+            if ending == Ending::Served {
+                let edge = self.choose_edge();
+                self.read_at(key, edge).await;
             }
         }
     }
 
-    /// Reads every key at every edge: what was acknowledged must still be there.
+    /// Reads every key at every edge that is there: what was acknowledged must still be there.
     async fn read_everything(mut self) {
         let keys = Key::try_from(self.shared.subjects.len()).expect("keys are counted in 32 bits");
         for edge in 0..self.links.len() {
             for key in 0..keys {
-                self.read_at(key, edge).await;
+                if self.read_at(key, edge).await == Ending::NotConnected {
+                    break;
+                }
             }
         }
     }
@@ -169,128 +212,101 @@ impl Actor {
         self.rng.random_range(0..keys)
     }
 
-    fn random_edge(&mut self) -> usize {
-        if self.links.len() == 1 { 0 } else { self.rng.random_range(0..self.links.len()) }
-    }
-
-    async fn read(&mut self, key: Key) {
-        let edge = self.random_edge();
-        self.read_at(key, edge).await;
-    }
-
-    async fn read_at(&mut self, key: Key, edge: usize) {
-        let request = self.shared.subjects[key as usize].read_at(edge);
-        let begun = self.shared.now();
-        let answer = match self.links[edge].exchange(request).await {
-            Ok(response) => judge_read(&response),
-            Err(_) => ReadAnswer::Unanswered,
-        };
-        let failed = matches!(answer, ReadAnswer::Refused | ReadAnswer::Unanswered);
-        self.note_read(key, begun, answer);
-        if failed {
-            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+    /// Home, or any edge that is not skipped at the moment; any at all if all are.
+    fn choose_edge(&mut self) -> usize {
+        if self.links.len() == 1 {
+            return 0;
         }
+        let now = self.shared.now();
+        let is_there = |edge: &usize| self.shared.skipped_until[*edge].load(Ordering::Relaxed) <= now;
+        if let Some(home) = self.home.filter(is_there) {
+            return home;
+        }
+        let there: Vec<usize> = (0..self.links.len()).filter(is_there).collect();
+        let count = if there.is_empty() { self.links.len() } else { there.len() };
+        let drawn = self.rng.random_range(0..count);
+        there.get(drawn).copied().unwrap_or(drawn)
     }
 
-    fn note_read(&self, key: Key, begun: Nanos, answer: ReadAnswer) {
+    async fn read_at(&mut self, key: Key, edge: usize) -> Ending {
+        let attempt = Attempt { access: Access::Read, key, edge, begun: self.shared.now() };
+        self.shared.record.lock().timeline.begin(&attempt);
+        let request = self.shared.subjects[key as usize].read_at(edge);
+        let answer = ReadAnswer::of(self.links[edge].exchange(request).await);
+        let ending = answer.ending();
+        self.note_read(&attempt, answer);
+        self.after(edge, ending).await
+    }
+
+    fn note_read(&self, attempt: &Attempt, answer: ReadAnswer) {
         let mut record = self.shared.record.lock();
+        record.timeline.end(attempt, answer.ending(), self.shared.now());
         match answer {
             ReadAnswer::Seen(seen) => {
-                record.history.read(Read { session: self.session, key, begun, seen });
+                record.history.read(Read { session: self.session, key: attempt.key, begun: attempt.begun, seen });
                 drop(record);
                 let done = self.shared.reads_done.fetch_add(1, Ordering::Relaxed) + 1;
                 if done >= self.shared.reads_wanted {
                     self.shared.stopped.store(true, Ordering::Relaxed);
                 }
             }
-            ReadAnswer::Refused => record.failures.reads_refused += 1,
-            ReadAnswer::Unanswered => record.failures.reads_unanswered += 1,
+            ReadAnswer::Refused(_) => record.failures.reads_refused += 1,
+            ReadAnswer::Unanswered(Ending::NotConnected) => record.failures.not_connected += 1,
+            ReadAnswer::Unanswered(_) => record.failures.reads_unanswered += 1,
             ReadAnswer::Unusable(why) => record.failures.note_unusable(why),
         }
     }
 
-    /// Writes a new value; true if that was acknowledged.
-    async fn write(&mut self, key: Key) -> bool {
-        let edge = self.random_edge();
-        let begun = self.shared.now();
-        let value = self.shared.record.lock().history.begin_write(key, begun);
-        let request = self.shared.subjects[key as usize].write(value, &self.shared.edges[edge]);
-        let answer = match self.links[edge].exchange(&request).await {
-            Ok(response) => judge_write(&response),
-            // What was never sent was never written.
-            Err(Error::Connect(_)) => WriteAnswer::Refused,
-            Err(_) => WriteAnswer::Unknown,
+    async fn write_at(&mut self, key: Key, edge: usize) -> Ending {
+        let attempt = Attempt { access: Access::Write, key, edge, begun: self.shared.now() };
+        let value = {
+            let mut record = self.shared.record.lock();
+            record.timeline.begin(&attempt);
+            record.history.begin_write(key, attempt.begun)
         };
-        let at = self.shared.now();
-        self.shared.writes_done.fetch_add(1, Ordering::Relaxed);
-        if let WriteAnswer::Acknowledged { version } = answer {
-            self.shared.record.lock().history.end_write(value, Outcome::Acknowledged { version, at });
-            return true;
-        }
-        self.note_unacknowledged(value, answer);
-        tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-        false
+        let request = self.shared.subjects[key as usize].write(value, &self.shared.edges[edge]);
+        let answer = WriteAnswer::of(self.links[edge].exchange(&request).await);
+        let ending = answer.ending();
+        self.note_write(&attempt, value, answer);
+        self.after(edge, ending).await
     }
 
-    fn note_unacknowledged(&self, value: Value, answer: WriteAnswer) {
+    fn note_write(&self, attempt: &Attempt, value: Value, answer: WriteAnswer) {
+        let at = self.shared.now();
+        self.shared.writes_done.fetch_add(1, Ordering::Relaxed);
         let mut record = self.shared.record.lock();
+        record.timeline.end(attempt, answer.ending(), at);
         match answer {
-            WriteAnswer::Refused => record.history.end_write(value, Outcome::Refused),
+            WriteAnswer::Acknowledged { version } => record.history.end_write(value, Outcome::Acknowledged { version, at }),
+            WriteAnswer::Refused(ending) => {
+                record.history.end_write(value, Outcome::Refused);
+                record.failures.not_connected += u64::from(ending == Ending::NotConnected);
+            }
             WriteAnswer::Unusable(why) => record.failures.note_unusable(why),
-            WriteAnswer::Unknown | WriteAnswer::Acknowledged { .. } => {}
+            WriteAnswer::Unknown(_) => {}
         }
     }
+
+    /// What a session does about an attempt's ending before it goes on.
+    async fn after(&self, edge: usize, ending: Ending) -> Ending {
+        if matches!(ending, Ending::NotConnected | Ending::TimedOut) {
+            self.shared.skipped_until[edge].store(self.shared.now() + EDGE_SKIPPED_NS, Ordering::Relaxed);
+        }
+        if ending != Ending::Served {
+            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+        }
+        ending
+    }
+}
+
+/// Whoever is refused asks again, for the same and at the same edge; whoever got no answer goes elsewhere.
+fn asks_again(ending: Ending) -> bool {
+    matches!(ending, Ending::Refused(_))
 }
 
 impl Failures {
     fn note_unusable(&mut self, why: String) {
         self.answers_unusable += 1;
         self.unusable_first.get_or_insert(why);
-    }
-}
-
-enum ReadAnswer {
-    Seen(Seen),
-    Refused,
-    Unanswered,
-    Unusable(String),
-}
-
-enum WriteAnswer {
-    Acknowledged { version: u64 },
-    Refused,
-    Unknown,
-    Unusable(String),
-}
-
-fn judge_read(response: &Response<'_>) -> ReadAnswer {
-    thread_local! {
-        static FINDER: memchr::memmem::Finder<'static> = Value::finder();
-    }
-    match response.status() {
-        200 => match subject::version_of(response) {
-            Ok(version) => {
-                let value = FINDER.with(|finder| Value::find(response.body(), finder));
-                let labelled_stale = response.labelled() == Labelled::Stale;
-                ReadAnswer::Seen(Seen::Version { version, value, labelled_stale })
-            }
-            Err(why) => ReadAnswer::Unusable(why),
-        },
-        404 | 410 => ReadAnswer::Seen(Seen::Missing),
-        429 | 500..=599 => ReadAnswer::Refused,
-        status => ReadAnswer::Unusable(format!("a read was answered {status}")),
-    }
-}
-
-/// A 4xx says that nothing was written; 408 and 5xx leave it open.
-fn judge_write(response: &Response<'_>) -> WriteAnswer {
-    match response.status() {
-        200 => match subject::version_of(response) {
-            Ok(version) => WriteAnswer::Acknowledged { version },
-            Err(why) => WriteAnswer::Unusable(why),
-        },
-        408 | 500..=599 => WriteAnswer::Unknown,
-        409 | 412 | 429 => WriteAnswer::Refused,
-        status => WriteAnswer::Unusable(format!("a write was answered {status}")),
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::timeline::{AtEdge, Second};
 use super::verdict::{self, Rule, Verdict};
 use super::{Options, Record};
+use crate::http::Edge;
 use crate::report::{self, Stamp};
 
 /// How many violations are shown one by one.
@@ -31,6 +33,8 @@ pub struct Summary {
     pub reads_refused: u64,
     /// Reads without an answer.
     pub reads_unanswered: u64,
+    /// Reads and writes that were not sent, because an edge was not there.
+    pub not_connected: u64,
     /// Answers that cannot be judged; any fails the check.
     pub answers_unusable: u64,
     /// What was wrong with the first of them.
@@ -49,6 +53,42 @@ pub struct Summary {
     pub staleness_us_max: f64,
     /// The first violations.
     pub examples: Vec<String>,
+    /// The greatest share of refused and unanswered attempts in any ten seconds, 0 to 1.
+    pub error_share_max: f64,
+    /// What happened at each edge.
+    pub edges: Vec<EdgeFigures>,
+    /// What ended in each second.
+    pub seconds: Vec<SecondFigures>,
+}
+
+/// What happened at one edge. A wait is from the first attempt for a key until one succeeded.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct EdgeFigures {
+    pub base: String,
+    pub served: u64,
+    /// By status; 0 stands for no answer.
+    pub errors: BTreeMap<u16, u64>,
+    pub not_connected: u64,
+    pub read_wait_ms_max: f64,
+    /// When that wait ended, in seconds of the run.
+    pub read_wait_ended_seconds: f64,
+    pub write_wait_ms_max: f64,
+    pub write_wait_ended_seconds: f64,
+}
+
+/// What ended in one second of the run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct SecondFigures {
+    pub reads: u64,
+    pub writes: u64,
+    pub errors: BTreeMap<u16, u64>,
+    pub not_connected: u64,
+    pub read_wait_ms_max: f64,
+    pub write_wait_ms_max: f64,
 }
 
 impl Summary {
@@ -67,6 +107,7 @@ impl Summary {
             reads_labelled_stale: verdict.reads_labelled_stale,
             reads_refused: failures.reads_refused,
             reads_unanswered: failures.reads_unanswered,
+            not_connected: failures.not_connected,
             answers_unusable: failures.answers_unusable,
             unusable_first: failures.unusable_first,
             writes_acknowledged: verdict.writes_acknowledged,
@@ -76,6 +117,43 @@ impl Summary {
             violations_by_rule: by_rule(&verdict),
             staleness_us_max: verdict.staleness_ns_max as f64 / 1e3,
             examples: examples(&verdict),
+            error_share_max: record.timeline.error_share_max(),
+            edges: options.bases.iter().zip(record.timeline.edges()).map(|(base, at)| EdgeFigures::new(base, at)).collect(),
+            seconds: record.timeline.seconds().iter().map(SecondFigures::new).collect(),
+        }
+    }
+}
+
+impl EdgeFigures {
+    fn new(base: &Edge, at: &AtEdge) -> Self {
+        Self {
+            base: base.to_string(),
+            served: at.served,
+            errors: at.errors.clone(),
+            not_connected: at.not_connected,
+            read_wait_ms_max: at.read.ns as f64 / 1e6,
+            read_wait_ended_seconds: at.read.ended as f64 / 1e9,
+            write_wait_ms_max: at.write.ns as f64 / 1e6,
+            write_wait_ended_seconds: at.write.ended as f64 / 1e9,
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let errors: u64 = self.errors.values().sum();
+        let waits = [self.read_wait_ms_max, self.write_wait_ms_max].map(|ms| report::show_us(ms * 1e3));
+        [self.base.clone(), self.served.to_string(), errors.to_string(), self.not_connected.to_string()].into_iter().chain(waits).collect()
+    }
+}
+
+impl SecondFigures {
+    fn new(second: &Second) -> Self {
+        Self {
+            reads: second.reads,
+            writes: second.writes,
+            errors: second.errors.clone(),
+            not_connected: second.not_connected,
+            read_wait_ms_max: second.read_wait_ns as f64 / 1e6,
+            write_wait_ms_max: second.write_wait_ns as f64 / 1e6,
         }
     }
 }
@@ -100,14 +178,17 @@ impl std::fmt::Display for Summary {
         writeln!(f, "  begun within 1 ms of an acknowledgement of their key: {}", self.reads_fresh)?;
         writeln!(
             f,
-            "  apart: {} labelled stale, {} refused (5xx, 429), {} unanswered",
-            self.reads_labelled_stale, self.reads_refused, self.reads_unanswered
+            "  apart: {} labelled stale, {} refused (5xx, 429), {} unanswered, {} not sent for want of a connection",
+            self.reads_labelled_stale, self.reads_refused, self.reads_unanswered, self.not_connected
         )?;
         writeln!(
             f,
             "{} writes acknowledged, {} refused, {} of unknown outcome",
             self.writes_acknowledged, self.writes_refused, self.writes_unknown
         )?;
+        let rows: Vec<Vec<String>> = self.edges.iter().map(EdgeFigures::row).collect();
+        write!(f, "{}", report::table(&["edge", "served", "errors", "not there", "longest wait to read", "to write"], &rows))?;
+        writeln!(f, "errors in the worst ten seconds: {:.2} %", self.error_share_max * 100.0)?;
         let rows: Vec<Vec<String>> = self.violations_by_rule.iter().map(|(rule, count)| vec![rule.clone(), count.to_string()]).collect();
         write!(f, "{}", report::table(&["rule", "violations"], &rows))?;
         for example in &self.examples {

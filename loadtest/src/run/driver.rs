@@ -8,10 +8,13 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::arrival::{Arrival, Backlog, Schedule, pace};
-use super::plan::Plan;
+use super::plan::{Draw, Plan};
 use super::tally::{Ending, Tally};
 use crate::http::{Error, Link, Response};
 use crate::report;
+
+/// For so long a connection whose edge is not there goes to another one: what stands before several edges does as much.
+const DETOUR: Duration = Duration::from_millis(500);
 
 /// How much is sent, for how long, over what.
 #[derive(Clone, Debug)]
@@ -45,18 +48,18 @@ struct Shared {
 /// # Errors
 /// If a connection cannot be opened before the run begins.
 pub async fn drive(plan: Plan, load: &Load) -> anyhow::Result<Tally> {
-    let mut links = Vec::with_capacity(load.connections);
+    let mut connections = Vec::with_capacity(load.connections);
     for number in 0..load.connections {
         let edge = number % plan.edges().len();
         let mut link = Link::new(plan.edges()[edge].clone(), load.deadline);
         link.connect().await.map_err(|fault| anyhow::Error::new(fault).context(format!("connecting to {}", plan.edges()[edge])))?;
-        links.push((edge, link));
+        connections.push(Sender { home: edge, link, deadline: load.deadline, detour: None });
     }
     let backlog = Arc::new(Backlog::new(load.backlog_max));
     let shared = Arc::new(Shared { plan, backlog, tally: Mutex::default() });
     let mut senders = tokio::task::JoinSet::new();
-    for (edge, link) in links {
-        senders.spawn(send_what_is_due(Arc::clone(&shared), edge, link));
+    for sender in connections {
+        senders.spawn(send_what_is_due(Arc::clone(&shared), sender));
     }
     let progress = tokio::spawn(show_progress(Arc::clone(&shared)));
     let pacer = start_pacer(&shared, load);
@@ -90,12 +93,50 @@ impl Shared {
     }
 }
 
-async fn send_what_is_due(shared: Arc<Shared>, edge: usize, mut link: Link) {
+/// One connection, and the one that takes its place while its edge is not there.
+struct Sender {
+    home: usize,
+    link: Link,
+    deadline: Duration,
+    detour: Option<Detour>,
+}
+
+struct Detour {
+    edge: usize,
+    link: Link,
+    until: Instant,
+}
+
+impl Sender {
+    /// Sends through the connection's own edge; if nobody accepts a connection there, through the next one that does.
+    async fn send(&mut self, plan: &Plan, draw: Draw) -> Ending {
+        if let Some(detour) = self.detour.as_mut().filter(|detour| Instant::now() < detour.until) {
+            return ending(detour.link.exchange(plan.encoded(draw, detour.edge)).await);
+        }
+        let outcome = self.link.exchange(plan.encoded(draw, self.home)).await;
+        if !matches!(outcome, Err(Error::Connect(_))) {
+            self.detour = None;
+            return ending(outcome);
+        }
+        for step in 1..plan.edges().len() {
+            let edge = (self.home + step) % plan.edges().len();
+            let mut link = Link::new(plan.edges()[edge].clone(), self.deadline);
+            if link.connect().await.is_ok() {
+                let ending = ending(link.exchange(plan.encoded(draw, edge)).await);
+                self.detour = Some(Detour { edge, link, until: Instant::now() + DETOUR });
+                return ending;
+            }
+        }
+        Ending::Unanswered
+    }
+}
+
+async fn send_what_is_due(shared: Arc<Shared>, mut sender: Sender) {
     while let Some(arrival) = shared.backlog.next().await {
         if arrival.measured {
             shared.tally.lock().record_wait(arrival.due.elapsed());
         }
-        let ending = ending(link.exchange(shared.plan.encoded(arrival.draw, edge)).await);
+        let ending = sender.send(&shared.plan, arrival.draw).await;
         shared.note(arrival, ending);
     }
 }

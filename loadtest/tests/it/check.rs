@@ -70,3 +70,26 @@ async fn the_exit_status_tells_and_can_be_turned_round() {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_loadtest"));
     assert_eq!(command.args(["check", "--base", &nobody]).output().await.unwrap().status.code(), Some(2));
 }
+
+#[tokio::test]
+async fn an_edge_that_is_not_there_is_skipped_and_counted_apart() {
+    let server = Server::start(Defects::default()).await;
+    let nobody = Server::start(Defects::default()).await.base();
+    let line = format!("--base {} --base {nobody} --reads 4000 --keys 9 --readers 6 --writers 3 --deadline 5s", server.base());
+    let summary = check::judge(&options(&words(&line))).await.unwrap();
+    assert!(summary.passed && summary.reads_checked >= 4000, "{summary}");
+    assert_eq!((summary.reads_refused, summary.reads_unanswered, summary.writes_unknown), (0, 0, 0), "{summary}");
+    let [there, gone] = &summary.edges[..] else { panic!("two edges: {summary}") };
+    // Whoever found nobody there told the others.
+    assert!((1..500).contains(&gone.not_connected) && gone.served == 0 && gone.read_wait_ms_max == 0.0, "{summary}");
+    assert!(there.not_connected == 0 && there.served >= 4000 && there.read_wait_ms_max > 0.0, "{summary}");
+    assert_eq!(summary.error_share_max, 0.0);
+}
+
+#[tokio::test]
+async fn a_stall_is_told_from_a_service_that_is_there() {
+    let summary = judged(Defects { stalls_at: Some(600), ..Defects::default() }, "").await;
+    assert!(summary.passed && summary.edges[0].read_wait_ms_max.max(summary.edges[0].write_wait_ms_max) >= 500.0, "{summary}");
+    let longest = summary.seconds.iter().map(|second| second.read_wait_ms_max.max(second.write_wait_ms_max)).fold(0.0, f64::max);
+    assert!(longest >= 500.0, "the second in which it ended shows it: {summary}");
+}

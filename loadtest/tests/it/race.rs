@@ -26,3 +26,13 @@ async fn an_order_that_is_not_listed_is_found() {
     let summary = raced(Defects { hides_orders: true, ..Defects::default() }).await;
     assert!(!summary.passed && summary.faults == 5, "{summary}");
 }
+
+#[tokio::test]
+async fn buyers_who_persist_find_the_edge_that_is_there() {
+    let server = Server::start(Defects::default()).await;
+    let nobody = Server::start(Defects::default()).await.base();
+    let line = format!("--base {} --base {nobody} --buyers 40 --stock 5 --deadline 5s", server.base());
+    let summary = race::race(&options(&words(&format!("{line} --persist")))).await.unwrap();
+    assert!(summary.passed && (summary.statuses[&201], summary.statuses[&409]) == (5, 35), "{summary}");
+    assert!(race::race(&options(&words(&line))).await.is_err(), "half of them have nobody to ask");
+}

@@ -72,3 +72,18 @@ async fn the_count_of_requests_is_bounded() {
     let summary = run::measure(&options(&words(&line))).await.unwrap();
     assert_eq!(summary.total.arrivals, 25);
 }
+
+#[tokio::test]
+async fn a_connection_whose_edge_has_gone_goes_to_another_one() {
+    let server = Server::start(Defects::default()).await;
+    let leaving = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let line = format!("profile --base {} --base http://{} {SHORT}", server.base(), leaving.local_addr().unwrap());
+    // It takes up what is opened before the run, two of four, and is gone.
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            drop(leaving.accept().await);
+        }
+    });
+    let summary = run::measure(&options(&words(&line))).await.unwrap();
+    assert_eq!((summary.total.arrivals, summary.total.answered), (160, 160), "{summary}");
+}
