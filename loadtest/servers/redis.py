@@ -8,23 +8,28 @@ import subprocess
 import sys
 import time
 
+from .place import LOOPBACK
 from .process import free_port
 
 
 class Redis:
-    def __init__(self, folder, core=None):
+    def __init__(self, folder, core=None, place=LOOPBACK):
         self.program = shutil.which("redis-server") or sys.exit("no redis-server: install Redis")
-        self.folder, self.port, self.pinned = folder, free_port(), [] if core is None else ["taskset", "-c", str(core)]
+        self.folder, self.port, self.place = folder, free_port(), place
+        self.pinned = [] if core is None else ["taskset", "-c", str(core)]
         self.start()
 
     @property
     def url(self):
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.place.host}:{self.port}/0"
 
     def start(self):
         """Begins empty, at the same port."""
-        command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "", "--appendonly", "no"]
-        self.server = subprocess.Popen([*self.pinned, *command], stdout=subprocess.DEVNULL)
+        command = [self.program, "--port", str(self.port), "--bind", self.place.host, "--dir", str(self.folder), "--save", "", "--appendonly", "no"]
+        # It has no password, and takes nobody from beyond its namespace's own network.
+        command += ["--protected-mode", "no"]
+        with self.place.entered():
+            self.server = subprocess.Popen([*self.pinned, *command], stdout=subprocess.DEVNULL)
         for _ in range(100):
             with contextlib.suppress(OSError):
                 self.command("PING")
@@ -35,7 +40,9 @@ class Redis:
     def command(self, *words):
         """Sends one command, and returns the first line of the answer."""
         parts = [str(word).encode() for word in words]
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with self.place.entered():
+            connection = socket.create_connection((self.place.host, self.port), timeout=10)
+        with connection:
             connection.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts))
             answer = connection.makefile().readline().strip()
         if answer.startswith("-"):

@@ -1,0 +1,106 @@
+"""PostgreSQL away or changed behind the cluster's back, and clocks that jump."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+from servers.cluster import eventually
+from servers.place import ask
+
+AWAY_S, AWAY_SHORT_S = 20, 6
+HOUR_S = 3600
+CHANGES = 30
+SKEW = pathlib.Path(__file__).with_name("skew.c")
+
+
+def get(stage, node, path, **headers):
+    """Through a node, from where the clients are."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return ask(stage.clients, node.place.host, node.port, path, headers=named)
+
+
+def a_product(stage):
+    return json.loads(get(stage, stage.cluster.nodes[0], "/api/shop/public/products?limit=1")[2])["items"][0]["id"]
+
+
+def owners(stage):
+    return stage.cluster.members()["slots"]["by_owner"]
+
+
+def postgres(stage):
+    """PostgreSQL is away. Nobody dies and nothing moves; public reads are labelled stale after 3 s, all else is refused; 3 s after it accepts, all is well."""
+    away = AWAY_S if stage.options.seconds >= 30 else AWAY_SHORT_S
+    nodes, began = stage.cluster.nodes, time.monotonic()
+    with stage.under_load(away + 12) as load:
+        path = f"/api/shop/public/products/{a_product(stage)}"
+        for node in nodes:
+            get(stage, node, path)
+        before = owners(stage)
+        stage.cluster.postgres.stop(signal.SIGINT)
+        since = time.monotonic()
+        for node in nodes:
+            labelled = eventually(lambda: "cache-status" in get(stage, node, path)[1] and "stale" in get(stage, node, path)[1]["cache-status"], 10)
+            stage.expect(f"{node.name} labels public reads {time.monotonic() - since:.1f} s after it went", labelled is not None and time.monotonic() - since <= 5)
+            status, headers, _ = get(stage, node, path, cache_control="no-cache")
+            stage.expect(f"{node.name} refuses who insists on the truth ({status}, {headers.get('retry-after')})", status == 503 and "retry-after" in headers)
+            status, _, body = get(stage, node, "/health/ready")
+            stage.expect(f"{node.name} is ready ({status}, {json.loads(body).get('status')})", status == 200)
+        time.sleep(max(0, away - (time.monotonic() - since)))
+        stage.cluster.postgres.start()
+        accepts = time.monotonic()
+        for node in nodes:
+            took = eventually(lambda: get(stage, node, f"/api/shop/public/products?search=never{time.time_ns()}")[0] == 200, 20)
+            took = took and time.monotonic() - accepts
+            stage.expect(f"{node.name} answers {-1 if took is None else took:.1f} s after it accepts (limit 3 s)", took is not None and took <= 3)
+        stage.expect("nothing moved", eventually(lambda: owners(stage) == before, 5) is not None)
+    stage.judge(load, waits=(None, None), errors=None)
+    stage.expect_deaths(began)
+
+
+def foreign(stage):
+    """Rows are changed by psql under load. Each change shows at every edge within a second."""
+    slowest = 0.0
+    with stage.under_load(max(16, stage.options.seconds)) as load:
+        product = a_product(stage)
+        path = f"/api/shop/public/products/{product}"
+        for number in range(CHANGES):
+            statement = f"UPDATE product SET price_cents = {700_000 + stage.seed % 100 * 100 + number} WHERE id = '{product}'"
+            stage.cluster.postgres.run("psql", *stage.cluster.postgres.where("shop"), text=statement, name="psql")
+            began, wanted = time.monotonic(), f"{7000 + stage.seed % 100}.{number:02d}"
+            for node in stage.cluster.nodes:
+                eventually(lambda: json.loads(get(stage, node, path)[2])["price"] == wanted, 10, pause_s=0.005)
+            slowest = max(slowest, time.monotonic() - began)
+    stage.expect(f"the slowest of {CHANGES} changes showed at every edge after {slowest * 1000:.0f} ms (limit 1000 ms)", slowest <= 1)
+    stage.judge(load)
+
+
+def clock(stage):
+    """The wall clock of a node jumps an hour ahead and an hour back. Nobody notices."""
+    victim = stage.victim()
+    jump, library = stage.cluster.folder / "jump", stage.cluster.folder / "skew.so"
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, SKEW], check=True)
+    # Eight bytes that the node has mapped: seconds to add.
+    jump.write_bytes(bytes(8))
+    victim.env = {"LD_PRELOAD": str(library), "SKEW_FILE": str(jump)}
+    victim.terminate(restart_after_s=0)
+    eventually(lambda: victim.inside() is None, 20)
+    stage.expect("it joined with a clock that can be set", stage.cluster.wait_settled(60) is not None)
+    began = time.monotonic()
+    try:
+        with stage.under_load(max(20, stage.options.seconds)) as load:
+            before = owners(stage)
+            for seconds in (HOUR_S, -HOUR_S, 0):
+                with open(jump, "r+b") as file:
+                    file.write(seconds.to_bytes(8, "little", signed=True))
+                told = time.strptime(get(stage, victim, "/health/ready")[1].get("date", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())), "%a, %d %b %Y %H:%M:%S GMT")
+                print(f"          {victim.name} says that it is {time.strftime('%H:%M:%S', told)}, and it is {time.strftime('%H:%M:%S', time.gmtime())}")
+                time.sleep(5)
+            stage.expect("nothing moved", owners(stage) == before)
+        stage.judge(load)
+        stage.expect_deaths(began)
+    finally:
+        victim.env = {}
+        os.utime(jump)

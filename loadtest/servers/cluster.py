@@ -1,0 +1,216 @@
+"""A cluster of real nodes with PostgreSQL and Redis of its own: started, hurt, watched, started again."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+
+from .place import LOOPBACK, ask
+from .postgres import Postgres
+from .process import free_ports
+from .redis import Redis
+
+SLOTS = 4096
+# What runs nodes starts one that ended again after so long, as a StatefulSet would.
+RESTART_AFTER_S = 0.5
+# Of a node's listeners, behind the gateway's port.
+ADMIN, LINKS, PORTS_EACH = 10, 11, 12
+# Hashing is not what is judged here, and limits would judge the load.
+SETTINGS = ["account.argon2_memory_kib=64", "account.hashing_queue_max=4096", "log.filter=info", "cache.bytes_max=16MiB"]
+SETTINGS += [f"rate.{kind}_per_s=0" for kind in ("read", "write", "search")] + [f"listen.{name}=off" for name in ("user", "content", "shop")]
+
+
+@dataclass
+class Exit:
+    """A process of a node that ended."""
+
+    name: str
+    status: int
+    at: float
+    # Whether the harness ended it.
+    is_wished: bool
+
+
+class Node:
+    """One node: its place, and the process that stands for it at the moment."""
+
+    def __init__(self, cluster, name, place, port):
+        self.cluster, self.name, self.place, self.port = cluster, name, place, port
+        self.data, self.log = cluster.folder / name, cluster.folder / f"{name}.log"
+        self.process, self.is_wanted, self.ends_by_wish, self.restart_after_s = None, False, False, RESTART_AFTER_S
+        self.more, self.env = [], {}
+
+    @property
+    def base(self):
+        return f"http://{self.place.host}:{self.port}"
+
+    @property
+    def links(self):
+        return self.place.host, self.port + LINKS
+
+    def start(self):
+        settings = [*SETTINGS, f"postgres.url={self.cluster.postgres.url('app')}?sslmode=disable", f"redis.url={self.cluster.redis.url}"]
+        settings += [f"listen.gateway={self.place.host}:{self.port}", f"listen.admin=127.0.0.1:{self.port + ADMIN}"]
+        settings += [f"cluster.name={self.name}", f"cluster.listen={self.place.host}:{self.port + LINKS}"]
+        settings += [f"cluster.credentials={self.cluster.certificates / self.name}", *self.cluster.settings, *self.more]
+        command = [self.cluster.binary, "--data-dir", self.data, *(word for setting in settings for word in ("--set", setting))]
+        self.is_wanted, self.ends_by_wish, self.started_at = True, False, time.monotonic()
+        with open(self.log, "ab") as log, self.place.entered():
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **self.env})
+
+    def ask(self, path, **how):
+        """Through the gateway, from this node's own place: no fault of the network lies between."""
+        return ask(self.place, self.place.host, self.port, path, **how)
+
+    def inside(self, path="/cluster"):
+        """What the admin listener says, or None if it says nothing."""
+        with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+            status, _, body = ask(self.place, "127.0.0.1", self.port + ADMIN, path, timeout=2)
+            return json.loads(body) if status == 200 else None
+
+    def is_ready(self):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.ask("/health/ready", timeout=2)[0] == 200
+        return False
+
+    def kill(self, restart_after_s=RESTART_AFTER_S):
+        """At once. It is started again after a while, or never (None)."""
+        self.end(signal.SIGKILL, restart_after_s)
+
+    def terminate(self, restart_after_s=None):
+        """As it is asked to by whoever runs it."""
+        self.end(signal.SIGTERM, restart_after_s)
+
+    def end(self, how, restart_after_s):
+        self.is_wanted, self.restart_after_s, self.ends_by_wish = restart_after_s is not None, restart_after_s, True
+        self.process.send_signal(how)
+
+    def hang(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def rss_mib(self):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+            return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        return 0.0
+
+
+class Cluster:
+    """Nodes on loopback, or each in a namespace of `network`, and what they need. What ends by itself is started again."""
+
+    def __init__(self, folder, binary, nodes=3, network=None, settings=()):
+        self.folder, self.binary, self.network, self.settings = folder, binary, network, list(settings)
+        self.certificates, self.exits, self.nodes = folder / "certificates", [], []
+        self.postgres = Postgres(folder, "max_connections=300", place=self.place("postgres"))
+        self.redis = Redis(folder, place=self.place("redis"))
+        names = [f"node-{number}" for number in range(1, nodes + 1)]
+        self.certify(*names)
+        self.of_binary("migrate", "--set", f"postgres.url={self.postgres.url('app')}?sslmode=disable")
+        self.first_port = 8000 if network else free_ports(PORTS_EACH * (nodes + 4))
+        self.is_watched = True
+        self.watcher = threading.Thread(target=self.watch, daemon=True)
+        for name in names:
+            self.add(name)
+        self.watcher.start()
+
+    def place(self, name):
+        return self.network[name] if self.network else LOOPBACK
+
+    def of_binary(self, *arguments):
+        with self.place("postgres").entered():
+            subprocess.run([self.binary, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def certify(self, *names):
+        self.of_binary("certs", self.certificates, *names)
+
+    def add(self, name, start=True):
+        """One more node; its certificate must be there."""
+        port = self.first_port + (0 if self.network else PORTS_EACH * len(self.nodes))
+        node = Node(self, name, self.place(name), port)
+        self.nodes.append(node)
+        if start:
+            node.start()
+        return node
+
+    def watch(self):
+        """Starts again what ended, as whoever runs nodes does."""
+        ended = {}
+        while self.is_watched:
+            for node in self.nodes:
+                if node.process is None or node.process.poll() is None:
+                    continue
+                if node.process.pid not in ended:
+                    ended[node.process.pid] = time.monotonic()
+                    self.exits.append(Exit(node.name, node.process.returncode, ended[node.process.pid], node.ends_by_wish))
+                    if not node.ends_by_wish:
+                        node.restart_after_s = RESTART_AFTER_S
+                if node.is_wanted and time.monotonic() - ended[node.process.pid] >= node.restart_after_s:
+                    node.start()
+            time.sleep(0.02)
+
+    def members(self, among=None):
+        """What a node says of the cluster: the first of these that answers."""
+        for node in among or self.nodes:
+            if node.process and node.process.poll() is None and (said := node.inside()):
+                return said
+        return None
+
+    def unserved(self, among=None, without=None):
+        """How many slots nobody who is up owns, `without` not counted, as one of these nodes knows it; None if none of them answers."""
+        said = self.members(among)
+        if said is None:
+            return None
+        up = {member["boot"] for member in said["members"] if member["status"] in ("up", "leaving")} - {without}
+        return SLOTS - sum(count for boot, count in said["slots"]["by_owner"].items() if boot in up)
+
+    def is_settled(self):
+        """Every node that should be there is up and owns its share, and all of them say the same."""
+        wanted = [node for node in self.nodes if node.is_wanted]
+        said = [node.inside() for node in wanted]
+        if None in said or len({json.dumps(one["slots"]["by_owner"], sort_keys=True) for one in said}) != 1:
+            return False
+        boots, owned = {one["boot"] for one in said}, said[0]["slots"]["by_owner"]
+        up = {member["boot"] for member in said[0]["members"] if member["status"] == "up"}
+        even = SLOTS / len(wanted)
+        return up == boots == set(owned) and sum(owned.values()) == SLOTS and min(owned.values()) > even * 0.7
+
+    def wait_settled(self, seconds=60):
+        """How long it took until everything was as it should be; None if it was not."""
+        return eventually(lambda: self.is_settled() and all(node.is_ready() for node in self.nodes if node.is_wanted), seconds)
+
+    def deaths(self, since):
+        """Nodes that ended since then though the harness did not end them."""
+        return [exit for exit in self.exits if exit.at >= since and not exit.is_wished]
+
+    def stop(self):
+        self.is_watched = False
+        if self.watcher.is_alive():
+            self.watcher.join()
+        running = [node for node in self.nodes if node.process and node.process.poll() is None]
+        for node in running:
+            node.go_on()
+            node.kill(None)
+        for node in running:
+            node.process.wait()
+        self.redis.stop()
+        self.postgres.stop()
+
+
+def eventually(condition, seconds=30, pause_s=0.05):
+    """How long it took until the condition held; None if it did not. Whoever cannot be asked does not hold it."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if condition():
+                return time.monotonic() - began
+        time.sleep(pause_s)
+    return None
