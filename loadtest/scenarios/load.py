@@ -49,19 +49,21 @@ class Told:
 
 
 class Load:
-    """The history checker as fast as it is paced, and an open-loop load beside it, both at all edges, for so many seconds."""
+    """The history checker as fast as it is paced, and an open-loop load beside it, both at all edges, for so many seconds. The checker goes to nodes that are
+    still to come, too, as soon as they are there."""
 
-    def __init__(self, stage, seconds, sessions=SESSIONS, pace=None):
+    def __init__(self, stage, seconds, sessions=SESSIONS, pace=None, coming=()):
         self.stage = stage
         reads_each_s, writes_each_s, rate = pace or RATES["network" if stage.cluster.network else "loopback"]
         self.report, self.run_report = (stage.cluster.folder / name for name in ("check.json", "run.json"))
-        bases = [word for node in stage.cluster.nodes for word in ("--base", node.base)]
+        there = [word for node in stage.cluster.nodes if node not in coming for word in ("--base", node.base)]
+        bases = there + [word for node in coming for word in ("--base", node.base)]
         seed = ["--seed", str(stage.seed)]
         place, tool = stage.clients, stage.binaries / "loadtest"
         paced = ["--readers", sessions[0], "--writers", sessions[1], "--reads-per-second", reads_each_s, "--writes-per-second", writes_each_s]
         command = [tool, "check", *bases, *CHECK, *paced, *seed, "--duration-max", f"{seconds}s", "--json", self.report]
         self.check = Told(place, command)
-        command = [tool, "run", "browse", *bases, "--rate", rate, "--warmup", "1s", "--duration", f"{seconds}s", "--people", "10", "--posts", "30"]
+        command = [tool, "run", "browse", *there, "--rate", rate, "--warmup", "1s", "--duration", f"{seconds}s", "--people", "10", "--posts", "30"]
         self.run = Told(place, [*command, "--products", "30", "--json", self.run_report, *seed])
 
     def begin(self):

@@ -26,11 +26,11 @@ class Stage:
         self.network = Network([*names, "postgres", "redis", "clients"], self.seed) if in_namespaces else None
         self.clients = self.network["clients"] if self.network else LOOPBACK
         self.cluster = Cluster(folder, self.binaries / "lets-connect", options.nodes, self.network, options.settings)
-        self.broken, self.chance = [], random.Random(self.seed)
+        self.broken, self.violations, self.chance = [], 0, random.Random(self.seed)
 
     def prepare(self, seed):
         """For a run: everything is as it should be, or it says so."""
-        self.seed, self.chance, self.broken = seed, random.Random(seed), []
+        self.seed, self.chance, self.broken, self.violations = seed, random.Random(seed), [], 0
         took = self.cluster.wait_settled(60)
         self.expect(f"all slots are owned and settled ({shown(took)})", took is not None)
         return took is not None
@@ -61,6 +61,7 @@ class Stage:
     def judge(self, load, waits=(READ_WAIT_MS, WRITE_WAIT_MS), hurt=(), errors=ERROR_SHARE):
         """What the load was served: no violation at any edge, and waits at those that were not hurt. A limit of None is shown, and not judged."""
         found = load.found
+        self.violations += found["violations"]
         print(f"  {found['readsChecked']} reads, {found['readsFresh']} of them within 1 ms of an acknowledgement, {found['readsLabelledStale']} labelled as stale, "
               f"{found['readsRefused']} refused, {found['readsUnanswered']} unanswered; {found['writesAcknowledged']} writes, {found['writesUnknown']} of unknown "
               f"outcome; {found['notConnected']} not sent")
@@ -71,15 +72,16 @@ class Stage:
         edges = {node.base for node in self.others(*hurt)}
         for access, limit in zip(("read", "write"), waits):
             longest = load.longest_ms(access, edges)
-            self.show_or_expect(f"the longest wait for a {access} was {longest:.0f} ms", limit, longest, "ms")
-        self.show_or_expect(f"errors in the worst ten seconds were {found['errorShareMax']:.2%}", errors, found["errorShareMax"])
+            self.show_or_expect(f"the longest wait for a {access} was {longest:.0f} ms", limit, longest)
+        self.show_or_expect(f"errors in the worst ten seconds were {found['errorShareMax']:.2%}", errors, found["errorShareMax"], shown=errors and f"{errors:.0%}")
         self.expect("there was something to judge", found["readsChecked"] > 500 and found["writesAcknowledged"] > 50)
 
-    def show_or_expect(self, what, limit, measured, unit=""):
+    def show_or_expect(self, what, limit, measured, shown=None):
+        """Judges what was measured; without a limit it is only shown."""
         if limit is None:
             print(f"          {what}")
         else:
-            self.expect(f"{what} (limit {limit} {unit}".rstrip() + ")", measured <= limit)
+            self.expect(f"{what} (limit {shown or limit})", measured <= limit)
 
     def judge_p99(self, load, fault_at, until):
         """From five seconds after the fault on, the slowest answers take at most twice as long as before."""
@@ -87,7 +89,7 @@ class Stage:
         if before and after:
             quiet, then = statistics.median(before), statistics.median(after)
             what = f"p99 {quiet:.1f} ms before, {then:.1f} ms from five seconds after"
-            self.show_or_expect(what, 2 if self.options.seconds >= JUDGED_FROM_S else None, then / quiet, "x")
+            self.show_or_expect(what, 2 if self.options.seconds >= JUDGED_FROM_S else None, then / quiet)
 
     def expect_deaths(self, since, *victims):
         """Nobody ended by itself but these."""
