@@ -62,11 +62,11 @@ def doubled(stage):
         answered = eventually(lambda: told[buyer].update({json.loads(answer[1])["id"]} if (answer := asked())[0] == 201 else ()) or told[buyer], 15)
         if answered is None:
             stage.expect(f"{buyer} was told of an order", False)
-    rows = stage.cluster.postgres.sql("shop", f"SELECT buyer_id, count(*), min(id::text) FROM product_order WHERE product_id = '{product}' GROUP BY buyer_id")
+    rows = stage.cluster.sql("shop", f"SELECT buyer_id, count(*), min(id::text) FROM product_order WHERE product_id = '{product}' GROUP BY buyer_id")
     rows = [line.split("|") for line in rows.splitlines()]
     stage.expect(f"each of {BUYERS} buyers has one order in the database", sorted(row[1] for row in rows) == ["1"] * BUYERS)
     stage.expect("it is the one that they were told of", all(told.get(buyer) == {order} for buyer, _, order in rows))
-    left = stage.cluster.postgres.sql("shop", f"SELECT stock FROM product WHERE id = '{product}'")
+    left = stage.cluster.sql("shop", f"SELECT stock FROM product WHERE id = '{product}'")
     stage.expect(f"the stock is as it should be ({left} of 1000 left)", left == str(1000 - BUYERS))
     stage.expect_deaths(since, victim)
 

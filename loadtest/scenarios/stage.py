@@ -103,10 +103,8 @@ class Stage:
         self.expect(f"all slots were owned by others {shown(took)} after the fault (limit {limit_s} s)", took is not None and took <= limit_s)
 
     def expect_served(self, what, since, limit_s):
-        """Every node is ready, and somebody who is up owns each slot."""
-        nodes = [node for node in self.cluster.nodes if node.is_wanted]
-        whole = lambda: all(node.is_ready() for node in nodes) and all(self.cluster.unserved([node]) == 0 for node in nodes)  # noqa: E731
-        took = eventually(whole, 40)
+        """Every node is ready, and all of them know of the same members, one of whom owns each slot."""
+        took = eventually(self.cluster.is_served, 40)
         took = took and time.monotonic() - since
         self.expect(f"all nodes were ready and all slots served {shown(took)} after {what} (limit {limit_s} s)", took is not None and took <= limit_s)
 

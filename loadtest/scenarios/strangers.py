@@ -85,12 +85,16 @@ def refused(stage, node, said, tls=None):
     return time.monotonic() - began < CLOSED_WITHIN_S, heard
 
 
+def credentials(stage, node):
+    own = stage.cluster.certificates / node.name
+    return own / "tls.crt", own / "tls.key"
+
+
 def kinds(stage, node):
     """Everybody who is to be refused, by what is wrong with them: what they say, and with which certificate."""
     folder = stage.cluster.folder
     ours, theirs = stage.cluster.certificates / "authority", authority_of_strangers(folder)
-    own = stage.cluster.certificates / stage.cluster.nodes[-1].name
-    member = (own / "tls.crt", own / "tls.key")
+    member = credentials(stage, stage.cluster.nodes[-1])
     boot = node.inside()["boot"]
     first = f"{stage.cluster.nodes[0].name}@{boot}"
     return {
@@ -156,6 +160,11 @@ def port(stage):
                 # TLS says why in an alert; nothing else may be said.
                 unsealed = heard if tls else b""
                 stage.expect(f"{what} is refused, with {len(unsealed)} bytes of answer", is_refused and not unsealed)
+            # That the greeting is a sound one: from whoever may say it, it is answered.
+            own = stage.cluster.nodes[-1]
+            to = stage.others(own)[0]
+            _, heard = refused(stage, to, greeting(f"{own.name}@{own.inside()['boot']}"), context(credentials(stage, own)))
+            stage.expect(f"a member's own name with its own certificate is answered ({len(heard)} bytes)", heard != b"")
             joins.terminate(restart_after_s=0)
             old = joins.process.pid
             eventually(lambda: joins.process.pid != old, 40, pause_s=0.005)

@@ -17,6 +17,8 @@ from .process import free_ports
 from .redis import Redis
 
 SLOTS = 4096
+# The server's databases begin with it: DATABASE_users, DATABASE_content, DATABASE_shop.
+DATABASE = "app"
 # What runs nodes starts one that ended again after so long, as a StatefulSet would.
 RESTART_AFTER_S = 0.5
 # Of a node's listeners, behind the gateway's port.
@@ -55,7 +57,7 @@ class Node:
         return self.place.host, self.port + LINKS
 
     def start(self):
-        settings = [*SETTINGS, f"postgres.url={self.cluster.postgres.url('app')}?sslmode=disable", f"redis.url={self.cluster.redis.url}"]
+        settings = [*SETTINGS, f"postgres.url={self.cluster.postgres.url(DATABASE)}?sslmode=disable", f"redis.url={self.cluster.redis.url}"]
         settings += [f"listen.gateway={self.place.host}:{self.port}", f"listen.admin=127.0.0.1:{self.port + ADMIN}"]
         settings += [f"cluster.name={self.name}", f"cluster.listen={self.place.host}:{self.port + LINKS}"]
         settings += [f"cluster.credentials={self.cluster.certificates / self.name}", *self.cluster.settings, *self.more]
@@ -114,7 +116,7 @@ class Cluster:
         self.redis = Redis(folder, place=self.place("redis"))
         names = [f"node-{number}" for number in range(1, nodes + 1)]
         self.certify(*names)
-        self.of_binary("migrate", "--set", f"postgres.url={self.postgres.url('app')}?sslmode=disable")
+        self.of_binary("migrate", "--set", f"postgres.url={self.postgres.url(DATABASE)}?sslmode=disable")
         self.first_port = 8000 if network else free_ports(PORTS_EACH * (nodes + 4))
         self.is_watched = True
         self.watcher = threading.Thread(target=self.watch, daemon=True)
@@ -128,6 +130,10 @@ class Cluster:
     def of_binary(self, *arguments):
         with self.place("postgres").entered():
             subprocess.run([self.binary, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def sql(self, domain, statement):
+        """As somebody who writes beside the platform: users, content or shop."""
+        return self.postgres.run("psql", *self.postgres.where(f"{DATABASE}_{domain}"), text=statement, name="psql").strip()
 
     def certify(self, *names):
         self.of_binary("certs", self.certificates, *names)
@@ -171,6 +177,15 @@ class Cluster:
             return None
         up = {member["boot"] for member in said["members"] if member["status"] in ("up", "leaving")} - {without}
         return SLOTS - sum(count for boot, count in said["slots"]["by_owner"].items() if boot in up)
+
+    def is_served(self):
+        """Every node that should be there is up and ready, all of them know the same members, and somebody who is up owns each slot."""
+        wanted = [node for node in self.nodes if node.is_wanted]
+        said = [node.inside() for node in wanted]
+        if None in said or len({one["view"] for one in said}) != 1:
+            return False
+        up = {member["boot"] for member in said[0]["members"] if member["status"] == "up"}
+        return up >= {one["boot"] for one in said} and all(node.is_ready() and self.unserved([node]) == 0 for node in wanted)
 
     def is_settled(self):
         """Every node that should be there is up and owns its share, and all of them say the same."""
