@@ -182,10 +182,11 @@ class Cluster:
         """Every node that should be there is up and ready, all of them know the same members, and somebody who is up owns each slot."""
         wanted = [node for node in self.nodes if node.is_wanted]
         said = [node.inside() for node in wanted]
-        if None in said or len({one["view"] for one in said}) != 1:
+        # Numbers of views may differ by a change that concerns nobody else: what they say of members is compared.
+        if None in said or len({frozenset((member["boot"], member["status"]) for member in one["members"]) for one in said}) != 1:
             return False
         up = {member["boot"] for member in said[0]["members"] if member["status"] == "up"}
-        return up >= {one["boot"] for one in said} and all(node.is_ready() and self.unserved([node]) == 0 for node in wanted)
+        return up == {one["boot"] for one in said} and all(node.is_ready() and self.unserved([node]) == 0 for node in wanted)
 
     def is_settled(self):
         """Every node that should be there is up and owns its share, and all of them say the same."""
