@@ -244,6 +244,7 @@ mod tests {
         use Access::Read;
         let timeline = timeline(&[
             (Read, 0, 0, Ending::Broken, 50),
+            (Read, 1, 0, Ending::Broken, 55),
             (Read, 0, 60, Ending::NotConnected, 61),
             (Read, 1, 70, Ending::Served, 72),
             (Read, 0, 9_000, Ending::Served, 9_003),
