@@ -257,8 +257,9 @@ mod tests {
     #[test]
     fn a_slow_answer_counts_though_others_were_quicker() {
         use Access::Read;
-        let timeline =
-            timeline(&[(Read, 0, 0, Ending::Served, 3_000), (Read, 0, 100, Ending::Served, 110), (Read, 0, 200, Ending::Served, 220)]);
+        // The last one is under way, and waits, when the first is answered.
+        let attempts = [(0, 3_000), (100, 110), (2_900, 3_100)];
+        let timeline = timeline(&attempts.map(|(begun, ended)| (Read, 0, begun, Ending::Served, ended)));
         assert_eq!(timeline.edges()[0].read.ns, 3_000 * MS);
     }
 
