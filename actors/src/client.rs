@@ -8,6 +8,7 @@ use crate::{
 };
 use cluster::Boot;
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use protocol::{Command, ErrorCode, Idempotency, Key, Principal, Query, Refusal, Reply, envelope::VIEWS_MAX};
 use std::{
     collections::HashMap,
@@ -36,22 +37,59 @@ pub struct Call {
 #[derive(Clone)]
 pub struct Client {
     node: Arc<Node>,
-    /// Whether memory is looked at though nobody can tell whether it is still the truth.
-    lapsed: bool,
+    /// Memory is looked at though nobody can tell whether it is still the truth: also that of other nodes, of which this holds what was fetched.
+    lapsed: Option<Arc<Lapsed>>,
+}
+
+/// What other nodes have in memory that may not be the truth any more.
+#[derive(Default)]
+struct Lapsed {
+    fetched: Mutex<HashMap<Wanted, Arc<Snapshot>>>,
+    missing: Mutex<Vec<Wanted>>,
+}
+
+/// An entity, or a part of it.
+type Wanted = (Key, Option<Query>);
+
+impl Lapsed {
+    fn get(&self, key: Key, query: Option<&Query>) -> Option<Arc<Snapshot>> {
+        let wanted = (key, query.cloned());
+        let found = self.fetched.lock().get(&wanted).cloned();
+        if found.is_none() {
+            self.missing.lock().push(wanted);
+        }
+        found
+    }
 }
 
 impl Client {
     /// A client on this node.
     #[must_use]
     pub fn new(node: Arc<Node>) -> Self {
-        Self { node, lapsed: false }
+        Self { node, lapsed: None }
     }
 
     /// One that peeks into memory also when the lease has ended: whatever it finds is to be shown as stale. Owners, whom it asks for the rest, serve
     /// nothing then.
     #[must_use]
     pub fn of_the_lapsed(&self) -> Self {
-        Self { node: self.node.clone(), lapsed: true }
+        Self { node: self.node.clone(), lapsed: Some(Arc::default()) }
+    }
+
+    /// For a client of the lapsed: asks other nodes for what it looked for since the last call and did not find. `false` if there is nothing new.
+    pub async fn fetch_lapsed(&self, deadline: Instant) -> bool {
+        let (Some(lapsed), Some(remote)) = (&self.lapsed, self.node.remote()) else { return false };
+        let mut missing = std::mem::take(&mut *lapsed.missing.lock());
+        missing.truncate(VIEWS_MAX);
+        let asked = missing.into_iter().map(|(key, query)| async move {
+            let Place::There(boot) = self.place(remote, &key) else { return None };
+            let view = remote.lapsed(boot, key, query.clone(), deadline).await?;
+            Some(((key, query), Snapshot::received(key, view)))
+        });
+        let found: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
+        let is_something = !found.is_empty();
+        lapsed.fetched.lock().extend(found);
+        is_something
     }
 
     /// The node that it is on.
@@ -71,7 +109,10 @@ impl Client {
     #[must_use]
     pub fn peek(&self, key: &Key) -> Option<Arc<Snapshot>> {
         let (snapshots, ownership) = (&self.node.snapshots, &self.node.ownership);
-        let found = if self.lapsed { snapshots.lapsed(key, ownership) } else { snapshots.get(key, ownership) };
+        let found = match &self.lapsed {
+            None => snapshots.get(key, ownership),
+            Some(lapsed) => snapshots.lapsed(key, ownership).or_else(|| lapsed.get(*key, None)),
+        };
         self.node.metrics.cache(key.kind, found.is_some());
         found
     }
@@ -80,12 +121,18 @@ impl Client {
     #[must_use]
     pub fn peek_part(&self, key: Key, query: &Query) -> Option<Arc<Snapshot>> {
         let (snapshots, ownership) = (&self.node.snapshots, &self.node.ownership);
-        let found = match self.lapsed {
-            false => snapshots.part(key, snapshots.get(&key, ownership)?.view.version, query, ownership),
-            true => snapshots.lapsed_part(key, snapshots.lapsed(&key, ownership)?.view.version, query, ownership),
+        let found = match &self.lapsed {
+            None => snapshots.part(key, snapshots.get(&key, ownership)?.view.version, query, ownership),
+            Some(lapsed) => self.lapsed_part(key, query).or_else(|| lapsed.get(key, Some(query))),
         };
         self.node.metrics.cache(key.kind, found.is_some());
         found
+    }
+
+    /// What is in this node's memory of a part, though its lease ended.
+    pub(crate) fn lapsed_part(&self, key: Key, query: &Query) -> Option<Arc<Snapshot>> {
+        let (snapshots, ownership) = (&self.node.snapshots, &self.node.ownership);
+        snapshots.lapsed_part(key, snapshots.lapsed(&key, ownership)?.view.version, query, ownership)
     }
 
     /// The entity's snapshot, from memory or from its owner; from the store where that one is another node's and does not answer.

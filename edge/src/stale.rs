@@ -6,7 +6,7 @@
 use crate::route::{Fast, Glance};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The answer of a fast path from memory whose lease has ended. Nobody is known then: sessions are not looked at.
 pub(crate) fn answer(glance: &Glance<'_>, fast: Fast) -> Option<Response<Bytes>> {
@@ -18,6 +18,28 @@ pub(crate) fn answer(glance: &Glance<'_>, fast: Fast) -> Option<Response<Bytes>>
     let mut response = fast(&Glance { client: &lapsed, principal: None, ..*glance })?;
     label(response.headers_mut(), age);
     Some(response)
+}
+
+/// How often what other nodes have is asked for: a page names its rows in the first round, and these what they need in the next ones.
+const ROUNDS_MAX: usize = 6;
+
+/// As [`answer`], also from what other nodes have in memory.
+pub(crate) async fn answer_of_all(glance: &Glance<'_>, fast: Fast, deadline: Instant) -> Option<Response<Bytes>> {
+    let age = glance.client.node().ownership.lapsed()?;
+    if !is_wanted(glance.headers) {
+        return None;
+    }
+    let lapsed = glance.client.of_the_lapsed();
+    for _ in 0..ROUNDS_MAX {
+        if let Some(mut response) = fast(&Glance { client: &lapsed, principal: None, ..*glance }) {
+            label(response.headers_mut(), age);
+            return Some(response);
+        }
+        if !lapsed.fetch_lapsed(deadline).await {
+            return None;
+        }
+    }
+    None
 }
 
 /// Whether the client takes what is stale: not if it asks for the origin's own word, or for what is so or so fresh at most.

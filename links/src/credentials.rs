@@ -34,6 +34,14 @@ pub struct Files {
 }
 
 impl Files {
+    /// Whether the node of this name can use them now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn examine(&self, name: &str) -> Result<(), CredentialsError> {
+        Credentials::load(self.clone(), name, crate::Config::WIRES).map(drop)
+    }
+
     /// `ca.crt`, `tls.crt` and `tls.key` in a folder.
     #[must_use]
     pub fn within(folder: &Path) -> Self {

@@ -77,6 +77,8 @@ pub enum Body {
     Views(Vec<Key>),
     /// As [`Body::Changed`], of many keys of the envelope's key's kind: at most [`CHANGED_MAX`].
     ChangedMany(Vec<Uuid>, Change),
+    /// What is in memory of the entity, or of a part of it, though nobody can tell whether it is still the truth: to be shown as that.
+    Lapsed(Option<Query>),
     /// Every node is told of a fact about the person who is the envelope's key, whoever owns it.
     Notice(Notice),
 }
@@ -112,7 +114,7 @@ pub enum Change {
 /// A node's answer.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Answer {
-    /// To [`Body::View`] and [`Body::Query`].
+    /// To [`Body::View`], [`Body::Query`] and [`Body::Lapsed`].
     View(View),
     /// To [`Body::Write`].
     Reply(Reply),
@@ -307,6 +309,7 @@ mod tests {
             ("query cases", Kind::CaseList, Body::Query(Query::Cases(Some(moderation::Status::Open), page))),
             ("views", Kind::Post, Body::Views(vec![Key::new(Kind::Post, PostId(id(4))), Key::new(Kind::User, UserId(id(3)))])),
             ("changed many", Kind::Feed, Body::ChangedMany(vec![id(1), id(3)], Change::Push { post: PostId(id(4)).0 })),
+            ("lapsed", Kind::Product, Body::Lapsed(None)),
             ("standing", Kind::User, Body::Notice(Notice::Standing)),
             ("pulled", Kind::User, Body::Notice(Notice::Pulled)),
         ];

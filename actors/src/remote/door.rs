@@ -51,6 +51,14 @@ impl Serve for Door {
             Body::ChangedMany(ids, change) if ids.len() <= CHANGED_MAX => {
                 Answer::ConfirmedBut(outbox::tell_here(&self.0, key.kind, ids, &change, deadline).await)
             }
+            Body::Lapsed(query) => {
+                let (node, client) = (&self.0, Client::new(self.0.clone()));
+                let found = match query {
+                    None => node.snapshots.lapsed(&key, &node.ownership),
+                    Some(query) => client.lapsed_part(key, &query),
+                };
+                self.answer(found.ok_or_else(|| ErrorCode::NotFound.into()))
+            }
             Body::Notice(notice) => match super::heed(&self.0, UserId(key.id), notice).await {
                 Ok(()) => Answer::Confirmed,
                 Err(refusal) => Answer::Refused(refusal),

@@ -176,6 +176,15 @@ impl Remote {
         }
     }
 
+    /// What a node has in memory though its lease ended.
+    pub(crate) async fn lapsed(&self, boot: Boot, key: Key, query: Option<Query>, deadline: Instant) -> Option<View> {
+        let deadline = deadline.min(Instant::now() + READ_ANSWER_MAX);
+        match self.call(boot, key, Principal::Platform, Body::Lapsed(query), deadline).await {
+            Ok(Answer::View(view)) => Some(view),
+            _ => None,
+        }
+    }
+
     /// At most [`VIEWS_MAX`] at once. `None` for those that are to be asked for elsewhere, or by themselves.
     pub(crate) async fn views(&self, boot: Boot, call: &Call, keys: &[Key]) -> Vec<Option<Result<View, Refusal>>> {
         debug_assert!(keys.len() <= VIEWS_MAX);

@@ -76,6 +76,15 @@ async fn links(config: &Cluster, boot: Uuid, node: &Arc<Node>) -> Result<Links> 
     Ok(links)
 }
 
+/// Whether a node of this name can show the others what is in this folder.
+///
+/// # Errors
+/// Why not.
+pub fn examine(name: &str, folder: &Path) -> Result<()> {
+    Files::within(folder).examine(name)?;
+    cookie(&folder.join("cookie")).map(drop)
+}
+
 fn cookie(file: &Path) -> Result<Cookie> {
     let text = fs::read_to_string(file).with_context(|| format!("the cluster's cookie, {}, cannot be read", file.display()))?;
     Cookie::parse(&text).with_context(|| format!("the cluster's cookie, {}, cannot be used", file.display()))

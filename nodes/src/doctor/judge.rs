@@ -13,6 +13,8 @@ const ROOM_BYTES_MIN: u64 = 64 << 20;
 const SKEW_MS_MAX: u64 = 2000;
 /// Connections of this process beside the pools: the lease's, and one for migrating at its start.
 const BESIDE_POOLS: u64 = 2;
+/// Of a node: one for renewals, one for its other statements, the lease's until it has joined, and one for migrating.
+const BESIDE_POOLS_OF_A_NODE: u64 = 4;
 
 /// The disk's room; `None` where it cannot be told.
 pub(super) fn room(bytes: Option<u64>) -> Finding {
@@ -68,7 +70,8 @@ pub(super) fn databases(found: &[Result<postgres::Examined, postgres::OpenError>
         }
     }
     for (server, (most, pools)) in servers {
-        let (subject, needed) = (format!("PostgreSQL {server}"), pools + BESIDE_POOLS);
+        let beside = if config.cluster.listen.is_some() { BESIDE_POOLS_OF_A_NODE } else { BESIDE_POOLS };
+        let (subject, needed) = (format!("PostgreSQL {server}"), pools + beside);
         let found = format!("this configuration has up to {needed} connections there, and the server gives ordinary roles {most}");
         findings.push(match needed > most {
             true => Finding::warning(subject, found, "raise the server's max_connections, or lower postgres.connections_max"),
@@ -195,6 +198,19 @@ pub(super) fn open_files(most: u64, needed: u64, wanted: u64) -> Finding {
     match most < needed {
         true => Finding::warning(SUBJECT, found, "raise the hard limit (ulimit -Hn), or lower http.connections_max"),
         false => Finding::ok(SUBJECT, found),
+    }
+}
+
+/// What a node of a cluster shows the others.
+pub(super) fn credentials(name: &str, examined: Result<(), String>) -> Finding {
+    const SUBJECT: &str = "cluster credentials";
+    match examined {
+        Ok(()) => Finding::ok(SUBJECT, format!("{name} can show them to the other nodes")),
+        Err(reason) => Finding::fault(
+            SUBJECT,
+            format!("{name} cannot use them ({reason})"),
+            "make them by `lets-connect certs`, and name the folder in cluster.credentials",
+        ),
     }
 }
 

@@ -6,6 +6,7 @@
 mod judge;
 
 use crate::{
+    cluster,
     config::{Config, Faults},
     mail, node, open_files, storage,
 };
@@ -119,6 +120,10 @@ pub async fn look(config: &Config) -> Vec<Finding> {
         Some(found) => findings.extend(judge::databases(found, config)),
     }
     findings.extend(second_level(config).await);
+    if let (Some(_), Some(name), Some(folder)) = (config.cluster.listen, &config.cluster.name, &config.cluster.credentials) {
+        let examined = cluster::examine(name.as_str(), folder).map_err(|error| format!("{error:#}"));
+        findings.push(judge::credentials(name.as_str(), examined));
+    }
     findings.extend(config.listeners().into_iter().map(|(name, address)| {
         let bound = TcpListener::bind(address).map(drop);
         judge::listener(name, address, bound.map_err(|error| error.kind()), is_served)

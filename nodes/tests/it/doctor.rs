@@ -119,3 +119,20 @@ fn redis_is_looked_at_and_may_be_away() {
     assert_eq!(code, 1);
     finds(&findings, "warning", "Redis", "redis.url");
 }
+
+#[test]
+fn a_nodes_credentials_are_looked_at() {
+    let data = Store::Postgres.empty();
+    let folder = data.path().join("certificates");
+    let made = binary().arg("certs").arg(&folder).arg("node-1").status().expect("it starts");
+    assert!(made.success());
+    let settings = |name: &str| {
+        let folder = folder.join("node-1");
+        ["cluster.listen=127.0.0.1:0".to_owned(), format!("cluster.name={name}"), format!("cluster.credentials={}", folder.display())]
+    };
+    let look = |settings: &[String]| look(&data, &settings.iter().map(String::as_str).collect::<Vec<_>>()).0;
+    finds(&look(&settings("node-1")), "ok", "cluster credentials", "node-1 can show them");
+    finds(&look(&settings("node-2")), "fault", "cluster credentials", "the certificate cannot be used by this node");
+    std::fs::remove_file(folder.join("node-1/cookie")).expect("it was there");
+    finds(&look(&settings("node-1")), "fault", "cluster credentials", "cookie");
+}
