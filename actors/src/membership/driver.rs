@@ -81,6 +81,10 @@ impl Running {
         let moves = |action: &Action| matches!(action, Action::Serve { .. } | Action::Stop { .. } | Action::Route(_) | Action::Members(_));
         let is_moved = actions.iter().any(moves);
         actions.into_iter().for_each(|action| self.carry_out(action));
+        // A view may be newer for something that moves nothing.
+        if self.driver.shared.outlook.borrow().view != self.core.view().version() {
+            self.look_out(|_| {});
+        }
         if is_moved {
             self.driver.shared.ownership.tell_moved();
         }
