@@ -15,6 +15,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use store::redis::{Redis, count::Counts};
 use tokio::sync::{oneshot, oneshot::error::RecvError};
 
 /// A write that waits for its slot's next owner looks again after this time, even if nothing was heard of it.
@@ -96,6 +97,12 @@ impl Client {
     #[must_use]
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// What the edges of a cluster count together; `None` where there is nothing that they share.
+    #[must_use]
+    pub fn counts(&self) -> Option<Counts> {
+        self.node.stores.second_level.as_ref().map(Redis::counts)
     }
 
     /// A call on behalf of `principal` with the configured deadline.

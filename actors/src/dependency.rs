@@ -85,7 +85,7 @@ pub async fn look(node: &Node) {
 
 const fn consequence(name: &str) -> &'static str {
     match name.as_bytes() {
-        b"redis" => "what it keeps is read from the databases until it answers",
+        b"redis" => "what it keeps is read from the databases, and limits are each edge's own, until it answers",
         _ => "only what is in memory is answered until it answers",
     }
 }

@@ -11,6 +11,7 @@
 //! * [`account`]: registration, login, sessions and passwords. [`errand`]: what follows an answer, such as a [`mail`]; `erase`: forgetting somebody;
 //!   `export`: all that is somebody's.
 //! * [`checkout`]: a cart becomes orders, all of it or nothing.
+//! * [`count`]: what the edges of a cluster count together.
 //! * [`directory`]: immutable look-ups from an id to its owner key.
 
 pub mod account;
@@ -47,4 +48,4 @@ pub use client::{Call, Client};
 pub use node::{Limits, Node};
 pub use owner::refusal_of;
 pub use snapshot::Snapshot;
-pub use store::hashtag;
+pub use store::{hashtag, redis::count};

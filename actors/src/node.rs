@@ -147,6 +147,13 @@ impl Node {
         self.remote.get()
     }
 
+    /// Nodes that take requests, this one among them, as far as it knows: one, where a process has its stores to itself.
+    #[must_use]
+    pub fn edges(&self) -> usize {
+        let edges = |remote: &Remote| remote.outlook().members.iter().filter(|member| member.roles.edge).count();
+        self.remote().map_or(1, edges).max(1)
+    }
+
     /// Has readers on this node pull this author's posts from now on.
     pub(crate) fn pull(&self, author: UserId) {
         self.pulled.rcu(|known| {

@@ -13,7 +13,7 @@ use crate::{
     lookup::{Lost, gateway},
     metrics::HttpMetrics,
     problem::{self, trace_id},
-    rate::{self, Caller, Class, Exceeded, Limiter},
+    rate::{Caller, Class, Exceeded, Limiter},
     route::{self, Auth, Glance, Route},
     security,
     server::{Answer, Fault, Peer, RequestBody, ResponseBody, Service as Served, Stats},
@@ -69,6 +69,8 @@ pub struct Platform {
     pub accounts: Accounts,
     /// The root of the supervision tree.
     pub root: ActorRef<supervisor::Message>,
+    /// How many requests one caller may make.
+    pub limiter: Arc<Limiter>,
 }
 
 /// What others count and the edge shows.
@@ -95,8 +97,6 @@ pub struct Options {
     pub public_url: String,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<address::Network>,
-    /// How many requests one caller may make.
-    pub rate: rate::Limits,
     /// Origins of other web sites whose scripts may use the API, as browsers write them.
     pub cors_origins: Vec<String>,
     /// The platform's own origin, as [`session::origin_of`] writes it: its pages may change things by a cookie session, as those of `cors_origins`.
@@ -124,7 +124,7 @@ pub struct Edge {
     pub(crate) routes: Vec<Route>,
     pub(crate) filters: Vec<Behind>,
     pub(crate) admission: Arc<Semaphore>,
-    limiter: Limiter,
+    limiter: Arc<Limiter>,
     limited: IntCounterVec,
     headers: security::Headers,
     cors: Cors,
@@ -141,7 +141,8 @@ impl Edge {
     /// # Errors
     /// When the figures of `counted` are shown already.
     pub fn new(platform: Platform, options: Options, counted: Counted) -> prometheus::Result<Arc<Self>> {
-        let Platform { client, accounts, root } = platform;
+        let Platform { client, accounts, root, limiter } = platform;
+        let counts = client.counts();
         let routes = route::table();
         // Behind the table's rows, one for each service: what is no route of a service.
         let own = route::Service::ALL.map(|service| (service.name(), OWN_ROUTE, "GET"));
@@ -162,9 +163,9 @@ impl Edge {
             routes,
             filters,
             admission,
-            limiter: Limiter::new(&options.rate),
+            limiter,
             limited,
-            attempts: Attempts::new(options.attempts),
+            attempts: Attempts::new(options.attempts, counts),
             headers: security::Headers::new(&options.public_url),
             cors: Cors::new(&options.cors_origins),
             stage: AtomicU8::new(Stage::Starting as u8),
@@ -250,7 +251,7 @@ impl Served for Dispatcher {
         };
         let route = &edge.routes[found.index];
         let principal = if route.auth == Auth::Open { None } else { session::known(edge, request.headers()) };
-        if let Err(exceeded) = edge.count(route.class, principal, arrival.client) {
+        if let Err(exceeded) = edge.count(route.class, principal, &arrival) {
             let response = edge.limited(&exceeded, request.headers());
             edge.metrics.route(found.index).observe(response.status(), arrival.began.elapsed());
             return edge.now(response, arrival.origin);
@@ -320,7 +321,7 @@ impl Dispatcher {
             }
             return self.own(request, Scope::Own(service), arrival);
         }
-        let response = match (edge.count(Class::Read, None, arrival.client), lost) {
+        let response = match (edge.count(Class::Read, None, &arrival), lost) {
             (Err(exceeded), _) => edge.limited(&exceeded, request.headers()),
             (_, Lost::Method(methods)) if arrival.origin.is_some() && cors::is_preflight(request.method(), request.headers()) => {
                 cors::preflight(methods)
@@ -349,9 +350,9 @@ impl Edge {
     }
 
     /// Counts a request against its caller: the person, if one is known, or else the address.
-    fn count(&self, class: Class, principal: Option<Principal>, client: IpAddr) -> Result<(), Exceeded> {
+    fn count(&self, class: Class, principal: Option<Principal>, arrival: &Arrival) -> Result<(), Exceeded> {
         let person = principal.and_then(|principal| principal.user()).map(Caller::Person);
-        person.or_else(|| Caller::at(client)).map_or(Ok(()), |caller| self.limiter.check(class, caller))
+        person.or_else(|| Caller::at(arrival.client)).map_or(Ok(()), |caller| self.limiter.check(arrival.began, class, caller))
     }
 
     /// While no lease holds: what other nodes of a cluster have in memory. Most of the time nobody is asked.

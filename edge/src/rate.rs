@@ -1,24 +1,32 @@
 //! How many requests one caller may make: a rate and a burst for each class of routes.
 //!
 //! A request counts against one caller: the person whose session it carries, on routes that look at sessions; the client's address otherwise, that
-//! is also where a session is not known to be open. The decision is [`Limiter::check`] alone, so that a cluster may one day share its counts.
+//! is also where a session is not known to be open. [`Limiter::check`] decides at once by what this edge knows; what others of a cluster let through it
+//! learns behind that: see [`exchange`].
 //!
 //! The counts are those of the generic cell rate algorithm (GCRA), one number per caller and class, in a sharded map of bounded size. A caller
 //! who is dropped from it for want of room has a full burst again: what an attacker with very many addresses gains by that is no more than what
 //! each new address has anyhow.
 
+pub mod exchange;
+
 use crate::address::Network;
-use governor::{
-    NotUntil, Quota, RateLimiter,
-    clock::{Clock, MonotonicClock},
-    middleware::NoOpMiddleware,
-    nanos::Nanos,
-    state::{InMemoryState, NotKeyed, StateStore},
-};
+use actors::count::Counts;
+use exchange::Exchange;
 use http::{HeaderMap, HeaderValue, header};
 use protocol::UserId;
 use quick_cache::sync::Cache;
-use std::{convert::Infallible, net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 /// What limits a route's requests. It belongs to the route's row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -66,6 +74,15 @@ impl Caller {
     }
 }
 
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(user) => write!(f, "person {user}"),
+            Self::Address(network) => write!(f, "address {network}"),
+        }
+    }
+}
+
 /// The limit of a class.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pace {
@@ -86,7 +103,7 @@ pub struct Limits {
     pub search: Option<Pace>,
     /// Of [`Class::SignIn`].
     pub sign_in: Option<Pace>,
-    /// Callers and classes that are remembered at once, about 120 bytes each.
+    /// Callers and classes that are remembered at once, about 140 bytes each.
     pub tracked_max: usize,
 }
 
@@ -146,83 +163,113 @@ fn whole_seconds(duration: Duration) -> u64 {
 }
 
 /// Counts callers' requests. Checking one costs about 0.1 µs.
-pub struct Limiter<C: Clock = MonotonicClock> {
+pub struct Limiter {
     /// In the order of [`Class::ALL`], which is that of their discriminants.
-    classes: [Option<Counting<C>>; Class::ALL.len()],
-    states: Arc<States>,
-    clock: C,
+    buckets: [Option<Bucket>; Class::ALL.len()],
+    spendings: Cache<(Class, Caller), Arc<Spending>>,
+    /// The beginning of its own time, which it counts in nanoseconds.
+    started: Instant,
+    /// Where there is something that edges share.
+    exchange: Option<Exchange>,
 }
 
-type States = Cache<(Class, Caller), Arc<InMemoryState>>;
-
-struct Counting<C: Clock> {
+/// The limit of a class, in nanoseconds.
+#[derive(Clone, Copy)]
+struct Bucket {
     pace: Pace,
-    limiter: RateLimiter<Caller, Counts, C, NoOpMiddleware<C::Instant>>,
+    /// What one request spends: the time that gives it back.
+    cost: u64,
+    /// What may be spent and not given back.
+    room: u64,
 }
 
-impl Limiter {
-    /// Makes a limiter that remembers nobody yet.
-    #[must_use]
-    pub fn new(limits: &Limits) -> Self {
-        Self::with_clock(limits, MonotonicClock)
+/// What one caller spent in one class.
+#[derive(Default)]
+struct Spending {
+    /// When everything is given back that is known of: what this edge let through, and what it learned of others.
+    paid: AtomicU64,
+    /// The same of what others need not be told of.
+    share_paid: AtomicU64,
+    /// Requests that others have to be told of.
+    untold: AtomicU32,
+}
+
+/// Spends `cost`, unless less than that is left of `room`: then it answers after what time it would not be.
+fn spend(paid: &AtomicU64, now: u64, cost: u64, room: u64) -> Result<(), u64> {
+    let mut known = paid.load(Ordering::Relaxed);
+    loop {
+        let next = known.max(now).saturating_add(cost);
+        let due = next.saturating_sub(room);
+        if due > now {
+            return Err(due - now);
+        }
+        match paid.compare_exchange_weak(known, next, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return Ok(()),
+            Err(other) => known = other,
+        }
     }
 }
 
-impl<C: Clock + Clone> Limiter<C> {
-    fn with_clock(limits: &Limits, clock: C) -> Self {
-        let states = Arc::new(Cache::new(limits.tracked_max));
-        let counting = |class: Class| {
-            // A rate beyond what a period can express is no limit.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Limiter {
+    /// Makes a limiter that remembers nobody yet. Where there are `counts`, it shares with other edges: see [`exchange`].
+    #[must_use]
+    pub fn new(limits: &Limits, counts: Option<Counts>) -> Self {
+        let bucket = |class: Class| {
             let pace = limits.of(class)?;
-            let quota = Quota::with_period(pace.every)?.allow_burst(pace.burst);
-            let counts = Counts { class, states: Arc::clone(&states) };
-            Some(Counting { pace, limiter: RateLimiter::new(quota, counts, clock.clone()) })
+            let bucket = Bucket { pace, cost: nanos(pace.every), room: nanos(pace.every.saturating_mul(pace.burst.get())) };
+            // A rate beyond what a period can express is no limit.
+            (bucket.cost > 0).then_some(bucket)
         };
-        Self { classes: Class::ALL.map(counting), states, clock }
+        Self {
+            buckets: Class::ALL.map(bucket),
+            spendings: Cache::new(limits.tracked_max),
+            started: Instant::now(),
+            exchange: counts.map(Exchange::new),
+        }
     }
 
     /// Callers and classes that are remembered now.
     #[must_use]
     pub fn tracked(&self) -> usize {
-        self.states.len()
+        self.spendings.len()
     }
 
-    /// Counts one request of `caller`.
+    /// Counts one request of `caller`, which came at `now`.
     ///
     /// # Errors
     /// [`Exceeded`]: it is over the limit, and is not counted.
-    pub fn check(&self, class: Class, caller: Caller) -> Result<(), Exceeded> {
-        let Some(Counting { pace, limiter }) = &self.classes[class as usize] else { return Ok(()) };
-        let exceeded = |until: NotUntil<C::Instant>| Exceeded { class, pace: *pace, wait: until.wait_time_from(self.clock.now()) };
-        limiter.check_key(&caller).map_err(exceeded)
-    }
-}
-
-/// The counts of one class, in a map that all classes share.
-struct Counts {
-    class: Class,
-    states: Arc<States>,
-}
-
-impl StateStore for Counts {
-    type Key = Caller;
-
-    fn measure_and_replace<T, F, E>(&self, caller: &Caller, measure: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let made = self.states.get_or_insert_with(&(self.class, *caller), || Ok::<_, Infallible>(Arc::default()));
-        match made {
-            Ok(state) => state.measure_and_replace(&NotKeyed::NonKey, measure),
+    pub fn check(&self, now: Instant, class: Class, caller: Caller) -> Result<(), Exceeded> {
+        let Some(bucket) = self.buckets[class as usize] else { return Ok(()) };
+        let now = self.time(now);
+        let made = self.spendings.get_or_insert_with(&(class, caller), || Ok::<_, Infallible>(Arc::default()));
+        let spending = match made {
+            Ok(spending) => spending,
             Err(never) => match never {},
+        };
+        spend(&spending.paid, now, bucket.cost, bucket.room).map_err(|wait| Exceeded {
+            class,
+            pace: bucket.pace,
+            wait: Duration::from_nanos(wait),
+        })?;
+        if let Some(exchange) = &self.exchange {
+            exchange.note(now, bucket, (class, caller), &spending);
         }
+        Ok(())
+    }
+
+    /// The limiter's own time, in nanoseconds.
+    fn time(&self, at: Instant) -> u64 {
+        nanos(at.saturating_duration_since(self.started))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use governor::clock::FakeRelativeClock;
 
     const EVE: Caller = Caller::Person(UserId(uuid::Uuid::from_u128(1)));
 
@@ -230,38 +277,39 @@ mod tests {
         Some(Pace { every: Duration::from_secs(1) / per_second, burst: NonZeroU32::new(burst).expect("some") })
     }
 
-    fn limiter(tracked_max: usize) -> (Limiter<FakeRelativeClock>, FakeRelativeClock) {
-        let clock = FakeRelativeClock::default();
+    fn limiter(tracked_max: usize) -> (Limiter, Instant) {
         let limits = Limits { read: pace(100, 300), write: pace(10, 20), search: None, sign_in: pace(1, 5), tracked_max };
-        (Limiter::with_clock(&limits, clock.clone()), clock)
+        let limiter = Limiter::new(&limits, None);
+        let now = limiter.started;
+        (limiter, now)
     }
 
-    fn let_through(limiter: &Limiter<FakeRelativeClock>, class: Class, caller: Caller) -> usize {
-        (0..10_000).take_while(|_| limiter.check(class, caller).is_ok()).count()
+    fn let_through(limiter: &Limiter, now: Instant, class: Class, caller: Caller) -> usize {
+        (0..10_000).take_while(|_| limiter.check(now, class, caller).is_ok()).count()
     }
 
     #[test]
     fn a_burst_is_let_through_and_then_the_rate() {
-        let (limiter, clock) = limiter(100);
-        assert_eq!(let_through(&limiter, Class::Read, EVE), 300);
-        clock.advance(Duration::from_millis(500));
-        assert_eq!(let_through(&limiter, Class::Read, EVE), 50);
-        clock.advance(Duration::from_secs(3600));
-        assert_eq!(let_through(&limiter, Class::Read, EVE), 300, "no more than the burst is saved up");
+        let (limiter, mut now) = limiter(100);
+        assert_eq!(let_through(&limiter, now, Class::Read, EVE), 300);
+        now += Duration::from_millis(500);
+        assert_eq!(let_through(&limiter, now, Class::Read, EVE), 50);
+        now += Duration::from_secs(3600);
+        assert_eq!(let_through(&limiter, now, Class::Read, EVE), 300, "no more than the burst is saved up");
     }
 
     #[test]
     fn callers_and_classes_are_counted_apart() {
-        let (limiter, _) = limiter(100);
+        let (limiter, now) = limiter(100);
         let at = |text: &str| Caller::at(text.parse().expect("an address")).expect("counted");
-        assert_eq!(let_through(&limiter, Class::Write, EVE), 20);
-        assert_eq!(let_through(&limiter, Class::SignIn, EVE), 5);
-        assert_eq!(let_through(&limiter, Class::Write, at("203.0.113.9")), 20);
-        assert_eq!(let_through(&limiter, Class::Write, at("203.0.113.10")), 20);
+        assert_eq!(let_through(&limiter, now, Class::Write, EVE), 20);
+        assert_eq!(let_through(&limiter, now, Class::SignIn, EVE), 5);
+        assert_eq!(let_through(&limiter, now, Class::Write, at("203.0.113.9")), 20);
+        assert_eq!(let_through(&limiter, now, Class::Write, at("203.0.113.10")), 20);
         // One customer of a provider has a whole /64.
-        assert_eq!(let_through(&limiter, Class::Write, at("2001:db8:1:2::1")), 20);
-        assert_eq!(let_through(&limiter, Class::Write, at("2001:db8:1:2:3::1")), 0);
-        assert_eq!(let_through(&limiter, Class::Search, EVE), 10_000, "no limit");
+        assert_eq!(let_through(&limiter, now, Class::Write, at("2001:db8:1:2::1")), 20);
+        assert_eq!(let_through(&limiter, now, Class::Write, at("2001:db8:1:2:3::1")), 0);
+        assert_eq!(let_through(&limiter, now, Class::Search, EVE), 10_000, "no limit");
     }
 
     #[test]
@@ -273,25 +321,25 @@ mod tests {
 
     #[test]
     fn who_waits_as_told_is_let_through() {
-        let (limiter, clock) = limiter(100);
-        assert_eq!(let_through(&limiter, Class::SignIn, EVE), 5);
-        let exceeded = limiter.check(Class::SignIn, EVE).expect_err("over the limit");
+        let (limiter, mut now) = limiter(100);
+        assert_eq!(let_through(&limiter, now, Class::SignIn, EVE), 5);
+        let exceeded = limiter.check(now, Class::SignIn, EVE).expect_err("over the limit");
         let mut headers = HeaderMap::new();
         exceeded.announce(&mut headers);
         assert_eq!(headers["retry-after"], "1");
         assert_eq!(headers["ratelimit-policy"], "\"sign-in\";q=5;w=5");
         assert_eq!(headers["ratelimit"], "\"sign-in\";r=0;t=1");
-        clock.advance(Duration::from_secs(exceeded.retry_after_s()));
-        assert_eq!(limiter.check(Class::SignIn, EVE), Ok(()));
+        now += Duration::from_secs(exceeded.retry_after_s());
+        assert_eq!(limiter.check(now, Class::SignIn, EVE), Ok(()));
     }
 
     #[test]
     fn a_million_addresses_take_no_more_memory_than_the_bound() {
-        let (limiter, _) = limiter(1000);
+        let (limiter, now) = limiter(1000);
         for number in 0..1_000_000_u32 {
             let address = IpAddr::from(number.wrapping_mul(2_654_435_761).to_be_bytes());
             if let Some(caller) = Caller::at(address) {
-                let _ = limiter.check(Class::Read, caller);
+                let _ = limiter.check(now, Class::Read, caller);
             }
         }
         assert!((500..=1000).contains(&limiter.tracked()), "{}", limiter.tracked());

@@ -48,13 +48,15 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     let gateway = if config.node.roles.contains(&Role::Edge) { addresses[0] } else { config.listen.gateway };
     let letters = Letters { public_url: config.public_url(gateway) };
     let means = Arc::new(Means { node: node.clone(), accounts: accounts.clone(), mailer: mail::mailer(config)?, letters });
-    let root = tree::start(tree::spec(&node, intensity(config), means)).await.context("the supervision tree does not start")?;
+    let limiter = Arc::new(rate::Limiter::new(&rates(config), client.counts()));
+    let spec = tree::spec(&node, intensity(config), means, Some(&limiter));
+    let root = tree::start(spec).await.context("the supervision tree does not start")?;
 
     if let Some(events) = events {
         cluster::join(config, events, &node, &mut storage).await?;
     }
 
-    let platform = Platform { client, accounts, root: root.clone() };
+    let platform = Platform { client, accounts, root: root.clone(), limiter };
     let edge = Edge::new(platform, options(config, gateway), Counted { registry, connections: bound.stats() })?;
     announce(config, &addresses, gateway);
     actors::dependency::look(&node).await;
@@ -152,7 +154,6 @@ fn options(config: &Config, gateway: SocketAddr) -> Options {
         admin_token: config.listen.admin_token.as_ref().map(|secret| secret.expose().to_owned()),
         public_url: config.public_url(gateway),
         trusted_proxies: config.http.trusted_proxies.clone(),
-        rate: rates(config),
         cors_origins: config.gateway.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
         origin: session::origin_of(&config.public_url(gateway)).unwrap_or_default(),
         attempts: AttemptLimits {

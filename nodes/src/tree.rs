@@ -8,11 +8,12 @@ use actors::{
     supervisor::{Intensity, Spec, Supervisor},
     takeover,
 };
+use edge::rate::{Limiter, exchange};
 use ractor::{Actor, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
 
-/// The tree of one node.
-pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> Spec {
+/// The tree of one node; `limiter` is its edge's, where it has one.
+pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>, limiter: Option<&Arc<Limiter>>) -> Spec {
     Spec {
         name: "node".to_owned(),
         // For the outbox and the errands. Supervisors of owners end when their own intensity is exceeded, and that escalates at once.
@@ -59,6 +60,8 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>) -> S
         .into_iter()
         // Keeps what is warm in Redis, where there is one: not needed to be right.
         .chain(second_level::keeper(node))
+        // Tells other edges what callers spend here, and learns what they spend there. What was being told is not told again.
+        .chain(limiter.and_then(|limiter| exchange::exchanger(limiter, node)))
         .collect(),
     }
 }

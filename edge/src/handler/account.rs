@@ -79,20 +79,20 @@ fn check_cookie(exchange: &Exchange, wanted: bool) -> Result<(), Refusal> {
 /// Begins a try that may be a guess. Whoever is near one of the account's open sessions is no stranger to it.
 async fn attempt<'e>(exchange: &'e Exchange, act: Act, email: &str) -> Result<Attempt<'e>, Refusal> {
     let (attempts, address) = (&exchange.edge.attempts, exchange.address);
-    match attempts.begin(act, email, (address, false)) {
+    match attempts.begin(act, email, (address, false)).await {
         Err(wait) if wait.strangers_only => {
             let network = address::neighbourhood(address).to_string();
             let at_home = exchange.edge.accounts.is_near(email, &network).await?;
-            if at_home { Ok(attempts.begin(act, email, (address, true))?) } else { Err(wait.into()) }
+            if at_home { Ok(attempts.begin(act, email, (address, true)).await?) } else { Err(wait.into()) }
         }
         begun => Ok(begun?),
     }
 }
 
 /// Begins to check the password of somebody who has a session.
-fn confirmation(exchange: &Exchange) -> Result<Attempt<'_>, Refusal> {
+async fn confirmation(exchange: &Exchange) -> Result<Attempt<'_>, Refusal> {
     let user = exchange.user()?.to_string();
-    Ok(exchange.edge.attempts.begin(Act::Confirm, &user, (exchange.address, false))?)
+    Ok(exchange.edge.attempts.begin(Act::Confirm, &user, (exchange.address, false)).await?)
 }
 
 async fn register(exchange: Arc<Exchange>, body: Bytes) -> Answered {
@@ -103,7 +103,7 @@ async fn register(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     check_cookie(&exchange, by_cookie)?;
     let attempt = attempt(&exchange, Act::Register, "").await?;
     let answer = exchange.edge.accounts.register(&exchange.call(), new, (device(&exchange), repeated)).await;
-    opened(&exchange, &attempt.judged(answer)?, (StatusCode::CREATED, by_cookie))
+    opened(&exchange, &attempt.judged(answer).await?, (StatusCode::CREATED, by_cookie))
 }
 
 async fn login(exchange: Arc<Exchange>, body: Bytes) -> Answered {
@@ -112,7 +112,7 @@ async fn login(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     check_cookie(&exchange, by_cookie)?;
     let attempt = attempt(&exchange, Act::Login, &login.email).await?;
     let answer = exchange.edge.accounts.login(&exchange.call(), login, device(&exchange)).await;
-    opened(&exchange, &attempt.judged(answer)?, (StatusCode::OK, by_cookie))
+    opened(&exchange, &attempt.judged(answer).await?, (StatusCode::OK, by_cookie))
 }
 
 fn token(exchange: &Exchange) -> Result<&Token, Refusal> {
@@ -135,9 +135,9 @@ fn signed_out(exchange: &Exchange) -> Response<Bytes> {
 
 async fn leave(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     let Confirmation { password } = read_json(&body)?;
-    let attempt = confirmation(&exchange)?;
+    let attempt = confirmation(&exchange).await?;
     let answer = exchange.edge.accounts.leave(&exchange.call(), exchange.user()?, (password, Some(exchange.address))).await;
-    attempt.judged(answer)?;
+    attempt.judged(answer).await?;
     Ok(signed_out(&exchange))
 }
 
@@ -172,9 +172,9 @@ async fn end_other_sessions(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 
 async fn change_password(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     let change: PasswordChange = read_json(&body)?;
-    let attempt = confirmation(&exchange)?;
+    let attempt = confirmation(&exchange).await?;
     let answer = exchange.edge.accounts.change_password(&exchange.call(), token(&exchange)?, change).await;
-    attempt.judged(answer)?;
+    attempt.judged(answer).await?;
     Ok(respond::json(StatusCode::NO_CONTENT, Bytes::new()))
 }
 
@@ -182,7 +182,7 @@ async fn forgot(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     let Forgotten { email } = read_json(&body)?;
     protocol::account::email(email.trim())?;
     let attempt = attempt(&exchange, Act::Forgot, &email).await?;
-    attempt.judged(exchange.edge.accounts.forgot(email))?;
+    attempt.judged(exchange.edge.accounts.forgot(email)).await?;
     Ok(respond::json(StatusCode::ACCEPTED, Bytes::new()))
 }
 
@@ -190,8 +190,8 @@ async fn reset_password(exchange: Arc<Exchange>, body: Bytes) -> Answered {
     let reset: PasswordReset = read_json(&body)?;
     // Whose token it is said to be is what guesses would have in common.
     let name = Token::parse(reset.token.as_bytes()).map_or_else(String::new, |token| token.key().id.to_string());
-    let attempt = exchange.edge.attempts.begin(Act::Reset, &name, (exchange.address, false))?;
+    let attempt = exchange.edge.attempts.begin(Act::Reset, &name, (exchange.address, false)).await?;
     let answer = exchange.edge.accounts.reset_password(reset).await;
-    attempt.judged(answer)?;
+    attempt.judged(answer).await?;
     Ok(respond::json(StatusCode::NO_CONTENT, Bytes::new()))
 }

@@ -6,4 +6,5 @@ mod last_word;
 mod metrics;
 mod protocol;
 mod refusal;
+mod shared;
 mod wire;

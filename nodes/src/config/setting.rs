@@ -91,7 +91,8 @@ sections! {
     }
 
     /// How many requests one caller may make: each person, and each address (of IPv6 each /64) that comes without a session. On
-    /// the machine itself only persons are counted. A rate of 0 is no limit. Beyond its limit a request is answered 429.
+    /// the machine itself only persons are counted. A rate of 0 is no limit. Beyond its limit a request is answered 429. Edges that share a
+    /// Redis share these limits within a quarter (docs/limits.md); while it is away each edge has them for itself.
     rate: Rate {
         /// Reads.
         read_per_s: u32 = 100, range(0, 1_000_000, Unit::Count);
@@ -109,7 +110,7 @@ sections! {
         sign_in_per_min: u32 = 60, range(0, 1_000_000, Unit::Count);
         /// Those that may come at once.
         sign_in_burst: u32 = 30, range(1, 1_000_000, Unit::Count);
-        /// Callers that are remembered at once, about 120 bytes each; one who is forgotten may begin anew.
+        /// Callers that are remembered at once, about 140 bytes each; one who is forgotten may begin anew.
         tracked_max: usize = 100_000, range(1000, 100_000_000, Unit::Count);
     }
 
@@ -152,7 +153,7 @@ sections! {
         /// Passwords that may wait to be hashed; a further one is answered 503.
         hashing_queue_max: usize = 64, range(0, 65_536, Unit::Count);
         /// Wrong passwords or tokens for one account from one address; each further try has to wait, twice as long each
-        /// time, and is answered 429.
+        /// time, and is answered 429. Edges that share a Redis count together while it answers.
         failures_per_account_max: u32 = 10, range(1, 1_000_000, Unit::Count);
         /// The same from one address, whatever the account (loopback is exempt), and for one account from strangers
         /// anywhere: addresses near which it has no open session.
@@ -230,8 +231,8 @@ sections! {
         drain_wait_ms: u64 = 5000, range(0, 60_000, Unit::Milliseconds);
     }
 
-    /// Redis, as a second level behind the memory of the owner actors: pages that cost a search, and what was warm when a process stopped. Only
-    /// beside PostgreSQL. Nothing in it is needed to be right, and it may be emptied, or away, at any time.
+    /// Redis, as a second level behind the memory of the owner actors: pages that cost a search, and what was warm when a process stopped; and what
+    /// edges count together, for limits. Only beside PostgreSQL. Nothing in it is needed to be right, and it may be emptied, or away, at any time.
     redis: Redis {
         /// The server: `redis://:password@host:6379/0`, or `rediss://` with TLS. What is kept there is as private as the databases.
         url: Option<RedisUrl> = None;

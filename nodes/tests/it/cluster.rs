@@ -380,3 +380,32 @@ fn the_command_line_shows_the_cluster() {
     let unheard = binary().args(["cluster", "status", "--set", "listen.admin=127.0.0.1:1"]).output().expect("it starts");
     assert!(!unheard.status.success() && String::from_utf8_lossy(&unheard.stderr).contains("no server answers"));
 }
+
+/// Whoever spreads over the nodes has one limit, and one count of guesses.
+#[test]
+fn limits_are_those_of_the_whole_cluster() {
+    let redis = testbed::redis::Server::own();
+    let url = format!("redis.url={}", redis.url());
+    let settings = [url.as_str(), "http.trusted_proxies=127.0.0.1", "rate.read_per_s=1", "rate.read_burst=1000"];
+    let cluster = Cluster::with(2, &settings);
+    eventually("each node has Redis", || {
+        cluster.edges().iter_mut().all(|node| node.call(&get("/health/ready")).ok(200)["checks"]["redis"]["healthy"] == true)
+    });
+    let [mut here, mut there] = cluster.edges().try_into().ok().expect("two");
+    let read = |client: &mut Client| client.call(&get("/api/shop/public/products").header("x-forwarded-for", "203.0.113.1")).status;
+    let all = (0..5000).take_while(|_| read(&mut here) == 200).count();
+    assert!(all >= 1000, "{all}");
+    let mut elsewhere = 0;
+    eventually("the other node knows", || {
+        elsewhere += 1;
+        read(&mut there) == 429
+    });
+    // An eighth, of which nobody tells, and what comes until it hears.
+    assert!(elsewhere < 900, "{elsewhere}");
+
+    here.register("ada");
+    let login = json!({"email": "ada@example.org", "password": "a wrong password"});
+    let guess = post("/api/user/login", login).header("x-forwarded-for", "203.0.113.2");
+    let guesses: Vec<_> = (0..12).map(|n| if n % 2 == 0 { here.call(&guess).status } else { there.call(&guess).status }).collect();
+    assert_eq!(guesses, [[401; 10].as_slice(), &[429; 2]].concat());
+}

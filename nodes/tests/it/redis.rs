@@ -205,3 +205,21 @@ fn two_instances_share_a_server_and_nothing_else() {
     sell(&mut client, &bob, "a chair");
     assert_eq!(names(&mut client, PRODUCTS), ["a chair"]);
 }
+
+/// Who guesses is known to whoever else shares Redis; here that is the next process.
+#[test]
+fn a_restart_gives_nobody_new_guesses() {
+    let guess = |platform: &Platform| {
+        let login = json!({"email": "ada@example.org", "password": "a wrong password"});
+        platform.server.gateway().call(&post("/api/user/login", login)).status
+    };
+    let platform = Platform::start();
+    platform.server.gateway().register("ada");
+    let guesses: Vec<_> = (0..12).map(|_| guess(&platform)).collect();
+    assert_eq!(guesses, [[401; 10].as_slice(), &[429; 2]].concat());
+    let platform = platform.again(|_, _| {});
+    assert_eq!(guess(&platform), 429);
+    assert_eq!(platform.figure("redis_counts_total{of=\"tries\",outcome=\"shared\"}"), 1);
+    let platform = platform.again(|redis, _| drop(redis.run(&["FLUSHALL"])));
+    assert_eq!(guess(&platform), 401, "what Redis lost is gone, and nothing else");
+}

@@ -32,13 +32,25 @@ pub(super) enum Written {
     Failed,
 }
 
+/// What edges count together.
+#[derive(Clone, Copy)]
+pub(super) enum Shared {
+    /// What callers spend of their limits, each time that an edge tells of it.
+    Requests,
+    /// Tries that may be guesses.
+    Tries,
+}
+
 const READS: [&str; 5] = ["hit", "miss", "stale", "unreadable", "away"];
 const WRITES: [&str; 4] = ["kept", "older", "dropped", "failed"];
+const SHARED: [&str; 2] = ["requests", "tries"];
 
 pub(super) struct Metrics {
     /// By strategy.
     reads: Vec<[IntCounter; READS.len()]>,
     writes: [IntCounter; WRITES.len()],
+    /// By what is counted: what was shared, and what was not.
+    counts: [[IntCounter; 2]; SHARED.len()],
     pub(super) duration: Histogram,
     pub(super) up: IntGauge,
 }
@@ -50,12 +62,15 @@ impl Metrics {
         let reads = add(registry, IntCounterVec::new(opts, &["strategy", "outcome"]))?;
         let opts = Opts::new("redis_writes_total", "Values given to the second level, by what came of it.");
         let writes = add(registry, IntCounterVec::new(opts, &["outcome"]))?;
+        let opts = Opts::new("redis_counts_total", "Counts that edges shared by Redis, or each had for itself because it did not answer.");
+        let counts = add(registry, IntCounterVec::new(opts, &["of", "outcome"]))?;
         let opts =
             HistogramOpts::new("redis_duration_seconds", "From when Redis was asked until it answered, or no longer was waited for.");
         let of = |strategy: &Strategy| READS.map(|outcome| reads.with_label_values(&[strategy.namespace(), outcome]));
         Ok(Self {
             reads: Strategy::ALL.iter().map(of).collect(),
             writes: WRITES.map(|outcome| writes.with_label_values(&[outcome])),
+            counts: SHARED.map(|of| ["shared", "failed"].map(|outcome| counts.with_label_values(&[of, outcome]))),
             duration: add(registry, Histogram::with_opts(opts.buckets(exponential_buckets(0.000_05, 2.0, 12)?)))?,
             up: add(registry, IntGauge::new("redis_up", "Whether Redis answers: 1, or 0 while it is left alone."))?,
         })
@@ -67,5 +82,9 @@ impl Metrics {
 
     pub(super) fn written(&self, outcome: Written, values: usize) {
         self.writes[outcome as usize].inc_by(values as u64);
+    }
+
+    pub(super) fn counted(&self, of: Shared, shared: bool, counts: usize) {
+        self.counts[of as usize][usize::from(!shared)].inc_by(counts as u64);
     }
 }

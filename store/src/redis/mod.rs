@@ -6,8 +6,9 @@
 //! [`RedisOptions::answer_max`] at most.
 //!
 //! `strategy` is the table of what is kept and for how long, `value` the form of the bytes, `link` the connection and when Redis is left alone,
-//! `writer` the queue of what is to be kept.
+//! `writer` the queue of what is to be kept. `count` is what edges count together: nothing that could be true or false, only limits.
 
+pub mod count;
 mod examine;
 mod link;
 mod metric;
@@ -68,6 +69,7 @@ pub struct Redis {
     link: Arc<Link>,
     writer: Writer,
     prefix: Arc<str>,
+    instance: Uuid,
     _keeper: Arc<Aborted>,
 }
 
@@ -96,7 +98,8 @@ impl Redis {
             async move { link.keep(client).await }
         });
         let writer = Writer::start(link.clone());
-        Ok(Self { link, writer, prefix: format!("cache:{}", options.instance.simple()).into(), _keeper: Arc::new(Aborted(keeper)) })
+        let instance = options.instance;
+        Ok(Self { link, writer, prefix: format!("cache:{}", instance.simple()).into(), instance, _keeper: Arc::new(Aborted(keeper)) })
     }
 
     /// How long it took for its last answer, if it answers as far as is known.

@@ -62,8 +62,8 @@ pub const LAYERS: &[Layer] = &[
         tests_use: &["testbed"],
         never: &["bb8", "http", "hyper", "rusqlite", "tokio-postgres", "warp"],
     },
-    // It reaches the store only through the owners; its tests give it a real one.
-    Layer { name: "edge", uses: &["protocol", "actors"], tests_use: &["store"], never: &["bb8", "rusqlite", "tokio-postgres"] },
+    // It reaches the store only through the owners; its tests give it a real one, and Redis.
+    Layer { name: "edge", uses: &["protocol", "actors"], tests_use: &["store", "testbed"], never: &["bb8", "rusqlite", "tokio-postgres"] },
     Layer {
         name: "nodes",
         uses: &["protocol", "cluster", "links", "store", "actors", "edge"],
