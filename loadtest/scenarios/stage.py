@@ -13,6 +13,8 @@ from .load import Load
 
 # Runs as long as this are judged by their 99th percentiles, too: of a few seconds on a machine that others use the slowest answers say little.
 JUDGED_FROM_S = 30
+# In shorter runs, which other work on the machine may disturb as a whole, limits of time are this much wider: what never comes back is still found.
+SHORT_SLACK = 3
 # The limits that a crash or a hang must keep to (the rest has limits of its own).
 READ_WAIT_MS, WRITE_WAIT_MS, ERROR_SHARE = 1000, 5000, 0.01
 
@@ -27,6 +29,7 @@ class Stage:
         self.clients = self.network["clients"] if self.network else LOOPBACK
         self.cluster = Cluster(folder, self.binaries / "lets-connect", options.nodes, self.network, options.settings)
         self.broken, self.violations, self.chance = [], 0, random.Random(self.seed)
+        self.slack = 1 if options.seconds >= JUDGED_FROM_S else SHORT_SLACK
 
     def prepare(self, seed):
         """For a run: everything is as it should be, or it says so."""
@@ -81,7 +84,11 @@ class Stage:
         if limit is None:
             print(f"          {what}")
         else:
-            self.expect(f"{what} (limit {shown or limit})", measured <= limit)
+            self.expect(f"{what} (limit {shown or limit})", measured <= limit * self.slack)
+
+    def expect_within(self, what, took, limit_s):
+        """Judges how long something took; None is never. `what` has a place for it."""
+        self.expect(f"{what.format(shown(took))} (limit {limit_s} s)", took is not None and took <= limit_s * self.slack)
 
     def judge_p99(self, load, fault_at, until):
         """From five seconds after the fault on, the slowest answers take at most twice as long as before."""
@@ -100,19 +107,19 @@ class Stage:
         """Another node owns each slot of this boot within so many seconds."""
         took = eventually(lambda: self.cluster.unserved(among, without=boot) == 0, 30)
         took = took and time.monotonic() - since
-        self.expect(f"all slots were owned by others {shown(took)} after the fault (limit {limit_s} s)", took is not None and took <= limit_s)
+        self.expect_within("all slots were owned by others {} after the fault", took, limit_s)
 
     def expect_served(self, what, since, limit_s):
         """Every node is ready, and all of them know of the same members, one of whom owns each slot."""
         took = eventually(self.cluster.is_served, 40)
         took = took and time.monotonic() - since
-        self.expect(f"all nodes were ready and all slots served {shown(took)} after {what} (limit {limit_s} s)", took is not None and took <= limit_s)
+        self.expect_within(f"all nodes were ready and all slots served {{}} after {what}", took, limit_s)
 
     def expect_settled(self, what, since, limit_s=20):
         """Slots are where they are wished."""
         took = self.cluster.wait_settled(40)
         took = took and time.monotonic() - since
-        self.expect(f"slots were shared out evenly {shown(took)} after {what} (limit {limit_s} s)", took is not None and took <= limit_s)
+        self.expect_within(f"slots were shared out evenly {{}} after {what}", took, limit_s)
 
     def close(self):
         self.cluster.stop()
@@ -121,4 +128,4 @@ class Stage:
 
 
 def shown(took):
-    return "never" if took is None else f"{took:.1f} s"
+    return "never" if took is None else f"{took:.2f} s" if took < 1 else f"{took:.1f} s"
