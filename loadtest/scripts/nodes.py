@@ -72,6 +72,8 @@ def main():
     options.add_argument("--rate", type=int, default=800)
     options = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        # PostgreSQL runs as somebody else where this is root.
+        pathlib.Path(folder).chmod(0o755)
         clusters = []
         try:
             for size in options.nodes:
