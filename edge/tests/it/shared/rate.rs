@@ -161,6 +161,7 @@ async fn without_redis_each_edge_goes_by_its_own_and_with_it_together_again() {
     in_time(async {
         while !both_know(number).await {
             number += 1;
+            tokio::task::yield_now().await;
         }
     })
     .await;
@@ -174,6 +175,7 @@ async fn without_redis_each_edge_goes_by_its_own_and_with_it_together_again() {
     in_time(async {
         while !both_know(number).await {
             number += 1;
+            tokio::task::yield_now().await;
         }
     })
     .await;
