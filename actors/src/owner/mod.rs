@@ -4,24 +4,26 @@
 //! Per key it is a small state machine — idle, loading, committing, recovering — with a queue: reads of a cold key share one load, writes of
 //! one key are serial, different keys are not. What is published is published before the writer is answered.
 
+mod change;
 mod op;
+mod publish;
 mod warm;
 mod write;
 
 pub use op::{Op, Waiter, WriteOp};
 
 use crate::{
-    entity::{Absorbed, Entity, QueryError},
+    entity::{Entity, QueryError},
     node::Node,
     outbox,
     ownership::{Pass, Tenure},
-    region,
-    sabotage::{self, Defect},
-    second_level,
+    region, second_level,
     snapshot::{Held, Incarnation, Publication, Snapshot, shard_of},
 };
+use change::absorb_all;
 use futures_util::FutureExt;
 use protocol::{Epoch, ErrorCode, Key, Query, Refusal, Reply, Slot, View, envelope::Change};
+use publish::{publication, publish};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     collections::{HashMap, VecDeque},
@@ -483,45 +485,6 @@ impl<E: Entity> Owner<E> {
         }
     }
 
-    // ---- changes by other owners ----
-
-    fn changed(&mut self, ids: &[Uuid], change: &Change, waiter: Waiter<()>) {
-        if !sabotage::active(Defect::ChangedIgnored) {
-            for id in ids {
-                self.change(*id, change);
-            }
-        }
-        waiter.send(Ok(()));
-    }
-
-    fn change(&mut self, id: Uuid, change: &Change) {
-        let mut held = self.warm(id);
-        let mut tenure = held.as_ref().map_or(0, |snapshot| snapshot.tenure());
-        if let Some(busy) = self.busy.get_mut(&id) {
-            if let Change::Version(version) = change {
-                busy.floor = busy.floor.max(*version);
-            }
-            busy.gone |= *change == Change::Gone && matches!(busy.phase, Phase::Committing(_));
-            if matches!(busy.phase, Phase::Loading) {
-                busy.absorbed.push(change.clone());
-            }
-            // What is worked on may have been evicted meanwhile.
-            if let Known::Present(snapshot) = &busy.known {
-                held = Some(snapshot.clone());
-                tenure = busy.tenure;
-            }
-        }
-        let Some(state) = held.and_then(|snapshot| snapshot.state::<E>()) else { return };
-        let known = match E::absorb(&state, change) {
-            Absorbed::Same => return,
-            Absorbed::Next(state) => Known::Present(publish::<E>(&self.node, self.incarnation.number, tenure, (id, state))),
-            Absorbed::Stale => return self.forget(id),
-        };
-        if let Some(busy) = self.busy.get_mut(&id) {
-            (busy.known, busy.tenure) = (known, tenure);
-        }
-    }
-
     // ---- tasks ----
 
     /// Runs a task and sends what it came to, `None` if it panicked, back to this actor.
@@ -552,40 +515,6 @@ impl<E: Entity> Owner<E> {
             let _ = myself.cast(then);
         });
     }
-}
-
-fn publish<E: Entity>(node: &Node, incarnation: u64, tenure: u64, (id, state): (Uuid, E::State)) -> Arc<Snapshot> {
-    node.snapshots.publish(Key::new(E::KIND, id), publication::<E>(incarnation, tenure, state))
-}
-
-fn publication<E: Entity>(incarnation: u64, tenure: u64, state: E::State) -> Publication {
-    let view = E::view(&state);
-    let (state_bytes, state) = match E::pack(&state) {
-        Some(rest) => (rest.len(), Held::Packed(rest)),
-        None => (E::bytes(&state), Held::Whole(Arc::new(state))),
-    };
-    Publication { view, state, state_bytes, incarnation, tenure }
-}
-
-/// The defect [`Defect::PublishAfterReply`]: the old snapshot stays until after the reply.
-fn publish_late<E: Entity>(node: Arc<Node>, incarnation: u64, tenure: u64, (id, state): (Uuid, E::State)) {
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-        publish::<E>(&node, incarnation, tenure, (id, state));
-    });
-}
-
-/// Applies the changes that came during a load. `false` if one of them makes the loaded state stale.
-fn absorb_all<E: Entity>(mut state: E::State, changes: &[Change]) -> (bool, E::State) {
-    let mut fresh = true;
-    for change in changes {
-        match E::absorb(&state, change) {
-            Absorbed::Same => {}
-            Absorbed::Next(next) => state = next,
-            Absorbed::Stale => fresh = false,
-        }
-    }
-    (fresh, state)
 }
 
 fn panicked(what: &str) -> StoreError {

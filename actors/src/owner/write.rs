@@ -1,8 +1,9 @@
 //! Writes: decided by the entity, committed by the store, published, delivered, acknowledged — in this order.
 
 use super::{
-    CONFLICT_RETRIES_MAX, Decided, Flight, Known, Landing, Message, Owner, Phase, Queued, Tried, Waiter, WriteOp, panicked, publish,
-    publish_late, refusal_of,
+    CONFLICT_RETRIES_MAX, Decided, Flight, Known, Landing, Message, Owner, Phase, Queued, Tried, Waiter, WriteOp, panicked,
+    publish::{publish, publish_late},
+    refusal_of,
 };
 use crate::{
     entity::{Asked, Decision, Entity, Plan},
