@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a request costs all nodes of a cluster together, by how many there are: beyond the question to another node, it must not grow.
 
-    loadtest/scripts/nodes.py target/release [--nodes 1 2 3 5] [--rounds 5] [--seconds 6] [--rate 800]
+    loadtest/scripts/nodes.py target/release [--nodes 1 2 3 5] [--rounds 5] [--seconds 6] [--rate 800] [--set KEY=VALUE]
 
 A cluster of each size is there all the time, and they are measured in turns. Profiles are read at random edges, so of N nodes
 (N - 1)/N of the reads are answered by another one than was asked. CPU time is that of all nodes' processes while the load is offered, what they do without any taken off.
@@ -32,7 +32,7 @@ class Measured:
     def __init__(self, folder, options, size):
         self.options, self.size, self.costs, self.idle = options, size, [], 0.0
         folder.mkdir()
-        settings = ["log.filter=warn", "cache.bytes_max=64MiB", "postgres.connections_max=4"]
+        settings = ["log.filter=warn", "cache.bytes_max=64MiB", "postgres.connections_max=4", *options.settings]
         self.cluster = Cluster(folder, options.folder.resolve() / "lets-connect", size, settings=settings)
         if self.cluster.wait_settled() is None:
             sys.exit(f"{size} nodes do not settle")
@@ -70,6 +70,7 @@ def main():
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=int, default=6)
     options.add_argument("--rate", type=int, default=800)
+    options.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="a setting of all nodes")
     options = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         # PostgreSQL runs as somebody else where this is root.
