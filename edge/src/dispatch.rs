@@ -24,7 +24,7 @@ use actors::{Client, account::Accounts, supervisor};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use prometheus::{IntCounterVec, Opts};
-use protocol::{ErrorCode, Principal, Refusal};
+use protocol::{ErrorCode, Refusal, UserId};
 use ractor::ActorRef;
 use std::{
     net::IpAddr,
@@ -126,6 +126,8 @@ pub struct Edge {
     pub(crate) admission: Arc<Semaphore>,
     limiter: Arc<Limiter>,
     limited: IntCounterVec,
+    /// Who came with which session of another node.
+    pub(crate) recognised: session::Recognised,
     headers: security::Headers,
     cors: Cors,
     stage: AtomicU8,
@@ -166,6 +168,7 @@ impl Edge {
             limiter,
             limited,
             attempts: Attempts::new(options.attempts, counts),
+            recognised: session::Recognised::new(session::RECOGNISED_MAX),
             headers: security::Headers::new(&options.public_url),
             cors: Cors::new(&options.cors_origins),
             stage: AtomicU8::new(Stage::Starting as u8),
@@ -251,7 +254,8 @@ impl Served for Dispatcher {
         };
         let route = &edge.routes[found.index];
         let principal = if route.auth == Auth::Open { None } else { session::known(edge, request.headers()) };
-        if let Err(exceeded) = edge.count(route.class, principal, &arrival) {
+        let person = principal.and_then(|principal| principal.user()).or_else(|| session::recognised(edge, request.headers()));
+        if let Err(exceeded) = edge.count(route.class, person, &arrival) {
             let response = edge.limited(&exceeded, request.headers());
             edge.metrics.route(found.index).observe(response.status(), arrival.began.elapsed());
             return edge.now(response, arrival.origin);
@@ -350,9 +354,11 @@ impl Edge {
     }
 
     /// Counts a request against its caller: the person, if one is known, or else the address.
-    fn count(&self, class: Class, principal: Option<Principal>, arrival: &Arrival) -> Result<(), Exceeded> {
-        let person = principal.and_then(|principal| principal.user()).map(Caller::Person);
-        person.or_else(|| Caller::at(arrival.client)).map_or(Ok(()), |caller| self.limiter.check(arrival.began, class, caller))
+    fn count(&self, class: Class, person: Option<UserId>, arrival: &Arrival) -> Result<(), Exceeded> {
+        person
+            .map(Caller::Person)
+            .or_else(|| Caller::at(arrival.client))
+            .map_or(Ok(()), |caller| self.limiter.check(arrival.began, class, caller))
     }
 
     /// While no lease holds: what other nodes of a cluster have in memory. Most of the time nobody is asked.

@@ -9,7 +9,8 @@ use crate::{
 };
 use actors::account::{Opened, Token};
 use http::{HeaderMap, HeaderValue, Method, header};
-use protocol::{ErrorCode, Principal, Refusal, Timestamp};
+use protocol::{ErrorCode, Principal, Refusal, Timestamp, UserId, account::TokenHash};
+use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 /// The session cookie where the platform is reached by https. The prefix has browsers take it only with Secure, Path=/ and without Domain, so that
@@ -109,6 +110,19 @@ pub(crate) fn known(edge: &Edge, headers: &HeaderMap) -> Option<Principal> {
     token.principal(&account).inspect(|_| edge.accounts.note(&token))
 }
 
+/// Tokens of other nodes' accounts that were good when they were last looked at, and whose they are. Nobody is let in by it: whom a request is
+/// counted against has to be known before anybody is asked.
+pub(crate) type Recognised = Cache<TokenHash, UserId>;
+
+/// Entries of [`Recognised`], about 100 bytes each.
+pub(crate) const RECOGNISED_MAX: usize = 65_536;
+
+/// Whom a request is counted against, if its session is not of this node.
+pub(crate) fn recognised(edge: &Edge, headers: &HeaderMap) -> Option<UserId> {
+    edge.client.node().remote()?;
+    edge.recognised.get(&shown(headers, &edge.options).ok()??.token.hash())
+}
+
 /// Who asks, as far as the route needs to know.
 ///
 /// # Errors
@@ -134,6 +148,9 @@ pub(crate) async fn principal(
         None if by_cookie && auth == Auth::Optional => return Ok((Principal::Anonymous, None)),
         None => return Err(ErrorCode::Unauthenticated.into()),
     };
+    if let (Some(user), Some(_)) = (principal.user(), edge.client.node().remote()) {
+        edge.recognised.insert(token.hash(), user);
+    }
     let allowed = match auth {
         Auth::Subject => principal.user().map(Uuid::from) == subject,
         Auth::Rank(least) => matches!(principal, Principal::User { role, .. } if role >= least),

@@ -46,6 +46,12 @@ impl Token {
         Key::new(Kind::Account, self.user)
     }
 
+    /// What is stored of it.
+    #[must_use]
+    pub const fn hash(&self) -> TokenHash {
+        self.hash
+    }
+
     /// Whether it is the token of this hash.
     #[must_use]
     pub fn is(&self, hash: &TokenHash) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{Place, Remote};
 use crate::{membership::Outlook, node::Node};
-use cluster::{Boot, Death, Roles, Status};
+use cluster::{Boot, Death, Roles, Status, placement::place};
 use protocol::{Key, Slot};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -63,6 +63,8 @@ pub struct SlotsStatus {
     pub by_owner: BTreeMap<String, usize>,
     /// How many nobody is known to own.
     pub unowned: usize,
+    /// How many are on their way to where placement wishes them.
+    pub moving: usize,
 }
 
 /// Where an entity's owner is.
@@ -113,6 +115,7 @@ impl Remote {
                 owned: node.ownership.count(),
                 by_owner: owned.into_iter().map(|(boot, count)| (boot.to_string(), count)).collect(),
                 unowned: usize::from(protocol::SLOTS).saturating_sub(known),
+                moving: moving(&outlook),
             },
         }
     }
@@ -143,6 +146,11 @@ fn by_owner(outlook: &Outlook) -> BTreeMap<Boot, usize> {
         *owned.entry(boot).or_default() += 1;
     }
     owned
+}
+
+fn moving(outlook: &Outlook) -> usize {
+    let candidates: Vec<_> = outlook.members.iter().filter(|member| member.takes_slots()).map(|member| member.boot).collect();
+    Slot::all().zip(place(protocol::SLOTS, &candidates)).filter(|(slot, wish)| outlook.owner(*slot) != *wish).count()
 }
 
 const fn word(status: Status) -> &'static str {

@@ -76,7 +76,10 @@ fn status(answer: &Value) -> String {
         let (roles, address) = (roles.join(","), text(member, "address"));
         let _ = writeln!(out, "{name:wide$}  {state:8} {slots:>5}  {roles:18} {age:>6} {calls:>6} {queued:>9}  {address}");
     }
-    let unowned = number(&answer["slots"], "unowned");
+    let (unowned, moving) = (number(&answer["slots"], "unowned"), number(&answer["slots"], "moving"));
+    if moving > 0 {
+        let _ = writeln!(out, "\n{moving} slots are on their way to another node");
+    }
     if unowned > 0 {
         let _ = writeln!(out, "\n{unowned} slots have no owner that is known here: writes to them wait");
     }
@@ -129,7 +132,7 @@ mod tests {
         let answer = json!({
             "boot": "a", "view": 7, "leased": true,
             "members": [member("node-1", "a", 2048, &Value::Null), member("node-2", "b", 2000, &link)],
-            "slots": { "owned": 2048, "unowned": 48 },
+            "slots": { "owned": 2048, "unowned": 48, "moving": 48 },
         });
         let shown = status(&answer);
         assert!(shown.contains("view 7") && shown.contains("node-1") && shown.contains("self"), "{shown}");

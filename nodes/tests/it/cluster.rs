@@ -24,7 +24,7 @@ impl Cluster {
     }
 
     fn with(count: usize, settings: &[&str]) -> Self {
-        let names: Vec<_> = (1..=count + 1).map(|number| format!("node-{number}")).collect();
+        let names: Vec<_> = (1..=count.max(2) + 1).map(|number| format!("node-{number}")).collect();
         let certificates = TempDir::new().expect("a folder");
         let made = binary().arg("certs").arg(certificates.path()).args(&names).status().expect("it starts");
         assert!(made.success());
@@ -38,6 +38,10 @@ impl Cluster {
 
     /// A node's process, which is about to join.
     fn spawn(&self, number: usize) -> (Process, TempDir) {
+        self.spawn_as(number, &[])
+    }
+
+    fn spawn_as(&self, number: usize, more: &[&str]) -> (Process, TempDir) {
         let folder = TempDir::new().expect("a folder");
         let name = format!("node-{number}");
         let own = [
@@ -49,7 +53,7 @@ impl Cluster {
             format!("cluster.credentials={}", self.certificates.path().join(name).display()),
             "cluster.drain_wait_ms=0".to_owned(),
         ];
-        let settings: Vec<&str> = own.iter().chain(&self.settings).map(String::as_str).collect();
+        let settings: Vec<&str> = own.iter().chain(&self.settings).map(String::as_str).chain(more.iter().copied()).collect();
         (Process::spawn(server_of(folder.path(), &settings)), folder)
     }
 
@@ -62,14 +66,12 @@ impl Cluster {
     /// Waits until every node knows that each owns its share.
     fn settle(&self) {
         let count = self.nodes.len();
-        let even = 4096 / count as u64;
         let is_settled = |node: &Server| {
             let status = status(node);
-            let shares: Vec<_> = members(&status).iter().map(|member| member["slots"].as_u64().unwrap_or_default()).collect();
-            shares.len() == count
-                && shares.iter().sum::<u64>() == 4096
-                && shares.iter().all(|share| *share > even / 10 * 9)
-                && status["slots"]["owned"].as_u64() > Some(even / 10 * 9)
+            let own = members(&status).iter().find(|member| member["boot"] == status["boot"]);
+            members(&status).len() == count
+                && status["slots"]["moving"] == 0
+                && own.is_some_and(|own| own["slots"] == status["slots"]["owned"] && own["status"] == "up")
         };
         eventually("each node owns its share, and all know", || self.nodes.iter().all(is_settled));
     }
@@ -152,6 +154,31 @@ fn whichever_node_is_asked_answers_for_all_of_them() {
     journey(&mut cluster.edges(), "three");
     cluster.join(4);
     journey(&mut cluster.edges(), "four");
+}
+
+/// An edge owns nothing, and asks for everything; an owner has no listener for clients.
+#[test]
+fn a_node_does_what_its_roles_say() {
+    let mut cluster = Cluster::start(0);
+    let starting = ["node.roles=entity", "node.roles=edge", "node.roles=edge,media"];
+    let starting: Vec<_> = starting.iter().zip(1..).map(|(role, number)| cluster.spawn_as(number, &[role])).collect();
+    cluster.nodes = starting.into_iter().map(|(process, folder)| Server::started(process, folder)).collect();
+    let owner = cluster.nodes.remove(0);
+    eventually("the owner owns everything, and all know", || {
+        cluster.nodes.iter().all(|edge| members(&status(edge)).iter().any(|member| member["slots"] == 4096))
+    });
+    assert_eq!(status(&owner)["slots"]["owned"], 4096);
+    assert!(owner.listeners().eq(["admin"]), "nobody but operators speaks to it");
+    journey(&mut cluster.edges(), "edges");
+    // Without an owner the store is read, and writes are refused as what may be tried again.
+    let person = cluster.nodes[0].gateway().register("ada");
+    owner.process.signal(Signal::KILL);
+    owner.process.ended();
+    for edge in &mut cluster.edges() {
+        assert_eq!(text(&edge.call(&get("/api/user/me").by(&person)).ok(200)["id"]), person.id);
+        let refused = edge.call(&put(format!("/api/user/profile/{}", person.id), json!({ "firstName": "Ada" })).by(&person));
+        assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true), "{refused}");
+    }
 }
 
 #[test]
@@ -270,6 +297,18 @@ fn a_ban_is_everywhere_when_it_is_answered() {
             edge.call(&get(format!("/api/user/profile/{}", bad.id))).ok(200);
             assert!(feed(edge, &other).contains(&written));
         }
+    }
+}
+
+/// On this machine only people are counted: so whoever is not recognised is not limited at all.
+#[test]
+fn a_person_is_counted_also_by_nodes_that_do_not_own_them() {
+    let cluster = Cluster::with(2, &["rate.read_per_s=1", "rate.read_burst=5"]);
+    let mut edges = cluster.edges();
+    let person = edges[0].register("ada");
+    for edge in &mut edges {
+        let refused = (0..20).find_map(|_| Some(edge.call(&get("/api/user/me").by(&person))).filter(|answer| answer.status == 429));
+        assert!(refused.is_some_and(|refused| refused.header("retry-after").is_some()));
     }
 }
 

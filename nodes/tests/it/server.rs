@@ -190,6 +190,11 @@ impl Server {
         self.addresses[listener]
     }
 
+    /// The listeners that it has.
+    pub fn listeners(&self) -> impl Iterator<Item = &str> {
+        self.addresses.keys().map(String::as_str)
+    }
+
     /// A client of a listener.
     pub fn client(&self, listener: &str) -> Client {
         Client::new(self.addr(listener))
