@@ -78,6 +78,17 @@ class Namespace:
         os.close(self.descriptor)
 
 
+def is_possible():
+    """Whether this process may make namespaces, and devices in them: root may, where nothing else confines it."""
+    try:
+        probe = Namespace("probe", 250)
+    except OSError:
+        return False
+    os.close(probe.device)
+    os.close(probe.descriptor)
+    return True
+
+
 class Network:
     """Namespaces by their names, and the switch between them."""
 
