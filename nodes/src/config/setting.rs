@@ -182,7 +182,7 @@ sections! {
         busy_timeout_ms: u64 = 5000, range(0, 600_000, Unit::Milliseconds);
     }
 
-    /// PostgreSQL, instead of the embedded store: as soon as one URL is set. One process at a time uses the databases. Databases that are
+    /// PostgreSQL, instead of the embedded store: as soon as one URL is set. One process, or one cluster, uses the databases. Databases that are
     /// missing are made where the role may, and brought to this release's schema. Further ones come with the services that need them.
     postgres: Postgres {
         /// Server of all databases: with `postgres://role:password@host:5432/app` they are `app_users`, `app_content` and `app_shop`.
