@@ -10,7 +10,7 @@ use crate::{
 };
 use actors::{
     Node,
-    membership::{Events, Seat},
+    membership::{Events, Outlook, Seat},
     remote::{Door, LinkPeers, Remote, follow},
 };
 use anyhow::{Context, Result, anyhow, ensure};
@@ -40,20 +40,27 @@ pub async fn join(config: &Config, events: Events, node: &Arc<Node>, storage: &m
     let peers = Arc::new(LinkPeers(links.clone()));
     let seat = Seat::take(identity, events, Arc::clone(&node.ownership), Arc::clone(&membership), peers);
     let seat = seat.context("the thread of the cluster's membership does not start")?;
-    let mut outlooks = seat.outlooks();
-    let is_up = |status| matches!(status, Status::Up | Status::Leaving);
-    tokio::select! {
-        _ = outlooks.wait_for(|outlook| outlook.member(Boot(boot)).is_some_and(|member| is_up(member.status))) => {}
-        exit = seat.ended() => return Err(ended(exit)),
-    }
+    // What keeps processes that are alone away is the row, of whatever status: whoever never gets further than that must not keep other nodes waiting.
+    until(&seat, |_| true).await?;
+    tokio::task::block_in_place(|| storage.joined());
+    until(&seat, |status| matches!(status, Status::Up | Status::Leaving)).await?;
     node.join(Remote::new(links, seat, membership));
     while let Err(error) = node.learn().await {
         tracing::warn!(%error, "what every node must know cannot be read; trying again");
         tokio::time::sleep(PAUSE).await;
     }
-    tokio::task::block_in_place(|| storage.joined());
     tracing::info!(%boot, "joined the cluster");
     Ok(())
+}
+
+/// Waits until this node is a member of such a status.
+async fn until(seat: &Seat, is_such: impl Fn(Status) -> bool) -> Result<()> {
+    let mut outlooks = seat.outlooks();
+    let is_there = |outlook: &Outlook| outlook.member(seat.boot()).is_some_and(|member| is_such(member.status));
+    tokio::select! {
+        _ = outlooks.wait_for(|outlook| is_there(outlook)) => Ok(()),
+        exit = seat.ended() => Err(ended(exit)),
+    }
 }
 
 async fn links(config: &Cluster, boot: Uuid, node: &Arc<Node>) -> Result<Links> {

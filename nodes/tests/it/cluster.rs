@@ -387,6 +387,10 @@ fn a_node_with_another_clusters_certificate_joins_nothing() {
     let seen = status(&cluster.nodes[0]);
     let stranger = members(&seen).iter().find(|member| member["name"] == "node-2").expect("seen").clone();
     assert_eq!((stranger["slots"].as_u64(), stranger["link"].is_null()), (Some(0), true), "{stranger}");
+    // Nor does it keep anybody out who may come.
+    let (joins, folder) = cluster.spawn(3);
+    let joined = Server::started(joins, folder);
+    assert!(members(&status(&joined)).iter().any(|member| member["name"] == "node-3" && member["status"] == "up"));
     cluster.nodes[0].gateway().register("ada");
 }
 
