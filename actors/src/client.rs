@@ -3,6 +3,7 @@
 use crate::{
     node::Node,
     owner::{Op, Waiter, WriteOp},
+    ownership::Ownership,
     remote::{Place, Remote, Unanswered},
     snapshot::Snapshot,
 };
@@ -10,16 +11,9 @@ use cluster::Boot;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use protocol::{Command, ErrorCode, Idempotency, Key, Principal, Query, Refusal, Reply, envelope::VIEWS_MAX};
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 use store::redis::{Redis, count::Counts};
 use tokio::sync::{oneshot, oneshot::error::RecvError};
-
-/// A write that waits for its slot's next owner looks again after this time, even if nothing was heard of it.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The circumstances of a request.
 #[derive(Clone, Debug)]
@@ -231,12 +225,9 @@ impl Client {
                 Err(Unanswered::Unknown) => ErrorCode::OutcomeUnknown,
                 Err(Unanswered::Elsewhere) => ErrorCode::Unavailable,
             };
-            let again = Instant::now() + LOOK_AGAIN;
-            if again >= call.deadline {
+            if !Ownership::next_attempt(&mut moves, call.deadline).await {
                 return Err(last.into());
             }
-            // Whether anything moved or not.
-            let _ = tokio::time::timeout_at(again.into(), moves.changed()).await;
         }
     }
 

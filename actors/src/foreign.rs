@@ -6,7 +6,7 @@
 //! another generation. A note is removed after that, so what a crash interrupts is done again.
 
 use crate::{clock::by_the_clock, entity::family, node::Node, outbox, owner::refusal_of, remote, supervisor::Child};
-use futures_util::future::try_join_all;
+use futures_util::{TryStreamExt, future::try_join_all, stream};
 use protocol::{
     Epoch, ErrorCode, Key, Kind, PostId, ProductId, Refusal, Timestamp, UserId,
     envelope::{Change, Notice},
@@ -26,6 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const HEARD_MAX: u32 = 20_000;
 /// … and of these, the oldest, whose consequences are carried out then.
 const CARRIED_OUT_MAX: usize = 400;
+
+/// People of whom every node is told at the same time.
+const PEOPLE_AT_ONCE_MAX: usize = 16;
 
 /// The key under which consequences are committed. Nobody holds anything under it; the node that owns its slot is the one that looks for notes.
 const HEEDER: Key = Key { kind: Kind::CaseList, id: family::FOREIGN };
@@ -74,9 +77,9 @@ async fn tell(node: &Arc<Node>, notes: &[ForeignWrite], deadline: Instant) -> Re
 async fn carry_out(node: &Arc<Node>, domain: &dyn Domain, notes: &[ForeignWrite], deadline: Instant) -> Result<(), Refusal> {
     let keys: BTreeSet<Key> = notes.iter().map(|note| note.key).collect();
     let ids = |kind| keys.iter().filter(move |key| key.kind == kind).map(|key| key.id);
-    for person in ids(Kind::User) {
-        remote::tell_everybody(node, UserId(person), Notice::Standing, deadline).await?;
-    }
+    let people = stream::iter(ids(Kind::User).map(Ok));
+    let tell = |person| remote::tell_everybody(node, UserId(person), Notice::Standing, deadline);
+    people.try_for_each_concurrent(PEOPLE_AT_ONCE_MAX, tell).await?;
     let mut touched: BTreeSet<Key> = keys.iter().copied().filter(|key| !has_row(key.kind)).collect();
     touched.extend(keys.iter().flat_map(|key| families(key.kind)).map(|&(kind, id)| Key::new(kind, id)));
     if touched.is_empty() {

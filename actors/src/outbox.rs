@@ -8,6 +8,7 @@ use crate::{
     clock::by_the_clock,
     node::Node,
     owner::{Op, Waiter},
+    ownership::Ownership,
     remote::{self, Place},
     snapshot::{SHARDS, shard_of},
     supervisor::Child,
@@ -39,9 +40,6 @@ const FOLLOWERS_BATCH: u32 = 1000;
 /// How often confirmed rows are removed, and how old a row must be for the sweeper to deliver it.
 const SWEEP_EVERY: Duration = Duration::from_millis(200);
 const OVERDUE_MS: i64 = 10_000;
-
-/// Who was not reached is looked for again after this time, even if nothing was heard of them.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Rows whose effects were carried out, to be removed in batches: removal is not urgent, since delivery may be repeated.
 #[derive(Default)]
@@ -186,12 +184,9 @@ pub(crate) async fn changed(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, change
         if left.is_empty() {
             return Ok(());
         }
-        let again = Instant::now() + LOOK_AGAIN;
-        if again >= deadline {
+        if !Ownership::next_attempt(&mut moves, deadline).await {
             return Err(ErrorCode::OutcomeUnknown.into());
         }
-        // Whether anything moved or not.
-        let _ = tokio::time::timeout_at(again.into(), moves.changed()).await;
     }
 }
 

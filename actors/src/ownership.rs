@@ -16,13 +16,16 @@ use std::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use store::{Lease, StoreError, Stores};
 use tokio::sync::watch;
 
 /// In a slot's count of commits: it is being handed off, and no more begin.
 const CLOSING: u32 = 1 << 31;
+
+/// What waits for slots to move tries again after this time, even if nothing was heard of them.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The time from when a slot became this node's until it is not any more, by the epoch at which it began. Never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -279,6 +282,17 @@ impl Ownership {
         moves
     }
 
+    /// Waits for a next attempt at something that somebody else must do: until slots, or their owners, moved since `moves` was taken, or a while went by.
+    /// `false`, at once, if the deadline comes first.
+    pub(crate) async fn next_attempt(moves: &mut watch::Receiver<()>, deadline: Instant) -> bool {
+        let again = Instant::now() + LOOK_AGAIN;
+        if again >= deadline {
+            return false;
+        }
+        let _ = tokio::time::timeout_at(again.into(), moves.changed()).await;
+        true
+    }
+
     /// The slots whose tenure began since this was last asked.
     pub(crate) fn gained(&self) -> HashSet<Slot> {
         std::mem::take(&mut *self.gained.lock())
@@ -363,5 +377,42 @@ impl Ownership {
     #[must_use]
     pub fn count(&self) -> usize {
         self.slots.iter().filter(|slot| slot.epoch.load(Ordering::Relaxed) != 0).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot() -> Slot {
+        Slot::new(7).expect("a slot")
+    }
+
+    #[test]
+    fn what_was_loaded_before_a_slot_was_lost_is_not_served_when_it_is_back() {
+        let ownership = Ownership::alone(Lease::always());
+        ownership.serve(slot(), Epoch(1));
+        let first = Tenure::number(ownership.tenure(slot()));
+        ownership.serve(slot(), Epoch(2));
+        assert!(ownership.serves_of(slot(), first), "an epoch that rises ends no tenure");
+        ownership.stop(slot());
+        assert!(!ownership.serves_of(slot(), first) && ownership.tenure(slot()).is_none());
+        ownership.serve(slot(), Epoch(5));
+        assert!(ownership.serves(slot()) && !ownership.serves_of(slot(), first));
+        assert!(!ownership.serves_of(slot(), 0), "what is of no tenure is served to nobody");
+    }
+
+    #[test]
+    fn a_slot_that_is_handed_off_takes_no_commits_until_it_is_back() {
+        let ownership = Ownership::shared(Events::new());
+        assert!(ownership.enter(slot()).is_none(), "it is nobody's");
+        ownership.serve(slot(), Epoch(1));
+        let under_way = ownership.enter(slot()).expect("it is ours");
+        ownership.hand_off(slot());
+        assert!(ownership.enter(slot()).is_none());
+        drop(under_way);
+        ownership.stop(slot());
+        ownership.serve(slot(), Epoch(3));
+        assert_eq!(ownership.enter(slot()).expect("it is back").epoch, Epoch(3));
     }
 }

@@ -156,7 +156,10 @@ impl Remote {
             Ok(Answer::NotOwner { .. }) => Err(Unanswered::Elsewhere),
             Ok(answer) => Ok(answer),
             Err(LinkError::TimedOut) => {
-                self.suspect(boot);
+                // A request that had less time says nothing about the node.
+                if patience <= call.deadline {
+                    self.suspect(boot);
+                }
                 Err(Unanswered::Elsewhere)
             }
             Err(LinkError::Overloaded) => Err(Unanswered::Refused(ErrorCode::Overloaded.into())),
