@@ -163,14 +163,23 @@ pub enum FrameError {
     Slot(Slot),
 }
 
+fn encode<T: Serialize>(what: &T) -> Result<Vec<u8>, FrameError> {
+    let bytes = postcard::to_stdvec(what)?;
+    within_limit(&bytes)?;
+    Ok(bytes)
+}
+
+fn within_limit(bytes: &[u8]) -> Result<(), FrameError> {
+    if bytes.len() > FRAME_BYTES_MAX { Err(FrameError::TooLarge(bytes.len())) } else { Ok(()) }
+}
+
 impl Envelope {
     /// Writes the frame.
     ///
     /// # Errors
     /// When it would be over [`FRAME_BYTES_MAX`].
     pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
-        let bytes = postcard::to_stdvec(self)?;
-        if bytes.len() > FRAME_BYTES_MAX { Err(FrameError::TooLarge(bytes.len())) } else { Ok(bytes) }
+        encode(self)
     }
 
     /// Reads a frame. Any bytes are safe to give.
@@ -178,9 +187,7 @@ impl Envelope {
     /// # Errors
     /// When the frame is too large, of an unknown version, malformed, or its slot is not its key's.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        if bytes.len() > FRAME_BYTES_MAX {
-            return Err(FrameError::TooLarge(bytes.len()));
-        }
+        within_limit(bytes)?;
         let (wire, _) = postcard::take_from_bytes::<u16>(bytes)?;
         if !(WIRE_VERSION_MIN..=WIRE_VERSION).contains(&wire) {
             return Err(FrameError::Version(wire));
@@ -199,8 +206,7 @@ impl Answer {
     /// # Errors
     /// When it would be over [`FRAME_BYTES_MAX`].
     pub fn encode(&self) -> Result<Vec<u8>, FrameError> {
-        let bytes = postcard::to_stdvec(self)?;
-        if bytes.len() > FRAME_BYTES_MAX { Err(FrameError::TooLarge(bytes.len())) } else { Ok(bytes) }
+        encode(self)
     }
 
     /// Reads an answer. Any bytes are safe to give.
@@ -208,9 +214,7 @@ impl Answer {
     /// # Errors
     /// When it is too large or malformed.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
-        if bytes.len() > FRAME_BYTES_MAX {
-            return Err(FrameError::TooLarge(bytes.len()));
-        }
+        within_limit(bytes)?;
         Ok(postcard::from_bytes(bytes)?)
     }
 }

@@ -331,63 +331,49 @@ impl Value for LogFormat {
     }
 }
 
-/// A node's name, as its certificate has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeName(String);
+/// Declares a part of a node's address. It is sound if it makes one together with what `$whole` puts around it, so that links are who judges.
+macro_rules! address_part {
+    ($(#[$doc:meta])* $name:ident, $whole:literal, $refusal:literal, $accepted:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(String);
 
-impl NodeName {
-    /// Returns the name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+        impl $name {
+            /// Returns it as it is written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Value for $name {
+            type Limits = ();
+
+            fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+                let text = raw.text()?;
+                let sound = format!($whole, text).parse::<links::Address>().is_ok();
+                if sound { Ok(Self(text.to_owned())) } else { Err(Refusal($refusal)) }
+            }
+
+            fn accepted((): &()) -> String {
+                $accepted.to_owned()
+            }
+
+            fn show(&self, (): &()) -> Shown {
+                Shown::text(&self.0)
+            }
+        }
+    };
 }
 
-impl Value for NodeName {
-    type Limits = ();
-
-    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
-        let text = raw.text()?;
-        // Whether it can be a host's name is told by its address, which is judged with it.
-        let sound = format!("{text}@localhost:1").parse::<links::Address>().is_ok();
-        if sound { Ok(Self(text.to_owned())) } else { Err(Refusal("is not the name of a host")) }
-    }
-
-    fn accepted((): &()) -> String {
-        "the name of a host, such as \"node-1\" or \"lets-connect-0.nodes.prod.svc.cluster.local\"".to_owned()
-    }
-
-    fn show(&self, (): &()) -> Shown {
-        Shown::text(&self.0)
-    }
+address_part! {
+    /// A node's name, as its certificate has it.
+    NodeName, "{}@localhost:1", "is not the name of a host",
+    "the name of a host, such as \"node-1\" or \"lets-connect-0.nodes.prod.svc.cluster.local\""
 }
 
-/// Where others reach something: a host's name or address, and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostPort(String);
-
-impl HostPort {
-    /// Returns it as it is written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Value for HostPort {
-    type Limits = ();
-
-    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
-        let text = raw.text()?;
-        let sound = format!("node@{text}").parse::<links::Address>().is_ok();
-        if sound { Ok(Self(text.to_owned())) } else { Err(Refusal("is not a host and a port")) }
-    }
-
-    fn accepted((): &()) -> String {
-        "a host and a port, such as \"lets-connect-0.nodes:7400\" or \"10.0.0.5:7400\"".to_owned()
-    }
-
-    fn show(&self, (): &()) -> Shown {
-        Shown::text(&self.0)
-    }
+address_part! {
+    /// Where others reach something: a host's name or address, and a port.
+    HostPort, "node@{}", "is not a host and a port", "a host and a port, such as \"lets-connect-0.nodes:7400\" or \"10.0.0.5:7400\""
 }
 
 /// Something that a node does for its cluster.
