@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from servers.cluster import Cluster  # noqa: E402
-from servers.process import cpu  # noqa: E402
+from servers.process import clean_up_when_ended, cpu  # noqa: E402
 
 
 def spent(cluster):
@@ -64,6 +64,7 @@ class Measured:
 
 
 def main():
+    clean_up_when_ended()
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("folder", type=pathlib.Path, help="the folder of the binaries")
     options.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 3, 5])

@@ -12,6 +12,11 @@ import sys
 import time
 
 
+def clean_up_when_ended():
+    """Has SIGTERM end this program as an error would: what it started is ended by whoever started it. By itself Python just stops."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
