@@ -1,10 +1,11 @@
 //! The only door to the owners.
 
 use crate::{
+    near::Question,
     node::Node,
     owner::{Op, Waiter, WriteOp},
     ownership::Ownership,
-    remote::{Place, Remote, Unanswered},
+    remote::{Asked, Given, Place, Remote, Unanswered},
     snapshot::Snapshot,
 };
 use cluster::Boot;
@@ -115,6 +116,12 @@ impl Client {
             Some(lapsed) => snapshots.lapsed(key, ownership).or_else(|| lapsed.get(*key, None)),
         };
         self.node.metrics.cache(key.kind, found.is_some());
+        if let Some(loan) = found.as_ref().and_then(|found| found.loan()) {
+            self.node.metrics.answered_from_loan(key.kind);
+            if loan.answer() {
+                self.renew(*key);
+            }
+        }
         found
     }
 
@@ -178,11 +185,14 @@ impl Client {
             }
         }
         let lots = by_node.iter().flat_map(|(boot, keys)| keys.chunks(VIEWS_MAX).map(move |lot| (*boot, lot)));
-        let asked = lots.filter(|(_, lot)| lot.len() > 1).map(|(boot, lot)| async move { (lot, remote.views(boot, call, lot).await) });
+        let asked = lots.filter(|(_, lot)| lot.len() > 1).map(|(boot, lot)| async move {
+            let questions: Vec<_> = lot.iter().map(|key| (*key, remote.holdings().ask(key))).collect();
+            (questions, remote.views(boot, call, lot).await)
+        });
         let mut found = HashMap::with_capacity(keys.len());
         for (lot, answers) in join_all(asked).await {
-            let received = |(key, answer): (&Key, Option<_>)| {
-                Some((*key, Result::map(answer?, |view| Snapshot::received(*key, view)).and_then(|found| self.still(found))))
+            let received = |((key, question), answer): (&(Key, Question), Option<_>)| {
+                Some((*key, Result::map(answer?, |given| self.received(remote, *key, question, given)).and_then(|found| self.still(found))))
             };
             found.extend(lot.iter().zip(answers).filter_map(received));
         }
@@ -245,8 +255,8 @@ impl Client {
         };
         let Some(remote) = self.node.remote() else { return clients(here(query).await) };
         if let Place::There(boot) = self.place(remote, &key) {
-            match remote.view(boot, call, key, query.clone()).await {
-                Ok(view) => return self.still(Snapshot::received(key, view)),
+            match self.fetch_there(remote, boot, call, (key, query.clone())).await {
+                Ok(found) => return self.still(found),
                 Err(Unanswered::Refused(refusal)) => return Err(refusal),
                 Err(Unanswered::Elsewhere | Unanswered::Unknown) => self.node.metrics.fallback(key.kind),
             }
@@ -256,8 +266,41 @@ impl Client {
         let found = clients(here(query).await)?;
         if is_view && found.tenure() == 0 {
             remote.saw(key, found.view.version);
+            self.node.snapshots.return_loan(&key);
         }
         self.still(found)
+    }
+
+    async fn fetch_there(&self, remote: &Remote, boot: Boot, call: &Call, (key, query): Wanted) -> Result<Arc<Snapshot>, Unanswered> {
+        let question = remote.holdings().ask(&key);
+        let asked = match query {
+            Some(query) => Asked::Part(query),
+            None => {
+                Asked::Whole { answered: self.node.snapshots.lent(&key).and_then(|lent| Some(lent.loan()?.take_answered())).unwrap_or(0) }
+            }
+        };
+        let given = remote.view(boot, call, key, asked).await?;
+        Ok(self.received(remote, key, &question, given))
+    }
+
+    /// What another node's owner gave, which is kept if it was lent and nobody called it back meanwhile.
+    fn received(&self, remote: &Remote, key: Key, question: &Question, Given { view, lease_ms }: Given) -> Arc<Snapshot> {
+        let mut kept = None;
+        if let Some(lease) = lease_ms.filter(|_| view.version >= remote.floor(&key)) {
+            remote.holdings().keep(&key, question, lease, |loan| kept = Some(self.node.snapshots.keep_loan(key, view.clone(), loan)));
+        }
+        kept.unwrap_or_else(|| Snapshot::received(key, view))
+    }
+
+    /// Asks again for what was lent and is read much. If that fails, the next reader asks.
+    fn renew(&self, key: Key) {
+        let client = self.clone();
+        tokio::spawn(async move {
+            let Some(remote) = client.node.remote() else { return };
+            if let Place::There(boot) = client.place(remote, &key) {
+                let _ = client.fetch_there(remote, boot, &client.call(Principal::Platform), (key, None)).await;
+            }
+        });
     }
 
     /// What is not this node's own is answered only while the node hears what everybody must hear (`remote::everybody`).

@@ -21,6 +21,7 @@ struct Line(AtomicU64);
 pub struct Metrics {
     hits: [Line; Kind::TABLE],
     misses: [Line; Kind::TABLE],
+    loans: [Line; Kind::TABLE],
     loads: [Line; Kind::TABLE],
     fallbacks: [Line; Kind::TABLE],
     conflicts: IntCounterVec,
@@ -29,6 +30,7 @@ pub struct Metrics {
     foreign_writes: IntCounterVec,
     errands: IntCounterVec,
     checkouts: IntCounterVec,
+    warmed: IntCounterVec,
 }
 
 impl Metrics {
@@ -39,9 +41,14 @@ impl Metrics {
             Kind::ALL.iter().for_each(|kind| counters.with_label_values(&[kind.name()]).inc_by(0));
             counters
         };
+        let warmed = Opts::new("cache_warmed_total", "Entities that were warm again at the price of a version, by who kept them.");
+        let warmed = IntCounterVec::new(warmed, &["source"]).expect("a valid name");
+        ["hand_off", "second_level"].iter().for_each(|source| warmed.with_label_values(&[source]).inc_by(0));
         Self {
+            warmed,
             hits: std::array::from_fn(|_| Line::default()),
             misses: std::array::from_fn(|_| Line::default()),
+            loans: std::array::from_fn(|_| Line::default()),
             loads: std::array::from_fn(|_| Line::default()),
             fallbacks: std::array::from_fn(|_| Line::default()),
             conflicts: counters("write_conflicts_total", "Writes decided again because their key's version moved.", "strategy"),
@@ -65,6 +72,12 @@ impl Metrics {
         lines[kind.index()].0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a read that was answered from what another node's owner lent.
+    #[inline]
+    pub(crate) fn answered_from_loan(&self, kind: Kind) {
+        self.loans[kind.index()].0.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn loads(&self, kind: Kind) {
         self.loads[kind.index()].0.fetch_add(1, Ordering::Relaxed);
     }
@@ -72,6 +85,11 @@ impl Metrics {
     /// Counts a read whose owner, another node's, did not answer: the store is asked.
     pub(crate) fn fallback(&self, kind: Kind) {
         self.fallbacks[kind.index()].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts entities that were not loaded, because somebody kept them: `hand_off` or `second_level`.
+    pub(crate) fn warmed(&self, source: &str, entities: usize) {
+        self.warmed.with_label_values(&[source]).inc_by(entities as u64);
     }
 
     pub(crate) fn conflicts(&self, kind: Kind) {
@@ -135,6 +153,8 @@ impl NodeCollector {
         let mut families = Vec::new();
         families.extend(by_kind("cache_hits_total", "Reads answered from memory, by strategy.", &m.hits));
         families.extend(by_kind("cache_misses_total", "Reads that memory could not answer, by strategy.", &m.misses));
+        let help = "Reads of what another node owns that were answered from memory under its read lease, by strategy; also among the hits.";
+        families.extend(by_kind("cache_loan_hits_total", help, &m.loans));
         families.extend(by_kind("cache_loads_total", "Loads and queries that owners sent to the store, by strategy.", &m.loads));
         let help = "Reads of what another node owns that were answered from the store, because it did not answer.";
         families.extend(by_kind("fallback_reads_total", help, &m.fallbacks));
@@ -155,6 +175,7 @@ impl NodeCollector {
         families.extend(m.restarts.collect());
         families.extend(m.errands.collect());
         families.extend(m.checkouts.collect());
+        families.extend(m.warmed.collect());
         families
     }
 }

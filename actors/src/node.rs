@@ -1,8 +1,8 @@
 //! What all actors of one node share.
 
 use crate::{
-    dependency::Dependencies, directory::Directory, metrics::Metrics, ownership::Ownership, region::Region, remote::Remote,
-    snapshot::Snapshots, standing::Standing,
+    dependency::Dependencies, directory::Directory, hand_off::Expected, metrics::Metrics, ownership::Ownership, region::Region,
+    remote::Remote, snapshot::Snapshots, standing::Standing,
 };
 use arc_swap::ArcSwap;
 use protocol::UserId;
@@ -85,6 +85,8 @@ pub struct Node {
     pub(crate) pulled_by_all: parking_lot::Mutex<HashSet<UserId>>,
     /// People who are not active: nothing of theirs is shown to anybody.
     pub(crate) inactive: Standing,
+    /// What was warm elsewhere of slots that are to become this node's.
+    pub(crate) expected: Expected,
     /// When it was put together: the beginning of its own time.
     pub(crate) started: Instant,
     /// Outbox rows whose effects were carried out.
@@ -103,6 +105,7 @@ impl Node {
             region: Region::default(),
             directory: Directory::default(),
             dependencies: Dependencies::default(),
+            expected: Expected::new(limits.cache_bytes_max / 4),
             started: Instant::now(),
             metrics: Metrics::new(),
             pulled: ArcSwap::default(),

@@ -8,13 +8,14 @@ use crate::{
     membership::Events,
     sabotage::{self, Defect},
 };
+use cluster::Boot;
 use futures_util::future::try_join_all;
 use protocol::{Epoch, SLOTS, Slot};
 use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -51,6 +52,8 @@ struct Holding {
     since: AtomicU64,
     /// Commits under way, and [`CLOSING`].
     commits: AtomicU32,
+    /// It is about to be handed off.
+    departs: AtomicBool,
 }
 
 /// The slots that this node owns. One process alone holds all of them from [`Ownership::claim_all`] on, for as long as its stores are its own; in a
@@ -64,6 +67,10 @@ pub struct Ownership {
     moved: watch::Sender<()>,
     /// Slots whose tenure began, until somebody takes them in hand.
     gained: parking_lot::Mutex<HashSet<Slot>>,
+    /// Slots that are to be handed off, and to whom, until somebody takes them in hand.
+    departing: parking_lot::Mutex<Vec<(Slot, Option<Boot>)>>,
+    /// The node is about to leave its cluster.
+    leaves: AtomicBool,
 }
 
 /// Who raises epochs.
@@ -123,7 +130,15 @@ impl Ownership {
 
     fn new(lease: Lease, raises: Raises) -> Arc<Self> {
         let slots = (0..SLOTS).map(|_| Holding::default()).collect();
-        Arc::new(Self { slots, lease, raises, moved: watch::Sender::new(()), gained: parking_lot::Mutex::default() })
+        Arc::new(Self {
+            slots,
+            lease,
+            raises,
+            moved: watch::Sender::new(()),
+            gained: parking_lot::Mutex::default(),
+            departing: parking_lot::Mutex::default(),
+            leaves: AtomicBool::new(false),
+        })
     }
 
     /// What tells the cluster's core, where there is a cluster.
@@ -227,6 +242,7 @@ impl Ownership {
         if is_gained {
             holding.since.store(epoch.0, Ordering::Release);
             holding.commits.fetch_and(!CLOSING, Ordering::AcqRel);
+            holding.departs.store(false, Ordering::Release);
         }
         holding.epoch.store(epoch.0, Ordering::Release);
         if is_gained {
@@ -239,6 +255,27 @@ impl Ownership {
         let holding = &self.slots[slot.index()];
         holding.epoch.store(0, Ordering::Release);
         holding.since.store(0, Ordering::Release);
+    }
+
+    /// The slot is to be handed off to this node: see [`crate::hand_off`].
+    pub(crate) fn depart(&self, slot: Slot, to: Option<Boot>) {
+        self.slots[slot.index()].departs.store(true, Ordering::Release);
+        self.departing.lock().push((slot, to));
+    }
+
+    /// Whether the slot is about to be handed off: nothing is lent of it any more.
+    pub(crate) fn is_departing(&self, slot: Slot) -> bool {
+        self.leaves.load(Ordering::Acquire) || self.slots[slot.index()].departs.load(Ordering::Acquire)
+    }
+
+    /// Whatever this node owns, or still gets, is handed off sooner or later.
+    pub fn leave_all(&self) {
+        self.leaves.store(true, Ordering::Release);
+    }
+
+    /// The slots that are to be handed off since this was last asked.
+    pub(crate) fn departing(&self) -> Vec<(Slot, Option<Boot>)> {
+        std::mem::take(&mut *self.departing.lock())
     }
 
     /// No more commits begin in the slot; when none is under way any more, the core is told.

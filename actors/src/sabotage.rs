@@ -15,6 +15,8 @@ pub enum Defect {
     LeaseIgnored,
     /// Commits of an owner are not held against the epoch of their slot.
     EpochIgnored,
+    /// What is lent to other nodes is not called back.
+    RecallIgnored,
     /// An owner actor panics when it handles a write whose body holds the word `sabotage-panic`.
     PanicOnWord,
 }
@@ -30,6 +32,7 @@ impl Defect {
             Self::SecondLevelBelieved => "second-level-believed",
             Self::LeaseIgnored => "lease-ignored",
             Self::EpochIgnored => "epoch-ignored",
+            Self::RecallIgnored => "recall-ignored",
             Self::PanicOnWord => "panic-on-word",
         }
     }

@@ -6,11 +6,11 @@
 
 use crate::{
     clock::by_the_clock,
-    entity::{Entity, QueryError, post::Post, product::Product, user::User},
+    entity::{Entity, QueryError, freeze},
     node::Node,
-    owner::{Op, Waiter},
+    owner::{Op, Waiter, Warmth},
     sabotage::{self, Defect},
-    snapshot::{Snapshot, shard_of},
+    snapshot::shard_of,
     supervisor::Child,
 };
 use futures_util::{StreamExt, stream};
@@ -58,11 +58,18 @@ pub(crate) async fn query<E: Entity>(
     Ok(view)
 }
 
-/// What these entities were when they were kept, of those that are still at the same version.
-pub(crate) async fn thaw<E: Entity>(node: &Arc<Node>, ids: &[Uuid]) -> HashMap<Uuid, E::State> {
-    let Some(redis) = &node.stores.second_level else { return HashMap::new() };
-    let frozen: Vec<(Uuid, Frozen)> =
-        ids.iter().zip(redis.frozen(E::KIND, ids).await).filter_map(|(id, found)| Some((*id, found?))).collect();
+/// What the second level has of these entities.
+pub(crate) async fn frozen(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>) -> Vec<(Uuid, Frozen)> {
+    let Some(redis) = &node.stores.second_level else { return Vec::new() };
+    let found = redis.frozen(kind, &ids).await;
+    ids.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?))).collect()
+}
+
+/// What these entities were when somebody kept them, of those that are still at the same version.
+pub(crate) async fn thaw<E: Entity>(node: &Arc<Node>, frozen: Vec<(Uuid, Frozen)>) -> HashMap<Uuid, E::State> {
+    if frozen.is_empty() {
+        return HashMap::new();
+    }
     // The versions after what they are compared with: what is the same now was no older when it was read.
     let asked = frozen.iter().map(|(id, _)| *id).collect();
     let Ok(versions) = node.stores.domain(E::KIND).versions(E::KIND, asked).await else { return HashMap::new() };
@@ -70,7 +77,7 @@ pub(crate) async fn thaw<E: Entity>(node: &Arc<Node>, ids: &[Uuid]) -> HashMap<U
     let current = frozen
         .into_iter()
         .filter(|(id, frozen)| versions.get(id) == Some(&frozen.view.version) || sabotage::active(Defect::SecondLevelBelieved));
-    current.filter_map(|(id, frozen)| Some((id, E::thaw(&frozen.view.body, &frozen.rest)?))).collect()
+    current.filter_map(|(id, frozen)| Some((id, E::thaw(&frozen.view, &frozen.rest)?))).collect()
 }
 
 /// Has the owners of what was warm of these slots load it, most of it at the price of a version. Meanwhile the node serves: whoever asks waits
@@ -82,39 +89,45 @@ pub(crate) async fn warm(node: &Arc<Node>, slots: &HashSet<Slot>) {
         return;
     }
     let slots: Vec<_> = slots.iter().copied().collect();
-    let mut owners: BTreeMap<(Kind, usize), Vec<Uuid>> = BTreeMap::new();
-    for key in redis.warm(&slots).await {
-        owners.entry((key.kind, shard_of(key.slot()))).or_default().push(key.id);
+    let keys = redis.warm(&slots).await.into_iter().map(|key| (key, key.id));
+    let warmed = warm_owners(node, keys, Warmth::SecondLevel, deadline).await;
+    node.metrics.warmed("second_level", warmed);
+    if warmed > 0 {
+        tracing::info!(warmed, "warm again from the second level");
     }
-    let lots = owners.into_iter().flat_map(|((kind, _), ids)| ids.chunks(FROZEN_MAX).map(|lot| (kind, lot.to_vec())).collect::<Vec<_>>());
-    let warmed: usize = stream::iter(lots)
-        .map(|(kind, ids)| async move { warm_some(node, kind, ids, deadline).await.unwrap_or_default() })
+}
+
+/// Has the owners of these keys load them, many at a time, from what is known of each; answers how many are warm by that.
+pub(crate) async fn warm_owners<T>(
+    node: &Arc<Node>,
+    known: impl IntoIterator<Item = (Key, T)>,
+    warmth: impl Fn(Vec<T>) -> Warmth,
+    deadline: Instant,
+) -> usize {
+    let mut owners: BTreeMap<(Kind, usize), Vec<Vec<(Key, T)>>> = BTreeMap::new();
+    for (key, what) in known {
+        let lots = owners.entry((key.kind, shard_of(key.slot()))).or_default();
+        match lots.last_mut() {
+            Some(lot) if lot.len() < FROZEN_MAX => lot.push((key, what)),
+            _ => lots.push(vec![(key, what)]),
+        }
+    }
+    let lots = owners.into_values().flatten().filter_map(|lot| {
+        let (key, _) = lot.first()?;
+        Some((*key, warmth(lot.into_iter().map(|(_, what)| what).collect())))
+    });
+    stream::iter(lots)
+        .map(|(key, warmth)| async move { warm_some(node, key, warmth, deadline).await.unwrap_or_default() })
         .buffer_unordered(WARMING_MAX)
         .fold(0, |sum, warmed| async move { sum + warmed })
-        .await;
-    tracing::info!(warmed, "warm again from the second level");
+        .await
 }
 
-async fn warm_some(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, deadline: Instant) -> Option<usize> {
-    let key = Key::new(kind, *ids.first()?);
+async fn warm_some(node: &Arc<Node>, key: Key, warmth: Warmth, deadline: Instant) -> Option<usize> {
     let (waiter, answer) = Waiter::of_the_platform(deadline);
     let owner = node.region.owner(&key).await.ok()?;
-    owner.port.cast(Op::Warm { ids, waiter }).ok()?;
+    owner.port.cast(Op::Warm { warmth, waiter }).ok()?;
     tokio::time::timeout_at(deadline.into(), answer).await.ok()?.ok()?.ok()
-}
-
-/// What is to be kept of a snapshot; `None` if it is of a kind, or in a state, that is not.
-fn frozen(snapshot: &Snapshot) -> Option<Frozen> {
-    fn rest<E: Entity>(snapshot: &Snapshot) -> Option<Box<[u8]>> {
-        E::freeze(&*snapshot.state::<E>()?)
-    }
-    let rest = match snapshot.key.kind {
-        Kind::User => rest::<User>(snapshot),
-        Kind::Post => rest::<Post>(snapshot),
-        Kind::Product => rest::<Product>(snapshot),
-        _ => None,
-    };
-    Some(Frozen { view: snapshot.view.clone(), rest: rest? })
 }
 
 /// Gives what is warm to the second level, but for what it has and will have for a while. `false` if there was no room for all of it.
@@ -124,8 +137,8 @@ async fn keep(node: &Node, redis: &Redis) -> bool {
         // What is there goes when its time is up: half of that is left.
         let half = strategy::of_entity(snapshot.key.kind).map(|strategy| strategy.seconds() / 2);
         let due = half.is_some_and(|half| snapshot.kept_at().is_none_or(|at| now.get().saturating_sub(at.get()) >= half));
-        if due && let Some(frozen) = frozen(&snapshot) {
-            if !redis.keep(snapshot.key, &frozen) {
+        if due && let Some(rest) = freeze(&snapshot) {
+            if !redis.keep(snapshot.key, &Frozen { view: snapshot.view.clone(), rest }) {
                 return false;
             }
             snapshot.note_kept(now);
@@ -169,6 +182,8 @@ pub async fn keep_last(node: &Node) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entity::{post::Post, product::Product, user::User};
+    use protocol::{Audience, Fact};
 
     /// What this release keeps, and reads back. A change here is a change of what other releases wrote: raise `SCHEMA` in store/src/redis/value.rs with it.
     const USER: (&str, &[u8]) = (
@@ -184,8 +199,12 @@ mod tests {
         b"\x0e\x03",
     );
 
+    fn shown(body: &str) -> View {
+        View { version: 7, audience: Audience::Everyone, body: body.to_owned().into(), fact: Fact::None }
+    }
+
     fn is_read_and_written_as<E: Entity>((body, rest): (&str, &[u8])) {
-        let state = E::thaw(body.as_bytes(), rest).unwrap_or_else(|| panic!("{} of before cannot be read", E::KIND.name()));
+        let state = E::thaw(&shown(body), rest).unwrap_or_else(|| panic!("{} of before cannot be read", E::KIND.name()));
         assert_eq!(E::version(&state), 7);
         assert_eq!(std::str::from_utf8(&E::view(&state).body), Ok(body));
         assert_eq!(E::freeze(&state).as_deref(), Some(rest), "{}", E::KIND.name());
@@ -201,8 +220,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_nothing() {
         for (body, rest) in [("", &b""[..]), ("{}", b"\x00\x00\x00"), (PRODUCT.0, b"\x0e"), (USER.0, b"\xff")] {
-            assert!(User::thaw(body.as_bytes(), rest).is_none());
-            assert!(Post::thaw(body.as_bytes(), rest).is_none() && Product::thaw(body.as_bytes(), rest).is_none());
+            assert!(User::thaw(&shown(body), rest).is_none());
+            assert!(Post::thaw(&shown(body), rest).is_none() && Product::thaw(&shown(body), rest).is_none());
         }
     }
 }

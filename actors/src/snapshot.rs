@@ -5,6 +5,7 @@
 
 use crate::{
     entity::Entity,
+    near::Loan,
     ownership::Ownership,
     sabotage::{self, Defect},
 };
@@ -43,6 +44,8 @@ pub struct Snapshot {
     /// The tenure of its slot in which it was loaded; 0 of what another node, or the store, was asked for a request, and what is kept nowhere.
     tenure: u64,
     state: Held,
+    /// What another node's owner lent; only for as long as it may be answered from.
+    loan: Option<Box<Loan>>,
     weight: u64,
     /// When it was given to the second level, in seconds since this process keeps things there; 0 if it was not.
     kept_at_s: AtomicU32,
@@ -79,6 +82,11 @@ impl Snapshot {
         self.kept_at_s.store(at_s.get(), Ordering::Relaxed);
     }
 
+    /// Its key's.
+    pub(crate) const fn slot(&self) -> Slot {
+        self.slot
+    }
+
     /// The tenure of its slot in which it was loaded; 0 if it may not be answered to anybody else.
     pub(crate) const fn tenure(&self) -> u64 {
         self.tenure
@@ -86,7 +94,18 @@ impl Snapshot {
 
     /// What another node answered.
     pub(crate) fn received(key: Key, view: View) -> Arc<Self> {
-        Publication { view, state: Held::None, state_bytes: 0, incarnation: 0, tenure: 0 }.into_snapshot(key)
+        Arc::new(Self::received_for(key, view, None))
+    }
+
+    fn received_for(key: Key, view: View, loan: Option<Box<Loan>>) -> Self {
+        let publication = Publication { view, state: Held::None, state_bytes: 0, incarnation: 0, tenure: 0 };
+        Self { loan, ..publication.rendered(key) }
+    }
+
+    /// The lease on it, if another node's owner lent it.
+    #[must_use]
+    pub fn loan(&self) -> Option<&Loan> {
+        self.loan.as_deref()
     }
 
     /// The owner's typed state; `None` too of what another node answered.
@@ -145,9 +164,13 @@ pub(crate) struct Publication {
 impl Publication {
     /// Renders it without publishing it.
     pub(crate) fn into_snapshot(self, key: Key) -> Arc<Snapshot> {
+        Arc::new(self.rendered(key))
+    }
+
+    fn rendered(self, key: Key) -> Snapshot {
         let weight = ENTRY_BYTES + (self.view.body.len() + self.state_bytes) as u64;
         let Self { view, state, incarnation, tenure, .. } = self;
-        Arc::new(Snapshot { key, slot: key.slot(), incarnation, tenure, state, weight, view, kept_at_s: AtomicU32::new(0) })
+        Snapshot { key, slot: key.slot(), incarnation, tenure, state, loan: None, weight, view, kept_at_s: AtomicU32::new(0) }
     }
 }
 
@@ -173,7 +196,11 @@ impl Snapshots {
     }
 
     fn valid(&self, snapshot: &Snapshot, ownership: &Ownership) -> bool {
-        self.living(snapshot) && ownership.serves_of(snapshot.slot, snapshot.tenure)
+        match &snapshot.loan {
+            None => self.living(snapshot) && ownership.serves_of(snapshot.slot, snapshot.tenure),
+            // Whose slot it is now, has what it published itself; and what everybody is told, whoever is not leased does not hear.
+            Some(loan) => loan.holds() && ownership.epoch(snapshot.slot).is_none() && ownership.is_leased(),
+        }
     }
 
     fn living(&self, snapshot: &Snapshot) -> bool {
@@ -206,6 +233,25 @@ impl Snapshots {
             self.parts.insert(PartKey { key, version, query }, snapshot.clone());
         }
         snapshot
+    }
+
+    /// Keeps what another node's owner lent.
+    pub(crate) fn keep_loan(&self, key: Key, view: View, loan: Loan) -> Arc<Snapshot> {
+        let snapshot = Arc::new(Snapshot::received_for(key, view, Some(Box::new(loan))));
+        self.entities.insert(key, snapshot.clone());
+        snapshot
+    }
+
+    /// What was lent of a key, whether its lease ended or not.
+    pub(crate) fn lent(&self, key: &Key) -> Option<Arc<Snapshot>> {
+        self.entities.get(key).filter(|snapshot| snapshot.loan.is_some())
+    }
+
+    /// Answers from what was lent of a key no more.
+    pub(crate) fn return_loan(&self, key: &Key) {
+        if self.lent(key).is_some() {
+            self.entities.remove(key);
+        }
     }
 
     pub(crate) fn withdraw(&self, key: &Key) {

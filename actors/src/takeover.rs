@@ -2,14 +2,14 @@
 //!
 //! Nothing waits for it. An answer that depends on a delivery has it made first (`outbox::complete`), and what is cold is loaded.
 
-use crate::{clock::by_the_clock, node::Node, outbox, second_level, supervisor::Child};
+use crate::{clock::by_the_clock, hand_off, node::Node, outbox, second_level, supervisor::Child};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-/// How often it is looked for slots that were gained. Many are gained at once: a node that died had its share of all.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often it is looked for slots without being told that some moved.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The row of the supervision tree that does it. What a panic interrupts of the first part is done by the outbox's sweeper.
 #[must_use]
@@ -18,20 +18,28 @@ pub fn watch(node: &Arc<Node>) -> Child {
     by_the_clock("takeover", Duration::ZERO, move |_| {
         let node = node.clone();
         async move {
+            let mut moves = node.ownership.moves();
             let slots = node.ownership.gained();
             if slots.is_empty() {
-                return LOOK_EVERY;
+                node.expected.forget_old();
+                let _ = tokio::time::timeout(LOOK_EVERY, moves.changed()).await;
+                return Duration::ZERO;
             }
+            let deadline = Instant::now() + node.limits.request_deadline;
+            let sent = node.expected.take(&slots);
             // It waits for Redis for as long as that takes to be reached.
             tokio::spawn({
-                let (node, slots) = (node.clone(), slots.clone());
-                async move { second_level::warm(&node, &slots).await }
+                let (node, mut cold) = (node.clone(), slots.clone());
+                async move {
+                    cold.retain(|slot| !sent.iter().any(|kept| kept.key.slot() == *slot));
+                    hand_off::warm(&node, sent, deadline).await;
+                    second_level::warm(&node, &cold).await;
+                }
             });
-            let deadline = Instant::now() + node.limits.request_deadline;
             if let Err(refusal) = outbox::take_over(&node, &slots, deadline).await {
                 tracing::warn!(%refusal, slots = slots.len(), "what the last owners of slots owe is delivered later");
             }
-            LOOK_EVERY
+            Duration::ZERO
         }
     })
 }

@@ -207,6 +207,12 @@ impl Links {
         Answer::decode(&answer).map_err(LinkError::Answer)
     }
 
+    /// The version of the frame that is spoken with a node; `None` while there is no link to it.
+    #[must_use]
+    pub fn wire(&self, boot: Uuid) -> Option<u16> {
+        self.link(boot).ok().map(|link| link.connection.wire)
+    }
+
     /// Probes another node: [`Event::ProbeAnswered`] follows, or nothing does.
     pub fn probe(&self, boot: Uuid, round: u64) {
         let Ok(link) = self.link(boot) else { return };

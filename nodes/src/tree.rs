@@ -4,7 +4,7 @@
 //! fails liveness, so that whoever runs the process replaces it. What is lost with a child stands beside it.
 
 use actors::{
-    Node, checkout, dependency, entity, errand, foreign, outbox, region, second_level,
+    Node, checkout, dependency, entity, errand, foreign, hand_off, outbox, region, second_level,
     supervisor::{Intensity, Spec, Supervisor},
     takeover,
 };
@@ -46,6 +46,8 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>, limi
             region::owners::<entity::list::CaseList>(node, owners),
             // Looks how the databases and Redis are; what it knew is known again after its next look.
             dependency::watch(node),
+            // Sends ahead what is warm of slots that go to other nodes, and gives them up; what a panic interrupts the core gives up a little later.
+            hand_off::watch(node),
             // Takes slots in hand that became this node's; what a panic interrupts, the outbox's sweeper and loads make up for.
             takeover::watch(node),
             // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.

@@ -12,7 +12,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The newest version of the frame, which two nodes that both know it speak. Two nodes agree on a version when they link (docs/adr/0010).
-pub const WIRE_VERSION: u16 = 1;
+///
+/// * 1: the first.
+/// * 2: hand-off of what is warm, and read leases ([`WIRE_WARM`]).
+pub const WIRE_VERSION: u16 = 2;
+/// The version from which on [`Body::Warm`], [`Body::Leased`] and [`Body::Recall`] are understood. To older nodes they are not sent.
+pub const WIRE_WARM: u16 = 2;
 /// The oldest version that this release reads and writes: that of the release before it, so that both may serve during a rolling update.
 pub const WIRE_VERSION_MIN: u16 = 1;
 /// The largest frame. Image bytes never travel in frames.
@@ -81,6 +86,31 @@ pub enum Body {
     Lapsed(Option<Query>),
     /// Every node is told of a fact about the person who is the envelope's key, whoever owns it.
     Notice(Notice),
+    /// What is warm of slots that are about to be the receiver's. It is worth something only once that one owns the slot, and only what is at the version
+    /// that the store has.
+    Warm(Vec<Kept>),
+    /// As [`Body::View`], by a node that would keep the answer for a while and answer others from it, until it is recalled.
+    Leased {
+        /// 0 for any.
+        version_min: u64,
+        /// How often the sender answered from what it kept of this entity since it last asked.
+        answered: u32,
+    },
+    /// As [`Body::Views`], on the same terms as [`Body::Leased`].
+    ViewsLeased(Vec<Key>),
+    /// The receiver answers from what it kept of the envelope's key no more, nor from anything that it asked for before this.
+    Recall,
+}
+
+/// An entity as its owner keeps it, for its next owner.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// Which.
+    pub key: Key,
+    /// What may be read of it.
+    pub view: View,
+    /// What only its owner knows.
+    pub rest: Box<[u8]>,
 }
 
 /// Entities that one frame asks for, at most.
@@ -118,7 +148,7 @@ pub enum Answer {
     View(View),
     /// To [`Body::Write`].
     Reply(Reply),
-    /// To [`Body::Changed`] and [`Body::Notice`].
+    /// To [`Body::Changed`], [`Body::Notice`], [`Body::Warm`] and [`Body::Recall`].
     Confirmed,
     /// It was not done.
     Refused(Refusal),
@@ -127,10 +157,12 @@ pub enum Answer {
         /// The receiver's membership view.
         view: u64,
     },
-    /// To [`Body::Views`], in its order.
+    /// To [`Body::Views`] and [`Body::ViewsLeased`], in their order.
     Views(Vec<Viewed>),
     /// To [`Body::ChangedMany`]: all confirmed it but these, which the receiver does not own.
     ConfirmedBut(Vec<Uuid>),
+    /// To [`Body::Leased`]: the entity, and for how many milliseconds from before it was asked for it may be answered to others.
+    Leased(View, u16),
 }
 
 /// One of many entities that were asked for.
@@ -144,6 +176,8 @@ pub enum Viewed {
     NotOwner,
     /// There was no room for it in the answer: to be asked for by itself.
     Left,
+    /// It, on the terms of [`Answer::Leased`].
+    Leased(View, u16),
 }
 
 /// Why a frame could not be read.
@@ -238,7 +272,31 @@ mod tests {
         Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | n)
     }
 
-    /// One envelope of each shape that travels.
+    /// What travels from a version on: one envelope of each shape that it added.
+    fn added(wire: u16) -> Vec<(&'static str, Envelope)> {
+        let view =
+            View { version: 7, audience: crate::Audience::Everyone, body: bytes::Bytes::from_static(b"{}"), fact: crate::Fact::None };
+        let kept = Kept { key: Key::new(Kind::Post, PostId(id(1))), view, rest: Box::from(*b"rest") };
+        let bodies = match wire {
+            1 => return samples(),
+            _ => vec![
+                ("warm", Kind::Post, Body::Warm(vec![kept])),
+                ("leased", Kind::User, Body::Leased { version_min: 4, answered: 70 }),
+                ("views leased", Kind::User, Body::ViewsLeased(vec![Key::new(Kind::User, UserId(id(3)))])),
+                ("recall", Kind::User, Body::Recall),
+            ],
+        };
+        bodies.into_iter().map(|(name, kind, body)| (name, Envelope { wire, ..envelope(kind, body) })).collect()
+    }
+
+    fn envelope(kind: Kind, body: Body) -> Envelope {
+        let key = Key::new(kind, ProductId(id(1)));
+        let trace = Some(Trace { trace_id: 1 << 100, parent_id: 2, flags: 1 });
+        let principal = Principal::User { id: UserId(id(5)), role: crate::Role::Moderator };
+        Envelope { wire: 1, view: 300, key, slot: key.slot(), epoch: Epoch(8), deadline_ms: 6000, trace, principal, body }
+    }
+
+    /// One envelope of each shape that has travelled since version 1.
     fn samples() -> Vec<(&'static str, Envelope)> {
         let page = Page { after: Some(Position { sort: -5, id: id(9) }), limit: 20 };
         let write = |command| Body::Write { command, if_match: Some(3), idempotency: None };
@@ -317,12 +375,6 @@ mod tests {
             ("standing", Kind::User, Body::Notice(Notice::Standing)),
             ("pulled", Kind::User, Body::Notice(Notice::Pulled)),
         ];
-        let envelope = |kind, body| {
-            let key = Key::new(kind, ProductId(id(1)));
-            let trace = Some(Trace { trace_id: 1 << 100, parent_id: 2, flags: 1 });
-            let principal = Principal::User { id: UserId(id(5)), role: crate::Role::Moderator };
-            Envelope { wire: WIRE_VERSION, view: 300, key, slot: key.slot(), epoch: Epoch(8), deadline_ms: 6000, trace, principal, body }
-        };
         bodies.into_iter().map(|(name, kind, body)| (name, envelope(kind, body))).collect()
     }
 
@@ -355,6 +407,13 @@ mod tests {
         ]
     }
 
+    /// What version 2 added to them.
+    fn answers_of_2() -> Vec<(&'static str, Answer)> {
+        let view =
+            View { version: 7, audience: crate::Audience::Everyone, body: bytes::Bytes::from_static(b"{}"), fact: crate::Fact::None };
+        vec![("leased", Answer::Leased(view.clone(), 1000)), ("views leased", Answer::Views(vec![Viewed::Leased(view, 900)]))]
+    }
+
     fn golden(file: &str, samples: &[(&'static str, Vec<u8>)]) -> String {
         let file = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
         let written: String = samples.iter().map(|(name, bytes)| format!("{name}: {}\n", hex(bytes))).collect();
@@ -375,19 +434,23 @@ mod tests {
     /// its own. What an older one wrote is read as long as the version is one of those that are read.
     #[test]
     fn frames_are_the_golden_bytes() {
-        let frames: Vec<_> = samples().into_iter().map(|(name, e)| (name, e.encode().expect("encodes"))).collect();
-        for (line, (name, envelope)) in golden("envelope_v1.txt", &frames).lines().zip(samples()) {
-            assert_eq!(Envelope::decode(&bytes(line)).expect(name), envelope, "{name}");
+        for wire in WIRE_VERSION_MIN..=WIRE_VERSION {
+            let frames: Vec<_> = added(wire).into_iter().map(|(name, e)| (name, e.encode().expect("encodes"))).collect();
+            for (line, (name, envelope)) in golden(&format!("envelope_v{wire}.txt"), &frames).lines().zip(added(wire)) {
+                assert_eq!(Envelope::decode(&bytes(line)).expect(name), envelope, "{name}");
+            }
         }
-        let frames: Vec<_> = answers().into_iter().map(|(name, a)| (name, a.encode().expect("encodes"))).collect();
-        for (line, (name, answer)) in golden("answer_v1.txt", &frames).lines().zip(answers()) {
-            assert_eq!(Answer::decode(&bytes(line)).expect(name), answer, "{name}");
+        for (wire, answers) in [(1, answers()), (2, answers_of_2())] {
+            let frames: Vec<_> = answers.iter().map(|(name, a)| (*name, a.encode().expect("encodes"))).collect();
+            for (line, (name, answer)) in golden(&format!("answer_v{wire}.txt"), &frames).lines().zip(answers) {
+                assert_eq!(Answer::decode(&bytes(line)).expect(name), answer, "{name}");
+            }
         }
     }
 
     #[test]
     fn frames_round_trip() {
-        for (name, envelope) in samples() {
+        for (name, envelope) in samples().into_iter().chain(added(2)) {
             assert_eq!(Envelope::decode(&envelope.encode().expect(name)).expect(name), envelope, "{name}");
         }
     }
@@ -395,8 +458,8 @@ mod tests {
     #[test]
     fn what_is_no_frame_of_ours_is_refused() {
         let (_, good) = samples().remove(0);
-        let other = Envelope { wire: 2, ..good.clone() };
-        assert!(matches!(Envelope::decode(&other.encode().expect("encodes")), Err(FrameError::Version(2))));
+        let other = Envelope { wire: WIRE_VERSION + 1, ..good.clone() };
+        assert!(matches!(Envelope::decode(&other.encode().expect("encodes")), Err(FrameError::Version(_))));
         let slot = Slot::new((good.slot.number() + 1) % crate::SLOTS).expect("a slot");
         assert!(matches!(Envelope::decode(&Envelope { slot, ..good }.encode().expect("encodes")), Err(FrameError::Slot(_))));
         assert!(matches!(Envelope::decode(&vec![0; FRAME_BYTES_MAX + 1]), Err(FrameError::TooLarge(_))));

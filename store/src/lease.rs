@@ -37,6 +37,12 @@ impl Lease {
         until == ALWAYS || now_ms() < until
     }
 
+    /// For how many milliseconds it holds from now on; very many if it always does.
+    #[must_use]
+    pub fn left_ms(&self) -> u64 {
+        self.until_ms.load(Ordering::Acquire).saturating_sub(now_ms())
+    }
+
     /// If it held once and does not now: for how long nobody can tell whether what is in memory is still the truth.
     #[must_use]
     pub fn lapsed(&self) -> Option<Duration> {

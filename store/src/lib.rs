@@ -131,8 +131,8 @@ pub trait Domain: Send + Sync {
         Ok(())
     }
 
-    /// The versions of these rows of a kind, of those that are there. For many at once; what is kept elsewhere is compared with them. Nothing where
-    /// nothing is kept elsewhere.
+    /// The versions of these keys of a kind: of its rows that are there, or as [`Domain::key_version`] says where keys have no row of their own. For many at
+    /// once; what was kept elsewhere is compared with them. Nothing where nothing is kept elsewhere.
     async fn versions(&self, _kind: protocol::Kind, _ids: Vec<Uuid>) -> Result<Vec<(Uuid, u64)>, StoreError> {
         Ok(Vec::new())
     }

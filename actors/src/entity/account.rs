@@ -42,6 +42,17 @@ impl Entity for Account {
         View { version: state.version, audience: Audience::Platform, body: bytes::Bytes::new(), fact }
     }
 
+    /// Only the next owner is given it: the second level does not keep accounts.
+    fn freeze(state: &AccountRow) -> Option<Box<[u8]>> {
+        Some(postcard::to_stdvec(&(&state.password_hash, &state.reset)).expect("texts serialise").into())
+    }
+
+    fn thaw(view: &View, frozen: &[u8]) -> Option<AccountRow> {
+        let Fact::Account { role, sessions } = &view.fact else { return None };
+        let (password_hash, reset): (String, Option<Reset>) = postcard::from_bytes(frozen).ok()?;
+        Some(AccountRow { role: *role, password_hash, sessions: sessions.clone(), reset, version: view.version })
+    }
+
     async fn query(_: &Arc<Node>, _: Uuid, _: Arc<AccountRow>, _: Query) -> Result<View, QueryError> {
         Err(QueryError::unknown())
     }

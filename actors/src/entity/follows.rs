@@ -44,6 +44,15 @@ impl Entity for Follows {
         }
     }
 
+    /// The view tells all of it.
+    fn freeze(_: &Relations) -> Option<Box<[u8]>> {
+        Some(Box::default())
+    }
+
+    fn thaw(view: &View, _: &[u8]) -> Option<Relations> {
+        if let Fact::Follows(relations) = &view.fact { Some(Relations::clone(relations)) } else { None }
+    }
+
     async fn query(node: &Arc<Node>, id: Uuid, state: Arc<Relations>, query: Query) -> Result<View, QueryError> {
         let users = &node.stores.users;
         let (audience, (found, total)) = match query {

@@ -38,6 +38,14 @@ macro_rules! list {
                 View { version: state.0, audience: Audience::Platform, body: bytes::Bytes::new(), fact: Fact::None }
             }
 
+            fn freeze(_: &Generation) -> Option<Box<[u8]>> {
+                Some(Box::default())
+            }
+
+            fn thaw(view: &View, _: &[u8]) -> Option<Generation> {
+                Some(Generation(view.version))
+            }
+
             async fn query(node: &Arc<Node>, id: Uuid, state: Arc<Generation>, query: Query) -> Result<View, QueryError> {
                 let (audience, body, fact) = $fetch(node, id, query).await?;
                 Ok(View { version: state.0, audience, body, fact })

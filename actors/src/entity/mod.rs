@@ -1,7 +1,7 @@
 //! What an owner actor needs to know of a domain: how to load it, what to publish of it, and what a command comes to. The decisions are
 //! pure: they are given the state, the principal and the time, and never wait.
 
-use crate::node::Node;
+use crate::{node::Node, snapshot::Snapshot};
 use protocol::{Command, ErrorCode, Key, Kind, Principal, Query, Refusal, Reply, Timestamp, UserId, View, envelope::Change};
 use std::{future::Future, sync::Arc};
 use store::{Expect, StoreError, Touch, Write};
@@ -62,15 +62,15 @@ pub trait Entity: Send + Sync + 'static {
         None
     }
 
-    /// What the second level needs beside the view to make the state again, of kinds that it keeps (`store::redis::strategy`): what the body of the
-    /// view does not tell of it. `None`: this one is not kept.
+    /// What somebody else needs beside the view to make the state again: the second level, of kinds that it keeps (`store::redis::strategy`), and the next
+    /// owner of its slot. `None`: this one is loaded anew. Of kinds whose every change raises their version, since by that it is judged.
     fn freeze(state: &Self::State) -> Option<Box<[u8]>> {
         Self::pack(state)
     }
 
-    /// The state, from the body of its view and what [`Entity::freeze`] made of it.
-    fn thaw(body: &[u8], frozen: &[u8]) -> Option<Self::State> {
-        Self::unpack(body, frozen)
+    /// The state, from its view and what [`Entity::freeze`] made of it.
+    fn thaw(view: &View, frozen: &[u8]) -> Option<Self::State> {
+        Self::unpack(&view.body, frozen)
     }
 
     /// Renders a part or page at the state's version.
@@ -198,6 +198,32 @@ impl QueryError {
     #[must_use]
     pub fn unknown() -> Self {
         Self::Refused(ErrorCode::BadFrame.into())
+    }
+}
+
+/// What somebody else needs beside its view to make the state of a snapshot again; `None` if it is of a kind, or in a state, that is loaded anew.
+pub(crate) fn freeze(snapshot: &Snapshot) -> Option<Box<[u8]>> {
+    fn of<E: Entity>(snapshot: &Snapshot) -> Option<Box<[u8]>> {
+        E::freeze(&*snapshot.state::<E>()?)
+    }
+    match snapshot.key.kind {
+        Kind::User => of::<user::User>(snapshot),
+        Kind::Account => of::<account::Account>(snapshot),
+        Kind::Follows => of::<follows::Follows>(snapshot),
+        Kind::Timeline => of::<timeline::Timeline>(snapshot),
+        Kind::Post => of::<post::Post>(snapshot),
+        Kind::Product => of::<product::Product>(snapshot),
+        Kind::ProductList => of::<list::ProductList>(snapshot),
+        Kind::PostList => of::<list::PostList>(snapshot),
+        Kind::PeopleList => of::<list::PeopleList>(snapshot),
+        Kind::SellerProducts => of::<list::SellerProducts>(snapshot),
+        Kind::BuyerOrders => of::<list::BuyerOrders>(snapshot),
+        Kind::SellerOrders => of::<list::SellerOrders>(snapshot),
+        Kind::Hashtag => of::<list::Hashtag>(snapshot),
+        Kind::Reviews => of::<list::Reviews>(snapshot),
+        Kind::CaseList => of::<list::CaseList>(snapshot),
+        // What is pushed into a feed raises no version; the others are small, or one person's alone.
+        Kind::Feed | Kind::Order | Kind::Cart | Kind::Wishlist | Kind::Checkout | Kind::Review | Kind::Case | Kind::Bookmarks => None,
     }
 }
 

@@ -46,8 +46,8 @@ impl Entity for Post {
         (!state.deleted).then(Box::default)
     }
 
-    fn thaw(body: &[u8], _: &[u8]) -> Option<post::Post> {
-        serde_json::from_slice(body).ok()
+    fn thaw(view: &View, _: &[u8]) -> Option<post::Post> {
+        serde_json::from_slice(&view.body).ok()
     }
 
     async fn query(node: &Arc<Node>, id: Uuid, state: Arc<post::Post>, query: Query) -> Result<View, QueryError> {

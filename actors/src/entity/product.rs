@@ -56,9 +56,9 @@ impl Entity for Product {
         (!state.deleted).then(|| postcard::to_stdvec(&rating).expect("numbers serialise").into())
     }
 
-    fn thaw(body: &[u8], frozen: &[u8]) -> Option<product::Product> {
+    fn thaw(view: &View, frozen: &[u8]) -> Option<product::Product> {
         let (sum, count) = postcard::from_bytes(frozen).ok()?;
-        let shown: product::Product = serde_json::from_slice(body).ok()?;
+        let shown: product::Product = serde_json::from_slice(&view.body).ok()?;
         Some(product::Product { rating: Rating { sum, count }, ..shown })
     }
 

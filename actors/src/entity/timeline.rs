@@ -78,6 +78,16 @@ impl Entity for Timeline {
         View { version: state.version, audience: Audience::Platform, body: bytes::Bytes::new(), fact: state.fact() }
     }
 
+    /// The view tells all of it.
+    fn freeze(_: &Newest) -> Option<Box<[u8]>> {
+        Some(Box::default())
+    }
+
+    fn thaw(view: &View, _: &[u8]) -> Option<Newest> {
+        let Fact::Ids { ids, next, .. } = &view.fact else { return None };
+        Some(Newest { ids: ids.clone(), more: next.is_some(), version: view.version })
+    }
+
     async fn query(node: &Arc<Node>, id: Uuid, state: Arc<Newest>, query: Query) -> Result<View, QueryError> {
         let found = match query {
             Query::Posts(page) => node.stores.content.timeline(UserId(id), page).await?,

@@ -78,7 +78,9 @@ impl Running {
     fn handle(&mut self, event: Event) {
         let now = Moment(now_ms());
         let actions = self.core.handle(now, event);
-        let moves = |action: &Action| matches!(action, Action::Serve { .. } | Action::Stop { .. } | Action::Route(_) | Action::Members(_));
+        let moves = |action: &Action| {
+            matches!(action, Action::Serve { .. } | Action::Stop { .. } | Action::HandOff { .. } | Action::Route(_) | Action::Members(_))
+        };
         let is_moved = actions.iter().any(moves);
         actions.into_iter().for_each(|action| self.carry_out(action));
         // A view may be newer for something that moves nothing.
@@ -103,8 +105,7 @@ impl Running {
                 shared.ownership.lease().renew(until.0.saturating_sub(LEASE_MS), Duration::from_millis(LEASE_MS));
             }
             Action::Serve { slot, epoch } => shared.ownership.serve(slot, epoch),
-            // What is warm is not sent on yet.
-            Action::HandOff { slot, to: _ } => shared.ownership.hand_off(slot),
+            Action::HandOff { slot, to } => shared.ownership.depart(slot, to),
             Action::Stop { slot } => shared.ownership.stop(slot),
             Action::Exit(exit) => {
                 // Of its own leaving it may learn by a renewal that is refused, before that is answered.

@@ -10,10 +10,11 @@ mod publish;
 mod warm;
 mod write;
 
-pub use op::{Op, Waiter, WriteOp};
+pub use op::{Op, Waiter, Warmth, WriteOp};
 
 use crate::{
     entity::{Entity, QueryError},
+    near::{Closed, Grants, is_lent},
     node::Node,
     outbox,
     ownership::{Pass, Tenure},
@@ -51,7 +52,7 @@ pub enum Message<E: Entity> {
     Ready,
     /// A load ended.
     Loaded(Uuid, Result<Option<E::State>, StoreError>),
-    /// What the second level had of these, all at once.
+    /// What was kept of these, all at once.
     Warmed(Vec<Uuid>, HashMap<Uuid, E::State>, Waiter<usize>),
     /// A query ended.
     Queried(PartFlight, u64, Result<View, QueryError>),
@@ -61,6 +62,8 @@ pub enum Message<E: Entity> {
     Fenced(Uuid),
     /// After a commit that the guard refused, it is known whether the slot is still this node's.
     Settled(Uuid, bool),
+    /// This one had to wait until what was lent of its keys was called back; nothing is lent of them until it is done.
+    CalledBack(Box<Message<E>>, Option<Closed>),
 }
 
 impl<E: Entity> ractor::Message for Message<E> {}
@@ -127,12 +130,26 @@ impl<E: Entity> Actor for OwnerActor<E> {
     }
 
     async fn handle(&self, _: ActorRef<Message<E>>, message: Message<E>, owner: &mut Owner<E>) -> Result<(), ActorProcessingErr> {
+        // Until it is done, nothing is lent of what it may publish.
+        let closed = owner.close(&message);
+        match closed {
+            Some(closed) if closed.is_held() => owner.call_back(closed, message),
+            _ => owner.take(message),
+        }
+        Ok(())
+    }
+}
+
+impl<E: Entity> Owner<E> {
+    /// Does what a message asks for, or comes to.
+    fn take(&mut self, message: Message<E>) {
+        let owner = self;
         match message {
             Message::Op(Op::View { id, version_min, waiter }) => owner.view(id, version_min, waiter),
             Message::Op(Op::Query { id, query, waiter }) => owner.query(id, query, waiter),
             Message::Op(Op::Write { id, write, waiter }) => owner.enqueue(id, Queued::Write { write, waiter, tried: Tried::default() }),
             Message::Op(Op::Changed { ids, change, waiter }) => owner.changed(&ids, &change, waiter),
-            Message::Op(Op::Warm { ids, waiter }) => owner.warm_up(ids, waiter),
+            Message::Op(Op::Warm { warmth, waiter }) => owner.warm_up(warmth, waiter),
             Message::Ready => owner.begin_serving(),
             Message::Warmed(ids, found, waiter) => owner.warmed(&ids, found, waiter),
             Message::Loaded(id, result) => owner.loaded(id, result),
@@ -140,8 +157,30 @@ impl<E: Entity> Actor for OwnerActor<E> {
             Message::Landed(id, landing) => owner.landed(id, landing),
             Message::Fenced(id) => owner.fenced(id),
             Message::Settled(id, is_ours) => owner.settled(id, is_ours),
+            Message::CalledBack(message, _closed) => owner.take(*message),
         }
-        Ok(())
+    }
+
+    /// Forbids loans of the keys of which a message may publish something newer, or that it makes stale: see [`crate::near`].
+    fn close(&self, message: &Message<E>) -> Option<Closed> {
+        if !is_lent(E::KIND) || self.node.remote().is_none() {
+            return None;
+        }
+        let ids = match message {
+            Message::Op(Op::Changed { ids, .. }) | Message::Warmed(ids, ..) => ids,
+            Message::Loaded(id, Ok(Some(_))) | Message::Landed(id, Landing::Committed(_)) => std::slice::from_ref(id),
+            _ => return None,
+        };
+        Grants::close(&self.node, ids.iter().map(|id| Key::new(E::KIND, *id)).collect())
+    }
+
+    /// Takes the message once nobody answers from what was lent any more.
+    fn call_back(&self, closed: Closed, message: Message<E>) {
+        let called_back = async move {
+            closed.call_back().await;
+            closed
+        };
+        self.run(called_back, |closed| Message::CalledBack(Box::new(message), closed));
     }
 }
 
@@ -274,8 +313,9 @@ pub struct Owner<E: Entity> {
 }
 
 impl<E: Entity> Owner<E> {
+    /// What was published here: what another owner lent has no state.
     fn warm(&self, id: Uuid) -> Option<Arc<Snapshot>> {
-        self.node.snapshots.get(&Key::new(E::KIND, id), &self.node.ownership)
+        self.node.snapshots.get(&Key::new(E::KIND, id), &self.node.ownership).filter(|snapshot| snapshot.loan().is_none())
     }
 
     fn view(&mut self, id: Uuid, version_min: u64, waiter: Waiter<Arc<Snapshot>>) {

@@ -3,6 +3,7 @@
 use crate::snapshot::Snapshot;
 use protocol::{Command, Idempotency, Principal, Query, Refusal, Reply, envelope::Change};
 use std::{sync::Arc, time::Instant};
+use store::redis::Frozen;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
@@ -35,10 +36,10 @@ pub enum Op {
         /// Who waits.
         waiter: Waiter<Reply>,
     },
-    /// What the second level has of these is to be loaded, if it is not yet; answered with how many it had.
+    /// What was kept of these is to be loaded, if it is not yet; answered with how many are warm by that.
     Warm {
         /// Which.
-        ids: Vec<Uuid>,
+        warmth: Warmth,
         /// Who waits.
         waiter: Waiter<usize>,
     },
@@ -51,6 +52,14 @@ pub enum Op {
         /// Who waits for the confirmation.
         waiter: Waiter<()>,
     },
+}
+
+/// Entities of which somebody kept what they were.
+pub enum Warmth {
+    /// The second level has them, perhaps.
+    SecondLevel(Vec<Uuid>),
+    /// These, as the last owner of their slots sent them.
+    Sent(Vec<(Uuid, Frozen)>),
 }
 
 /// A write with its circumstances.

@@ -7,6 +7,7 @@ use crate::{
     owner::{Op, Waiter, WriteOp},
     snapshot::Snapshot,
 };
+use cluster::Boot;
 use futures_util::future::join_all;
 use links::{Incoming, Serve};
 use protocol::{
@@ -14,6 +15,7 @@ use protocol::{
     envelope::{Answer, Body, CHANGED_MAX, Envelope, FRAME_BYTES_MAX, VIEWS_MAX, Viewed},
 };
 use std::{
+    future::Future,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,14 +31,14 @@ pub struct Door(pub Arc<Node>);
 
 impl Serve for Door {
     async fn call(&self, incoming: Incoming) -> Answer {
-        let Incoming { envelope, deadline, .. } = incoming;
+        let Incoming { envelope, deadline, from } = incoming;
         let Envelope { view, key, principal, body, .. } = envelope;
         self.heard(view);
         let call = Call { principal, deadline, if_match: None, idempotency: None };
         match body {
             Body::View { version_min } => self.view(&call, key, version_min).await,
             Body::Query(query) => self.query(&call, key, query).await,
-            Body::Views(keys) if keys.len() <= VIEWS_MAX => self.views(&call, keys).await,
+            Body::Views(keys) if keys.len() <= VIEWS_MAX => self.views(keys, |key| self.view(&call, key, 0)).await,
             Body::Write { command, if_match, idempotency } => {
                 let write = WriteOp { command, principal, if_match, idempotency };
                 match Client::new(self.0.clone()).write_here(deadline, key, write).await {
@@ -63,7 +65,19 @@ impl Serve for Door {
                 Ok(()) => Answer::Confirmed,
                 Err(refusal) => Answer::Refused(refusal),
             },
-            Body::Views(_) | Body::ChangedMany(..) => Answer::Refused(ErrorCode::BadFrame.into()),
+            Body::Warm(lot) => match self.0.expected.arrive(lot) {
+                true => Answer::Confirmed,
+                false => Answer::Refused(ErrorCode::Overloaded.into()),
+            },
+            Body::Leased { version_min, answered } => self.lend(&call, key, version_min, (Boot(from), answered.saturating_add(1))).await,
+            Body::ViewsLeased(keys) if keys.len() <= VIEWS_MAX => self.views(keys, |key| self.lend(&call, key, 0, (Boot(from), 1))).await,
+            Body::Recall => {
+                if let Some(remote) = self.0.remote() {
+                    remote.holdings().recall(&key, || self.0.snapshots.return_loan(&key));
+                }
+                Answer::Confirmed
+            }
+            Body::Views(_) | Body::ViewsLeased(_) | Body::ChangedMany(..) => Answer::Refused(ErrorCode::BadFrame.into()),
         }
     }
 
@@ -111,6 +125,19 @@ impl Door {
         }
     }
 
+    /// As [`Self::view`]; what is hot is lent to whoever asks, who answered from it so many times since it last did, or asks for it now.
+    async fn lend(&self, call: &Call, key: Key, version_min: u64, (to, reads): (Boot, u32)) -> Answer {
+        let Some(remote) = self.0.remote().filter(|_| self.0.ownership.serves(key.slot())) else { return self.not_owner() };
+        // The loan is noted before what is lent is looked up: whoever publishes something newer finds it.
+        let lease = remote.grants().lend(&self.0, &key, to, reads);
+        match (lease, Client::new(self.0.clone()).peek(&key)) {
+            (Some(lease), Some(found)) if found.view.version >= version_min && found.view.bytes_about() <= VIEWS_BYTES_MAX => {
+                Answer::Leased(found.view.clone(), lease)
+            }
+            _ => self.view(call, key, version_min).await,
+        }
+    }
+
     async fn query(&self, call: &Call, key: Key, query: Query) -> Answer {
         if !self.0.ownership.serves(key.slot()) {
             return self.not_owner();
@@ -122,18 +149,19 @@ impl Door {
         }
     }
 
-    async fn views(&self, call: &Call, keys: Vec<Key>) -> Answer {
-        let asked = keys.into_iter().map(|key| self.view(call, key, 0));
+    async fn views<F: Future<Output = Answer>>(&self, keys: Vec<Key>, view: impl Fn(Key) -> F) -> Answer {
+        let asked = keys.into_iter().map(view);
         let mut room = VIEWS_BYTES_MAX;
-        let mut fit = |view: View| match room.checked_sub(view.bytes_about()) {
-            Some(left) => {
+        let mut fit = |view: View, lease: Option<u16>| match (room.checked_sub(view.bytes_about()), lease) {
+            (Some(left), lease) => {
                 room = left;
-                Viewed::View(view)
+                lease.map_or_else(|| Viewed::View(view.clone()), |lease| Viewed::Leased(view.clone(), lease))
             }
-            None => Viewed::Left,
+            (None, _) => Viewed::Left,
         };
         let viewed = join_all(asked).await.into_iter().map(|answer| match answer {
-            Answer::View(view) => fit(view),
+            Answer::View(view) => fit(view, None),
+            Answer::Leased(view, lease) => fit(view, Some(lease)),
             Answer::Refused(refusal) => Viewed::Refused(refusal),
             Answer::NotOwner { .. } => Viewed::NotOwner,
             _ => Viewed::Left,

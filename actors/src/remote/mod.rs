@@ -18,6 +18,7 @@ pub use status::{ClusterStatus, Whereabouts, whereabouts};
 use crate::{
     client::Call,
     membership::{Outlook, Seat},
+    near::{Grants, Holdings, is_lent},
     owner::WriteOp,
 };
 use cluster::Boot;
@@ -25,7 +26,7 @@ use links::{LinkError, Links};
 use parking_lot::Mutex;
 use protocol::{
     Epoch, ErrorCode, Key, Kind, Principal, Query, Refusal, Reply, Slot, View,
-    envelope::{Answer, Body, Change, Envelope, VIEWS_MAX, Viewed, WIRE_VERSION},
+    envelope::{Answer, Body, Change, Envelope, Kept, VIEWS_MAX, Viewed, WIRE_VERSION, WIRE_WARM},
 };
 use quick_cache::sync::Cache;
 use std::{
@@ -58,6 +59,24 @@ pub(crate) enum Place {
     Nowhere,
 }
 
+/// What is asked of an entity's owner.
+pub(crate) enum Asked {
+    /// All that everybody may read of it.
+    Whole {
+        /// How often this node answered from what it was lent since it last asked.
+        answered: u32,
+    },
+    /// A part or page.
+    Part(Query),
+}
+
+/// What another node's owner gave.
+pub(crate) struct Given {
+    pub(crate) view: View,
+    /// For how long it may be answered to others, from before it was asked for; `None`: not at all.
+    pub(crate) lease_ms: Option<u16>,
+}
+
 /// Why another node did not answer.
 pub(crate) enum Unanswered {
     /// It did: with a refusal.
@@ -77,13 +96,24 @@ pub struct Remote {
     /// How many of them: most of the time nobody, and then nobody looks.
     suspected: AtomicUsize,
     floors: Cache<Key, u64>,
+    grants: Grants,
+    holdings: Holdings,
 }
 
 impl Remote {
     /// The way to the others, once this node has a seat among them.
     #[must_use]
     pub fn new(links: Links, seat: Seat, membership: Arc<Membership>) -> Self {
-        Self { links, seat, membership, suspects: Mutex::default(), suspected: AtomicUsize::new(0), floors: Cache::new(FLOORS_MAX) }
+        Self {
+            links,
+            seat,
+            membership,
+            suspects: Mutex::default(),
+            suspected: AtomicUsize::new(0),
+            floors: Cache::new(FLOORS_MAX),
+            grants: Grants::new(),
+            holdings: Holdings::new(),
+        }
     }
 
     /// This node's seat.
@@ -96,6 +126,16 @@ impl Remote {
     #[must_use]
     pub const fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// What this node's owners lent to others.
+    pub(crate) const fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// What others' owners lent to this node.
+    pub(crate) const fn holdings(&self) -> &Holdings {
+        &self.holdings
     }
 
     /// What this node last heard of the cluster.
@@ -167,13 +207,16 @@ impl Remote {
         }
     }
 
-    pub(crate) async fn view(&self, boot: Boot, call: &Call, key: Key, query: Option<Query>) -> Result<View, Unanswered> {
-        let body = match query {
-            Some(query) => Body::Query(query),
-            None => Body::View { version_min: self.floor(&key) },
+    pub(crate) async fn view(&self, boot: Boot, call: &Call, key: Key, asked: Asked) -> Result<Given, Unanswered> {
+        let version_min = self.floor(&key);
+        let body = match asked {
+            Asked::Part(query) => Body::Query(query),
+            Asked::Whole { answered } if is_lent(key.kind) && self.speaks_of_warmth(boot) => Body::Leased { version_min, answered },
+            Asked::Whole { .. } => Body::View { version_min },
         };
         match self.read(boot, call, key, body).await? {
-            Answer::View(view) => Ok(view),
+            Answer::View(view) => Ok(Given { view, lease_ms: None }),
+            Answer::Leased(view, lease) => Ok(Given { view, lease_ms: Some(lease) }),
             // It does not fit into a frame, or is not what was asked for.
             _ => Err(Unanswered::Elsewhere),
         }
@@ -189,17 +232,19 @@ impl Remote {
     }
 
     /// At most [`VIEWS_MAX`] at once. `None` for those that are to be asked for elsewhere, or by themselves.
-    pub(crate) async fn views(&self, boot: Boot, call: &Call, keys: &[Key]) -> Vec<Option<Result<View, Refusal>>> {
+    pub(crate) async fn views(&self, boot: Boot, call: &Call, keys: &[Key]) -> Vec<Option<Result<Given, Refusal>>> {
         debug_assert!(keys.len() <= VIEWS_MAX);
         let [first, ..] = keys else { return Vec::new() };
-        let answers = match self.read(boot, call, *first, Body::Views(keys.to_vec())).await {
+        let body = if self.speaks_of_warmth(boot) { Body::ViewsLeased(keys.to_vec()) } else { Body::Views(keys.to_vec()) };
+        let answers = match self.read(boot, call, *first, body).await {
             Ok(Answer::Views(answers)) if answers.len() == keys.len() => answers,
             Err(Unanswered::Refused(refusal)) => vec![Viewed::Refused(refusal); keys.len()],
             _ => vec![Viewed::Left; keys.len()],
         };
         let answer = |(key, answer)| match answer {
-            Viewed::View(View { version, .. }) if version < self.floor(key) => None,
-            Viewed::View(view) => Some(Ok(view)),
+            Viewed::View(View { version, .. }) | Viewed::Leased(View { version, .. }, _) if version < self.floor(key) => None,
+            Viewed::View(view) => Some(Ok(Given { view, lease_ms: None })),
+            Viewed::Leased(view, lease) => Some(Ok(Given { view, lease_ms: Some(lease) })),
             Viewed::Refused(refusal) => Some(Err(refusal)),
             Viewed::NotOwner | Viewed::Left => None,
         };
@@ -242,6 +287,24 @@ impl Remote {
         }
     }
 
+    /// Whether a node understands what is said of warmth and loans.
+    pub(crate) fn speaks_of_warmth(&self, boot: Boot) -> bool {
+        self.links.wire(boot.0).is_some_and(|wire| wire >= WIRE_WARM)
+    }
+
+    /// Tells a node that what it was lent of a key is over. `false` if it did not confirm it within `patience`.
+    pub(crate) async fn recall(&self, boot: Boot, key: Key, patience: Duration) -> bool {
+        let answer = self.call(boot, key, Principal::Platform, Body::Recall, Instant::now() + patience).await;
+        matches!(answer, Ok(Answer::Confirmed))
+    }
+
+    /// Gives a node what is warm of slots that are to become its own. `false` if it did not take it.
+    pub(crate) async fn warm(&self, boot: Boot, lot: Vec<Kept>, deadline: Instant) -> bool {
+        let Some(first) = lot.first() else { return true };
+        let answer = self.call(boot, first.key, Principal::Platform, Body::Warm(lot), deadline).await;
+        matches!(answer, Ok(Answer::Confirmed))
+    }
+
     /// Tells a node that keys of its changed; answers those of which it did not confirm it.
     pub(crate) async fn changed(&self, boot: Boot, kind: Kind, ids: &[Uuid], change: &Change, deadline: Instant) -> Vec<Uuid> {
         let [first, ..] = ids else { return Vec::new() };
@@ -259,7 +322,7 @@ impl Remote {
         self.floors.insert(key, version);
     }
 
-    fn floor(&self, key: &Key) -> u64 {
+    pub(crate) fn floor(&self, key: &Key) -> u64 {
         if self.floors.is_empty() { 0 } else { self.floors.get(key).unwrap_or(0) }
     }
 }

@@ -80,6 +80,10 @@ pub struct Whereabouts {
     pub epoch: Option<u64>,
     /// The version that is warm here.
     pub warm: Option<u64>,
+    /// If that is another node's, which lent it: for how many milliseconds more it may be answered from.
+    pub borrowed_ms: Option<u64>,
+    /// To how many nodes it is lent from here.
+    pub lent_to: usize,
 }
 
 impl Remote {
@@ -131,12 +135,15 @@ pub fn whereabouts(node: &Node, key: &Key) -> Whereabouts {
         (None, Place::There(boot)) => Some(boot),
         (None, _) => None,
     });
+    let warm = node.snapshots.get(key, &node.ownership);
     Whereabouts {
         slot: slot.number(),
         owner: owner.map(|boot| boot.to_string()),
         here: epoch.is_some(),
         epoch: epoch.map(|epoch| epoch.0),
-        warm: node.snapshots.get(key, &node.ownership).map(|found| found.view.version),
+        borrowed_ms: warm.as_ref().and_then(|found| Some(found.loan()?.left_ms())),
+        lent_to: node.remote().map_or(0, |remote| remote.grants().holders(key)),
+        warm: warm.map(|found| found.view.version),
     }
 }
 

@@ -116,7 +116,12 @@ fn inspect(answer: &Value) -> String {
         let _ = writeln!(out, "epoch  {epoch}");
     }
     let warm = answer["warm"].as_u64().map_or("no".to_owned(), |version| format!("yes, at version {version}"));
-    let _ = writeln!(out, "warm   {warm}");
+    let borrowed = answer["borrowed_ms"].as_u64().map_or(String::new(), |left| format!(", lent by its owner for another {left} ms"));
+    let _ = writeln!(out, "warm   {warm}{borrowed}");
+    match number(answer, "lent_to") {
+        0 => {}
+        nodes => drop(writeln!(out, "lent   to {nodes} other nodes")),
+    }
     out
 }
 
@@ -139,6 +144,14 @@ mod tests {
         assert!(shown.contains("12 s") && shown.contains("48 slots have no owner"), "{shown}");
         let shown = slots(&answer);
         assert_eq!(shown.lines().count(), 3, "{shown}");
+    }
+
+    #[test]
+    fn what_is_lent_is_shown_where_it_is_and_where_it_came_from() {
+        let owner = inspect(&json!({ "slot": 7, "owner": "a", "here": true, "epoch": 3, "warm": 9, "lent_to": 2 }));
+        assert_eq!(owner, "slot   7\nowner  a (this node)\nepoch  3\nwarm   yes, at version 9\nlent   to 2 other nodes\n");
+        let holder = inspect(&json!({ "slot": 7, "owner": "a", "here": false, "warm": 9, "borrowed_ms": 650, "lent_to": 0 }));
+        assert_eq!(holder, "slot   7\nowner  a\nwarm   yes, at version 9, lent by its owner for another 650 ms\n");
     }
 
     #[test]

@@ -90,6 +90,19 @@ fn members(status: &Value) -> &Vec<Value> {
     status["members"].as_array().expect("members")
 }
 
+/// Whether an entity's owner is on this node.
+fn owns(node: &Server, kind: &str, id: &str) -> bool {
+    node.client("admin").call(&get(format!("/inspect/{kind}/{id}"))).ok(200)["here"] == true
+}
+
+/// A counter of a node, with these labels.
+fn count(node: &Server, name: &str, labels: &str) -> u64 {
+    let metrics = node.client("admin").call(&get("/metrics")).text();
+    let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(labels));
+    let value = line.and_then(|line| line.rsplit(' ').next()).unwrap_or_else(|| panic!("no {name} of {labels}"));
+    value.parse::<f64>().expect("a number") as u64
+}
+
 fn follow(edge: &mut Client, who: &Person, whom: &Person) {
     edge.call(&put(format!("/api/user/users/{}/follow", whom.id), json!({})).by(who)).ok(200);
 }
@@ -238,6 +251,70 @@ fn a_node_that_is_stopped_hands_over_and_nobody_waits() {
     assert!(status.success() && said.contains("left the cluster"), "{said}");
     cluster.settle();
     journey(&mut edges[..1], "alone");
+}
+
+#[test]
+fn what_is_warm_goes_ahead_of_its_slot() {
+    let mut cluster = Cluster::start(2);
+    let mut edges = cluster.edges();
+    let people: Vec<_> = (0..40).map(|number| edges[number % 2].register(&format!("person{number}"))).collect();
+    for person in &people {
+        publish(&mut edges[0], person, "hello");
+    }
+    let profile = |person: &Person| get(format!("/api/user/profile/{}", person.id));
+    let leaving = cluster.nodes.pop().expect("two nodes");
+    let owned = people.iter().filter(|person| owns(&leaving, "user", &person.id)).count();
+    assert!(owned > 0, "of forty people some are its own");
+    for person in &people {
+        edges[0].call(&profile(person)).ok(200);
+    }
+    let kinds = ["user", "account", "timeline"];
+    let loads = |node: &Server| kinds.map(|kind| count(node, "cache_loads_total", &format!(r#"strategy="{kind}""#)));
+    let (before, warmed) = (loads(&cluster.nodes[0]), r#"source="hand_off""#);
+    leaving.process.signal(Signal::TERM);
+    leaving.process.ended();
+    cluster.settle();
+    eventually("what was sent ahead is warm", || {
+        count(&cluster.nodes[0], "cache_warmed_total", warmed) >= u64::try_from(kinds.len() * owned).expect("few")
+    });
+    for person in &people {
+        edges[0].call(&profile(person)).ok(200);
+        publish(&mut edges[0], person, "hello again");
+    }
+    assert_eq!(loads(&cluster.nodes[0]), before, "nothing of what the other one had is loaded again");
+    // What was sent is not taken for more than it is.
+    for person in &people {
+        let change = put(format!("/api/user/profile/{}", person.id), json!({ "firstName": "After" })).by(person);
+        edges[0].call(&change).ok(200);
+        assert_eq!(edges[0].call(&profile(person)).ok(200)["firstName"], "After");
+    }
+}
+
+#[test]
+fn what_is_hot_is_lent_to_other_nodes_and_called_back_before_it_changes() {
+    let cluster = Cluster::start(3);
+    let mut edges = cluster.edges();
+    let star = edges[0].register("star");
+    let owner = cluster.nodes.iter().position(|node| owns(node, "user", &star.id)).expect("somebody owns it");
+    let profile = get(format!("/api/user/profile/{}", star.id));
+    let hits = |node: &Server| count(node, "cache_loan_hits_total", r#"strategy="user""#);
+    for round in 0..10 {
+        for number in 0..3 {
+            let before = hits(&cluster.nodes[number]);
+            let reads = 120;
+            (0..reads).for_each(|_| drop(edges[number].call(&profile).ok(200)));
+            let lent = hits(&cluster.nodes[number]) - before;
+            assert_eq!(lent > reads / 2, number != owner, "{lent} of {reads} reads at node {number} were of what was lent to it");
+        }
+        let shown = cluster.nodes[owner].client("admin").call(&get(format!("/inspect/user/{}", star.id))).ok(200);
+        assert!(shown["lent_to"].as_u64() > Some(0), "{shown}");
+        let name = format!("Round {round}");
+        let change = put(format!("/api/user/profile/{}", star.id), json!({ "firstName": name })).by(&star);
+        edges[round % 3].call(&change).ok(200);
+        for edge in &mut edges {
+            assert_eq!(edge.call(&profile).ok(200)["firstName"], name.as_str());
+        }
+    }
 }
 
 #[test]

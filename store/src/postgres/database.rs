@@ -9,6 +9,7 @@ use crate::{Commit, CommitError, Committed, Domain, ForeignWrite, Outboxed, Reco
 use async_trait::async_trait;
 use protocol::{Epoch, Key, Kind, Slot, Timestamp, UserId};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,6 +30,7 @@ statements! {
              )
              UPDATE slot_epoch AS s SET epoch = lower.epoch FROM lower WHERE s.slot = lower.slot AND s.epoch < lower.epoch";
     KEY_VERSION = "SELECT version FROM key_version WHERE kind = $1 AND id = $2";
+    KEY_VERSIONS = "SELECT id, version FROM key_version WHERE kind = $1 AND id = ANY($2)";
     OUTBOX = "SELECT id, slot, at, effect, version FROM outbox ORDER BY id LIMIT $1";
     OUTBOX_OF_WRITE = "SELECT id, slot, at, effect, version FROM outbox WHERE write_id = $1 ORDER BY id LIMIT $2";
     /// The kind is kept as it was noted: one that this release does not know is for the next one to heed.
@@ -286,14 +288,17 @@ impl<W: Rows> Domain for Database<W> {
 
     async fn versions(&self, kind: Kind, ids: Vec<Uuid>) -> Result<Vec<(Uuid, u64)>, StoreError> {
         let (of, sql) = W::VERSIONS;
-        if kind != of {
-            return Ok(Vec::new());
-        }
-        self.list(Operation::Versions, sql, &[&ids], |row| {
+        let version = |row: &Row| {
             let mut columns = Columns::of(row);
             Ok((columns.id()?, columns.count()?))
-        })
-        .await
+        };
+        if kind == of {
+            return self.list(Operation::Versions, sql, &[&ids], version).await;
+        }
+        let code = i16::from(u8::from(kind));
+        let known: HashMap<_, _> = self.list(Operation::Versions, KEY_VERSIONS, &[&code, &ids], version).await?.into_iter().collect();
+        // What was never raised has no row.
+        Ok(ids.into_iter().map(|id| (id, known.get(&id).copied().unwrap_or_default())).collect())
     }
 
     async fn forget_records(&self, before: Timestamp) -> Result<u64, StoreError> {
