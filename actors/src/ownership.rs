@@ -273,13 +273,14 @@ impl Ownership {
         self.leaves.store(true, Ordering::Release);
     }
 
-    /// The slots that are to be handed off since this was last asked.
-    pub(crate) fn departing(&self) -> Vec<(Slot, Option<Boot>)> {
+    /// The slots that are to be handed off since this was last asked, and to whom. Whoever asks has to see to it that each is, by [`Ownership::hand_off`].
+    #[must_use]
+    pub fn departing(&self) -> Vec<(Slot, Option<Boot>)> {
         std::mem::take(&mut *self.departing.lock())
     }
 
     /// No more commits begin in the slot; when none is under way any more, the core is told.
-    pub(crate) fn hand_off(&self, slot: Slot) {
+    pub fn hand_off(&self, slot: Slot) {
         if self.slots[slot.index()].commits.fetch_or(CLOSING, Ordering::AcqRel) == 0 {
             self.handed_off(slot);
         }

@@ -183,12 +183,13 @@ impl Ownership {
         begun
     }
 
-    /// From the beginning of its hand-off until its next owner is known.
+    /// From the beginning of its hand-off until its next owner is known; where there will be none, until it is given up.
     fn is_moving(&self, row: &SlotRow) -> bool {
+        let is_awaited = self.wish[row.slot.index()].is_some();
         let holding = &self.holdings[row.slot.index()];
         holding.handing_off.is_some()
             || row.owner == Some(self.me) && !self.is_mine(row)
-            || row.owner.is_none() && row.epoch == holding.renounced && row.epoch.0 > 0
+            || row.owner.is_none() && is_awaited && row.epoch == holding.renounced && row.epoch.0 > 0
     }
 
     /// The shell has handed a slot off; an epoch other than the served one is of a hand-off before.
