@@ -15,6 +15,7 @@ pub(crate) struct Client {
 struct Asked {
     op: Op,
     acknowledged: u32,
+    shown: u32,
 }
 
 /// All clients, and what was promised to them.
@@ -22,6 +23,8 @@ pub(crate) struct History {
     clients: Vec<Client>,
     /// The highest version of each key that was acknowledged.
     acknowledged: Vec<u32>,
+    /// The highest version of each key that anybody was answered from memory.
+    shown: Vec<u32>,
     /// Numbers ops and values.
     last: u32,
     pub(crate) reads: u32,
@@ -35,6 +38,7 @@ impl History {
         Self {
             clients: (0..clients).map(|_| client()).collect(),
             acknowledged: vec![0; keys],
+            shown: vec![0; keys],
             last: 0,
             reads: 0,
             writes: 0,
@@ -48,7 +52,7 @@ impl History {
         let floors = &self.clients[client].floors;
         let ask = if write { Ask::Write { value: self.last } } else { Ask::Read { floor: floors[key] } };
         let op = Op { id: self.last, key, ask };
-        let asked = Asked { op, acknowledged: self.acknowledged[key] };
+        let asked = Asked { op, acknowledged: self.acknowledged[key], shown: self.shown[key] };
         if self.clients[client].under_way.replace(asked).is_some() {
             self.indeterminate += 1;
         }
@@ -63,7 +67,7 @@ impl History {
     pub(crate) fn answer(&mut self, id: u32, reply: Reply, domain: &Domain) -> Result<Option<usize>, String> {
         let waits = |client: &Client| client.under_way.is_some_and(|asked| asked.op.id == id);
         let Some(at) = self.clients.iter().position(waits) else { return Ok(None) };
-        let Some(Asked { op, acknowledged }) = self.clients[at].under_way.take() else { return Ok(None) };
+        let Some(Asked { op, acknowledged, shown }) = self.clients[at].under_way.take() else { return Ok(None) };
         let floor = &mut self.clients[at].floors[op.key];
         match (op.ask, reply) {
             (Ask::Write { value }, Reply::Acked(version)) => {
@@ -72,7 +76,7 @@ impl History {
                 *floor = version.max(*floor);
                 self.acknowledged[op.key] = self.acknowledged[op.key].max(version);
             }
-            (Ask::Read { .. }, Reply::Value(row)) => {
+            (Ask::Read { .. }, Reply::Value(row) | Reply::Stored(row)) => {
                 self.reads += 1;
                 stored(op.key, row, domain)?;
                 if row.version < acknowledged {
@@ -85,6 +89,16 @@ impl History {
                     return Err(format!("op {id} read version {} of key {}, but its session has seen {floor}", row.version, op.key));
                 }
                 *floor = row.version;
+                // The store may be ahead of what is published, and may not be behind it.
+                if row.version < shown {
+                    return Err(format!(
+                        "op {id} read version {} of key {}, but somebody was shown {shown} before it began",
+                        row.version, op.key
+                    ));
+                }
+                if matches!(reply, Reply::Value(_)) {
+                    self.shown[op.key] = self.shown[op.key].max(row.version);
+                }
             }
             _ => self.indeterminate += 1,
         }

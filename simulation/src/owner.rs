@@ -1,9 +1,18 @@
-//! The owner of one key on one node: what is in memory, what is under way, who waits. It keeps the write protocol of docs/adr/0003.
+//! The owner of one key on one node: what is in memory, what is under way, who waits, and what is lent to other nodes. It keeps the write protocol of
+//! docs/adr/0003 and the read leases of docs/adr/0014, lending whatever is read.
 
 use crate::domain::{Landed, Row, Value};
-use cluster::Boot;
+use crate::sabotage::Sabotage;
+use cluster::{Boot, Moment};
 use protocol::Epoch;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+/// How long another node may answer from what it was given, from before it asked.
+pub(crate) const LOAN_MS: u64 = 1_000;
+/// A shorter one is not given.
+const LOAN_MIN_MS: u64 = 100;
+/// What two clocks may differ in over it, and rounding.
+const MARGIN_MS: u64 = LOAN_MS / 50 + 2;
 
 /// What a client asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +41,12 @@ pub(crate) struct Request {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reply {
     Acked(u32),
+    /// From an owner's memory, or from what one lent.
     Value(Row),
+    /// The same, and it may be answered to others for so long from before it was asked for.
+    Lent(Row, u64),
+    /// From the store, which may be ahead of the owner by a write under way.
+    Stored(Row),
     /// Ask whoever owns it by a view newer than this.
     NotOwner,
     /// It is not in memory, or not new enough, or the lease has ended: the store knows.
@@ -73,12 +87,29 @@ pub(crate) enum Step {
     Query(u32, Query),
     Raise(Epoch),
     Fenced(Epoch),
+    /// A node is to answer from what it was lent no more.
+    CallBack(Boot, u32),
+    /// To be told [`Owner::look`] after so many milliseconds.
+    Later(u64),
+}
+
+/// What must wait until what is lent was called back, since it publishes something newer.
+#[derive(Clone, Copy)]
+enum Deferred {
+    Loaded(u32, Option<(Row, Option<u32>)>),
+    Landed(u32, (Epoch, Request), Option<Landed>),
 }
 
 /// What an owner has at hand while it is told something.
 pub(crate) struct Desk {
-    /// Whether the node's lease holds.
+    pub me: Boot,
+    pub now: Moment,
+    /// Whether the node's lease holds, and until when.
     pub leased: bool,
+    pub lease_until: Moment,
+    /// The node leaves: it lends nothing.
+    pub leaves: bool,
+    pub sabotage: Option<Sabotage>,
     /// The last number of a query on this node.
     pub last: u32,
     pub steps: Vec<Step>,
@@ -100,11 +131,32 @@ pub(crate) struct Owner {
     /// The epoch at which the slot is served.
     served: Option<Epoch>,
     closing: bool,
+    /// It is about to be handed off: nothing is lent any more.
+    departs: bool,
+    /// To whom it is lent, and until when. It outlives the actor, and the node's ownership.
+    lent: BTreeMap<Boot, Moment>,
+    /// Numbers recalls: what answers an earlier one says nothing of what was lent since.
+    recall: u32,
+    deferred: Vec<Deferred>,
+    /// What the last owner sent ahead.
+    sent: Option<Row>,
 }
 
 impl Owner {
     pub(crate) fn new(key: usize) -> Self {
-        Self { key, memory: None, phase: Phase::Idle, queue: VecDeque::new(), served: None, closing: false }
+        Self {
+            key,
+            memory: None,
+            phase: Phase::Idle,
+            queue: VecDeque::new(),
+            served: None,
+            closing: false,
+            departs: false,
+            lent: BTreeMap::new(),
+            recall: 0,
+            deferred: Vec::new(),
+            sent: None,
+        }
     }
 
     pub(crate) fn served(&self) -> Option<Epoch> {
@@ -121,12 +173,99 @@ impl Owner {
         !matches!(self.phase, Phase::Committing(_))
     }
 
-    /// Whether a slot that is being handed off has no commit under way.
-    pub(crate) fn handed_off(&self) -> Option<Epoch> {
-        self.served.filter(|_| self.closing && matches!(self.phase, Phase::Idle | Phase::Loading(_)))
+    /// Whether a slot that is being handed off has no commit under way, and nothing is lent of it.
+    pub(crate) fn handed_off(&self, sabotage: Option<Sabotage>) -> Option<Epoch> {
+        let is_returned = self.lent.is_empty() || sabotage == Some(Sabotage::LoansOutliveTenure);
+        self.served.filter(|_| self.closing && is_returned && matches!(self.phase, Phase::Idle | Phase::Loading(_)))
+    }
+
+    // ---- what is lent ----
+
+    /// What is answered to a reader, to whose node it is lent if it may be.
+    fn answer(&mut self, request: Request, row: Row, desk: &mut Desk) {
+        let is_closed = self.departs || desk.leaves || !self.deferred.is_empty();
+        let is_closed = is_closed
+            && !matches!(
+                (desk.sabotage, self.deferred.is_empty()),
+                (Some(Sabotage::LoansOutliveTenure), true) | (Some(Sabotage::LendsWhilePublishing), false)
+            );
+        let own = desk.lease_until.since(desk.now).saturating_sub(MARGIN_MS);
+        let loan = if desk.sabotage == Some(Sabotage::LendsBeyondLease) { 4 * LOAN_MS } else { own.min(LOAN_MS) };
+        let reply = if request.from == desk.me || is_closed || loan < LOAN_MIN_MS {
+            Reply::Value(row)
+        } else {
+            self.lent.insert(request.from, desk.now.after(loan + MARGIN_MS));
+            Reply::Lent(row, loan)
+        };
+        desk.steps.push(Step::Reply(request, reply));
+    }
+
+    /// Calls back what is lent; `false` if nothing is.
+    fn call_back(&mut self, desk: &mut Desk) -> bool {
+        self.lent.retain(|_, until| *until > desk.now);
+        if desk.sabotage == Some(Sabotage::NoRecall) {
+            return false;
+        }
+        self.recall += 1;
+        for (boot, until) in &self.lent {
+            desk.steps.push(Step::CallBack(*boot, self.recall));
+            desk.steps.push(Step::Later(until.since(desk.now)));
+        }
+        !self.lent.is_empty()
+    }
+
+    /// A node answers from what it was lent no more.
+    pub(crate) fn returned(&mut self, boot: Boot, recall: u32, desk: &mut Desk) {
+        let is_waited_for = self.closing || !self.deferred.is_empty();
+        if is_waited_for && recall == self.recall {
+            self.lent.remove(&boot);
+        }
+        self.look(desk);
+    }
+
+    /// Loans may have ended.
+    pub(crate) fn look(&mut self, desk: &mut Desk) {
+        self.lent.retain(|_, until| *until > desk.now);
+        // A clock that goes slowly is not there yet.
+        let is_waited_for = self.closing || !self.deferred.is_empty();
+        if let Some(until) = self.lent.values().max().filter(|_| is_waited_for) {
+            desk.steps.push(Step::Later(until.since(desk.now) + 1));
+        }
+        if self.lent.is_empty() {
+            for deferred in std::mem::take(&mut self.deferred) {
+                match deferred {
+                    Deferred::Loaded(id, answer) => self.take_loaded(id, answer, desk),
+                    Deferred::Landed(id, request, answer) => self.take_landed(id, request, answer, desk),
+                }
+            }
+        }
+    }
+
+    /// What is in memory, for the next owner. From now on nothing is lent.
+    pub(crate) fn depart(&mut self) -> Option<Row> {
+        self.departs = true;
+        self.in_memory()
+    }
+
+    /// What the last owner had in memory some time before it gave the slot up.
+    pub(crate) fn expect(&mut self, row: Row) {
+        self.sent = Some(row);
     }
 
     pub(crate) fn serve(&mut self, epoch: Epoch, desk: &mut Desk) {
+        if self.served.is_none() {
+            self.departs = false;
+            if let Some(sent) = self.sent.take() {
+                if desk.sabotage == Some(Sabotage::BelievesWhatWasSent) {
+                    self.memory = Some(sent);
+                } else if matches!(self.phase, Phase::Idle) {
+                    // It is held against the store, which here is the same as a load.
+                    let id = desk.number();
+                    self.phase = Phase::Loading(id);
+                    desk.steps.push(Step::Query(id, Query::Load { key: self.key, record: None }));
+                }
+            }
+        }
         self.served = Some(epoch);
         if let Phase::Fencing(fenced, waiting) = self.phase
             && fenced < epoch
@@ -154,6 +293,7 @@ impl Owner {
     }
 
     pub(crate) fn hand_off(&mut self, desk: &mut Desk) {
+        self.call_back(desk);
         self.closing = true;
         let (writes, reads): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|request| matches!(request.op.ask, Ask::Write { .. }));
         self.queue = reads.into();
@@ -168,6 +308,11 @@ impl Owner {
             desk.steps.push(Step::Reply(request, Reply::Unknown));
         }
         self.phase = Phase::Fencing(epoch, None);
+        for deferred in std::mem::take(&mut self.deferred) {
+            if let Deferred::Landed(_, (_, request), _) = deferred {
+                desk.steps.push(Step::Reply(request, Reply::Unknown));
+            }
+        }
         desk.steps.extend(self.queue.drain(..).map(|request| Step::Reply(request, Reply::Unknown)));
         desk.steps.push(Step::Raise(epoch));
     }
@@ -176,9 +321,10 @@ impl Owner {
         match (self.served, request.op.ask) {
             (None, _) => desk.steps.push(Step::Reply(request, Reply::NotOwner)),
             (_, Ask::Write { .. }) if self.closing => desk.steps.push(Step::Reply(request, Reply::NotOwner)),
-            (_, Ask::Read { floor }) if self.memory.is_some_and(|row| row.version >= floor) && desk.leased => {
-                desk.steps.push(Step::Reply(request, self.memory.map_or(Reply::AskStore, Reply::Value)));
-            }
+            (_, Ask::Read { floor }) if self.memory.is_some_and(|row| row.version >= floor) && desk.leased => match self.memory {
+                Some(row) => self.answer(request, row, desk),
+                None => desk.steps.push(Step::Reply(request, Reply::AskStore)),
+            },
             (_, Ask::Read { .. }) if self.memory.is_some() || !desk.leased => desk.steps.push(Step::Reply(request, Reply::AskStore)),
             _ => {
                 self.queue.push_back(request);
@@ -198,7 +344,7 @@ impl Owner {
             };
             self.queue.pop_front();
             match request.op.ask {
-                Ask::Read { floor } if desk.leased && row.version >= floor => desk.steps.push(Step::Reply(request, Reply::Value(row))),
+                Ask::Read { floor } if desk.leased && row.version >= floor => self.answer(request, row, desk),
                 Ask::Read { .. } => desk.steps.push(Step::Reply(request, Reply::AskStore)),
                 Ask::Write { .. } => {
                     let id = desk.number();
@@ -210,6 +356,13 @@ impl Owner {
     }
 
     pub(crate) fn loaded(&mut self, id: u32, answer: Option<(Row, Option<u32>)>, desk: &mut Desk) {
+        match answer {
+            Some(_) if self.call_back(desk) => self.deferred.push(Deferred::Loaded(id, answer)),
+            _ => self.take_loaded(id, answer, desk),
+        }
+    }
+
+    fn take_loaded(&mut self, id: u32, answer: Option<(Row, Option<u32>)>, desk: &mut Desk) {
         match self.phase {
             Phase::Loading(loading) if loading == id => {
                 self.phase = Phase::Idle;
@@ -232,7 +385,14 @@ impl Owner {
     }
 
     /// A commit's answer. `raised` says that the epoch at which it was fenced is this node's own.
-    pub(crate) fn landed(&mut self, id: u32, (epoch, request): (Epoch, Request), answer: Option<Landed>, desk: &mut Desk) {
+    pub(crate) fn landed(&mut self, id: u32, request: (Epoch, Request), answer: Option<Landed>, desk: &mut Desk) {
+        match answer {
+            Some(Landed::Committed(_)) if self.call_back(desk) => self.deferred.push(Deferred::Landed(id, request, answer)),
+            _ => self.take_landed(id, request, answer, desk),
+        }
+    }
+
+    fn take_landed(&mut self, id: u32, (epoch, request): (Epoch, Request), answer: Option<Landed>, desk: &mut Desk) {
         if self.phase != Phase::Committing(id) {
             // The slot was lost or the actor died meanwhile. What is known is known all the same: the next owner has loaded it.
             let version = answer.and_then(|landed| if let Landed::Committed(version) = landed { Some(version) } else { None });

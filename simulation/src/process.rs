@@ -31,6 +31,10 @@ pub(crate) enum Input {
     Retry(u32),
     /// An owner actor dies.
     RestartOwner(usize),
+    /// What is warm of a slot that is handed off has gone ahead.
+    Close(usize),
+    /// Loans of a key may have ended.
+    Look(usize),
 }
 
 /// What processes send each other.
@@ -41,6 +45,10 @@ pub(crate) enum Message {
     Announce(u64),
     Request(Op),
     Reply(u32, Reply, u64),
+    /// What is warm of a key whose slot is about to be the receiver's.
+    Warm(usize, Row),
+    CallBack(usize, u32),
+    Returned(usize, u32),
 }
 
 /// What a process wants done.
@@ -60,6 +68,15 @@ pub(crate) enum Output {
 const READ_PATIENCE_MS: u64 = 600;
 /// How soon an op is tried again when nobody seemed to own its slot.
 const RETRY_MS: u64 = 80;
+/// For how long what is warm goes ahead of a slot.
+const AHEAD_MS: u64 = 40;
+
+/// What another node's owner lent.
+#[derive(Clone, Copy)]
+struct Loan {
+    row: Row,
+    until: Moment,
+}
 
 /// An op that a client waits for at this edge.
 struct Pending {
@@ -67,6 +84,8 @@ struct Pending {
     began: Moment,
     /// It was sent to an owner, who may still answer.
     sent: bool,
+    /// When it was sent last, and how often the key had been called back by then.
+    asked: (Moment, u32),
 }
 
 /// One process.
@@ -79,6 +98,9 @@ pub(crate) struct Process {
     pending: BTreeMap<u32, Pending>,
     /// Reads at this edge that were sent to the store.
     fallbacks: BTreeMap<u32, u32>,
+    /// By key, what was lent to this node, and how often it was called back.
+    loans: Vec<(Option<Loan>, u32)>,
+    leaves: bool,
     next: u32,
     events: VecDeque<Event>,
     outputs: Vec<Output>,
@@ -95,6 +117,8 @@ impl Process {
             routes: vec![None; slots],
             pending: BTreeMap::new(),
             fallbacks: BTreeMap::new(),
+            loans: vec![(None, 0); slots],
+            leaves: false,
             next: 0,
             events: VecDeque::new(),
             outputs: Vec::new(),
@@ -121,16 +145,19 @@ impl Process {
 
     pub(crate) fn handle(&mut self, now: Moment, input: Input) -> Vec<Output> {
         match input {
-            Input::Event(event) => self.events.push_back(event),
+            Input::Event(event) => {
+                self.leaves |= event == Event::Drain;
+                self.events.push_back(event);
+            }
             Input::Message(from, message) => self.receive(now, from, message),
             Input::Op(op) => {
-                self.pending.insert(op.id, Pending { op, began: now, sent: false });
+                self.pending.insert(op.id, Pending { op, began: now, sent: false, asked: (now, 0) });
                 self.try_op(now, op.id);
             }
             Input::Retry(op) => self.try_op(now, op),
             Input::Loaded { id, answer, .. } if self.fallbacks.contains_key(&id) => {
                 if let Some(op) = self.fallbacks.remove(&id) {
-                    self.reply_here(now, op, answer.map_or(Reply::Unknown, |(row, _)| Reply::Value(row)));
+                    self.reply_here(now, op, answer.map_or(Reply::Unknown, |(row, _)| Reply::Stored(row)));
                 }
             }
             Input::Loaded { key, id, answer } => self.own(now, key, |owner, desk| owner.loaded(id, answer, desk)),
@@ -138,6 +165,8 @@ impl Process {
                 self.own(now, key, |owner, desk| owner.landed(id, (epoch, request), answer, desk));
             }
             Input::RestartOwner(key) => self.own(now, key, |owner, desk| owner.restart(desk)),
+            Input::Close(key) => self.own(now, key, |owner, desk| owner.hand_off(desk)),
+            Input::Look(key) => self.own(now, key, |owner, desk| owner.look(desk)),
         }
         while let Some(event) = self.events.pop_front() {
             for action in self.core.handle(now, event) {
@@ -160,7 +189,13 @@ impl Process {
             }
             Action::Serve { slot, epoch } => self.own(now, slot.index(), |owner, desk| owner.serve(epoch, desk)),
             Action::Stop { slot } => self.own(now, slot.index(), |owner, desk| owner.stop(desk)),
-            Action::HandOff { slot, .. } => self.own(now, slot.index(), |owner, desk| owner.hand_off(desk)),
+            Action::HandOff { slot, to } => {
+                let warm = self.owners[slot.index()].depart();
+                if let (Some(row), Some(to)) = (warm, to) {
+                    self.outputs.push(Output::Send(to, Message::Warm(slot.index(), row)));
+                }
+                self.outputs.push(Output::Later(AHEAD_MS, Input::Close(slot.index())));
+            }
             Action::Exit(exit) => self.outputs.push(Output::Exit(exit)),
         }
     }
@@ -178,6 +213,14 @@ impl Process {
                 self.events.push_back(Event::Heard { view });
                 self.reply_here(now, op, reply);
             }
+            Message::Warm(key, row) => self.owners[key].expect(row),
+            Message::CallBack(key, recall) => {
+                let (loan, recalls) = &mut self.loans[key];
+                *loan = None;
+                *recalls += 1;
+                self.outputs.push(Output::Send(from, Message::Returned(key, recall)));
+            }
+            Message::Returned(key, recall) => self.own(now, key, |owner, desk| owner.returned(from, recall, desk)),
         }
     }
 
@@ -185,9 +228,16 @@ impl Process {
 
     fn try_op(&mut self, now: Moment, id: u32) {
         let me = self.boot();
+        if let Some(row) = self.pending.get(&id).and_then(|pending| self.lent(now, pending.op)) {
+            self.pending.remove(&id);
+            return self.outputs.push(Output::Answer(id, Reply::Value(row)));
+        }
         let Some(pending) = self.pending.get_mut(&id) else { return };
         let (op, waited) = (pending.op, now.since(pending.began));
         let read = matches!(op.ask, Ask::Read { .. });
+        if !pending.sent {
+            pending.asked = (now, self.loans[op.key].1);
+        }
         if pending.sent {
             if read && waited >= READ_PATIENCE_MS {
                 self.fall_back(op);
@@ -209,6 +259,24 @@ impl Process {
             None if read => self.fall_back(op),
             None => self.outputs.push(Output::Later(RETRY_MS, Input::Retry(id))),
         }
+    }
+
+    /// What may be answered of what other nodes' owners lent.
+    fn lent(&self, now: Moment, op: Op) -> Option<Row> {
+        let Ask::Read { floor } = op.ask else { return None };
+        let is_elsewhere = self.leased(now) && self.owners[op.key].served().is_none();
+        let loan = self.loans[op.key].0.filter(|loan| is_elsewhere && now < loan.until && loan.row.version >= floor)?;
+        Some(loan.row)
+    }
+
+    /// Keeps what was lent, unless it was called back since it was asked for.
+    fn keep(&mut self, now: Moment, op: Op, (asked_at, recalls): (Moment, u32), row: Row, loan_ms: u64) {
+        let (loan, recalled) = &mut self.loans[op.key];
+        if *recalled != recalls && self.sabotage != Some(Sabotage::KeepsWhatWasRecalled) {
+            return;
+        }
+        let from = if self.sabotage == Some(Sabotage::LoanFromAnswer) { now } else { asked_at };
+        *loan = Some(Loan { row, until: from.after(loan_ms) });
     }
 
     fn fall_back(&mut self, op: Op) {
@@ -234,6 +302,12 @@ impl Process {
                 let op = pending.op;
                 self.fall_back(op);
             }
+            Reply::Lent(row, loan_ms) => {
+                let Pending { op, asked, .. } = *pending;
+                self.pending.remove(&id);
+                self.keep(now, op, asked, row, loan_ms);
+                self.outputs.push(Output::Answer(id, Reply::Value(row)));
+            }
             reply => {
                 self.pending.remove(&id);
                 self.outputs.push(Output::Answer(id, reply));
@@ -244,7 +318,9 @@ impl Process {
     // ---- the owners ----
 
     fn own(&mut self, now: Moment, key: usize, tell: impl FnOnce(&mut Owner, &mut Desk)) {
-        let mut desk = Desk { leased: self.leased(now), last: self.next, steps: Vec::new() };
+        let (me, leased, lease_until) = (self.boot(), self.leased(now), self.lease_until);
+        let (leaves, sabotage) = (self.leaves, self.sabotage);
+        let mut desk = Desk { me, now, leased, lease_until, leaves, sabotage, last: self.next, steps: Vec::new() };
         tell(&mut self.owners[key], &mut desk);
         self.next = desk.last;
         let slot = protocol::Slot::new(u16::try_from(key).unwrap_or_default()).expect("a key is the number of a slot");
@@ -257,9 +333,11 @@ impl Process {
                 Step::Query(id, query) => self.outputs.push(Output::Query(id, query)),
                 Step::Raise(epoch) => self.events.push_back(Event::Raise { slot, epoch }),
                 Step::Fenced(epoch) => self.events.push_back(Event::Fenced { slot, epoch }),
+                Step::CallBack(boot, recall) => self.outputs.push(Output::Send(boot, Message::CallBack(key, recall))),
+                Step::Later(ms) => self.outputs.push(Output::Later(ms, Input::Look(key))),
             }
         }
-        if let Some(epoch) = self.owners[key].handed_off() {
+        if let Some(epoch) = self.owners[key].handed_off(self.sabotage) {
             self.events.push_back(Event::HandedOff { slot, epoch });
         }
     }

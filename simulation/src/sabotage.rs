@@ -21,11 +21,25 @@ pub enum Sabotage {
     ClaimIgnoresEpoch,
     /// A release takes the slot from its sender at whatever epoch.
     ReleaseIgnoresEpoch,
+    /// Something newer is published though an older one is lent.
+    NoRecall,
+    /// What is about to be replaced is lent.
+    LendsWhilePublishing,
+    /// A holder counts a loan from when it came, not from when it was asked for.
+    LoanFromAnswer,
+    /// An answer is kept that was asked for before it was called back.
+    KeepsWhatWasRecalled,
+    /// A loan may outlast the lease of the node that gave it.
+    LendsBeyondLease,
+    /// A slot is handed off while something of it is lent, and goes on being lent.
+    LoansOutliveTenure,
+    /// What was sent ahead of a slot is taken for the truth.
+    BelievesWhatWasSent,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::NoLeaseCheck,
         Self::NoEpochGuard,
         Self::ClaimWithoutWaiting,
@@ -35,6 +49,13 @@ impl Sabotage {
         Self::LeaseFromAnswer,
         Self::ClaimIgnoresEpoch,
         Self::ReleaseIgnoresEpoch,
+        Self::NoRecall,
+        Self::LendsWhilePublishing,
+        Self::LoanFromAnswer,
+        Self::KeepsWhatWasRecalled,
+        Self::LendsBeyondLease,
+        Self::LoansOutliveTenure,
+        Self::BelievesWhatWasSent,
     ];
 
     /// Its name on the command line.
@@ -50,6 +71,13 @@ impl Sabotage {
             Self::LeaseFromAnswer => "lease-from-answer",
             Self::ClaimIgnoresEpoch => "claim-ignores-epoch",
             Self::ReleaseIgnoresEpoch => "release-ignores-epoch",
+            Self::NoRecall => "no-recall",
+            Self::LendsWhilePublishing => "lends-while-publishing",
+            Self::LoanFromAnswer => "loan-from-answer",
+            Self::KeepsWhatWasRecalled => "keeps-what-was-recalled",
+            Self::LendsBeyondLease => "lends-beyond-lease",
+            Self::LoansOutliveTenure => "loans-outlive-tenure",
+            Self::BelievesWhatWasSent => "believes-what-was-sent",
         }
     }
 }
