@@ -7,7 +7,9 @@ import time
 
 from servers.place import ask
 
-CHECK = ["--keys", "60", "--deadline", "10s", "--reads", "100000000"]
+CHECK = ["--deadline", "10s", "--reads", "100000000"]
+# Of few keys each is hot, and lent to other nodes; of many most are not.
+KEYS = (8, 60)
 # Readers and writers: with three edges four and two at each, and as many that go to any.
 SESSIONS = (16, 8)
 # Through a switch in user space, next to everything else, on two cores.
@@ -52,7 +54,7 @@ class Load:
     """The history checker as fast as it is paced, and an open-loop load beside it, both at all edges, for so many seconds. The checker goes to nodes that are
     still to come, too, as soon as they are there."""
 
-    def __init__(self, stage, seconds, sessions=SESSIONS, pace=None, coming=()):
+    def __init__(self, stage, seconds, sessions=SESSIONS, pace=None, coming=(), mix="browse"):
         self.stage = stage
         reads_each_s, writes_each_s, rate = pace or RATES["network" if stage.cluster.network else "loopback"]
         self.report, self.run_report = (stage.cluster.folder / name for name in ("check.json", "run.json"))
@@ -61,9 +63,10 @@ class Load:
         seed = ["--seed", str(stage.seed)]
         place, tool = stage.clients, stage.binaries / "loadtest"
         paced = ["--readers", sessions[0], "--writers", sessions[1], "--reads-per-second", reads_each_s, "--writes-per-second", writes_each_s]
-        command = [tool, "check", *bases, *CHECK, *paced, *seed, "--duration-max", f"{seconds}s", "--json", self.report]
+        keys = ["--keys", KEYS[stage.seed % len(KEYS)]]
+        command = [tool, "check", *bases, *CHECK, *keys, *paced, *seed, "--duration-max", f"{seconds}s", "--json", self.report]
         self.check = Told(place, command)
-        command = [tool, "run", "browse", *there, "--rate", rate, "--warmup", "1s", "--duration", f"{seconds}s", "--people", "10", "--posts", "30"]
+        command = [tool, "run", mix, *there, "--rate", rate, "--warmup", "1s", "--duration", f"{seconds}s", "--people", "10", "--posts", "30"]
         self.run = Told(place, [*command, "--products", "30", "--json", self.run_report, *seed])
 
     def begin(self):

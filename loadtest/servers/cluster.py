@@ -25,6 +25,8 @@ RESTART_AFTER_S = 0.5
 ADMIN, LINKS, PORTS_EACH = 10, 11, 12
 # Hashing is not what is judged here, and limits would judge the load.
 SETTINGS = ["account.argon2_memory_kib=64", "account.hashing_queue_max=4096", "log.filter=info", "cache.bytes_max=16MiB"]
+# What stands before the edges here learns at once where to go.
+SETTINGS += ["cluster.drain_wait_ms=1000"]
 SETTINGS += [f"rate.{kind}_per_s=0" for kind in ("read", "write", "search")] + [f"listen.{name}=off" for name in ("user", "content", "shop")]
 
 
@@ -112,7 +114,7 @@ class Cluster:
     def __init__(self, folder, binary, nodes=3, network=None, settings=()):
         self.folder, self.binary, self.network, self.settings = folder, binary, network, list(settings)
         self.certificates, self.exits, self.nodes = folder / "certificates", [], []
-        self.postgres = Postgres(folder, "max_connections=300", place=self.place("postgres"))
+        self.postgres = Postgres(folder, "max_connections=300", "shared_preload_libraries=pg_stat_statements", place=self.place("postgres"))
         self.redis = Redis(folder, place=self.place("redis"))
         names = [f"node-{number}" for number in range(1, nodes + 1)]
         self.certify(*names)
@@ -134,6 +136,13 @@ class Cluster:
     def sql(self, domain, statement):
         """As somebody who writes beside the platform: users, content or shop."""
         return self.postgres.run("psql", *self.postgres.where(f"{DATABASE}_{domain}"), text=statement, name="psql").strip()
+
+    def store_reads(self):
+        """How often the platform has asked the databases for something, but for what each node asks by the clock."""
+        self.postgres.sql("postgres", "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        by_the_clock = "cluster_|outbox|foreign_write|schema_migration|errand|checkout|instance"
+        counted = f"SELECT COALESCE(sum(calls), 0) FROM pg_stat_statements WHERE query ~* '^\\s*select' AND query !~ '{by_the_clock}|pg_'"
+        return int(self.postgres.sql("postgres", counted))
 
     def certify(self, *names):
         self.of_binary("certs", self.certificates, *names)

@@ -64,12 +64,10 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
 
     let demo = demo_data(config, &node, gateway);
     let draining = edge.clone();
-    let wait = Duration::from_millis(if config.cluster.listen.is_some() { config.cluster.drain_wait_ms } else { 0 });
     let stop = async move {
         shutdown.await;
         tracing::info!("asked to stop; draining");
         draining.enter(Stage::Draining);
-        tokio::time::sleep(wait).await;
     };
     let served = tokio::select! {
         drained = bound.serve(Dispatcher(edge.clone()), server_limits(config), stop) => {
@@ -198,6 +196,8 @@ fn server_limits(config: &Config) -> server::Limits {
             total_max: request_max,
         },
         send: server::Rate { grace: Duration::from_secs(http.unread_timeout_s), ..defaults.send },
+        // Alone, nobody could go elsewhere.
+        farewell: Duration::from_millis(if config.cluster.listen.is_some() { config.cluster.drain_wait_ms } else { 0 }),
         drain_max: Duration::from_secs(http.drain_timeout_s),
         ..defaults
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub(super) struct Shared<S> {
     linger: Arc<Linger>,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
+    /// Clients are asked to come back on another connection.
+    pub(super) says_farewell: AtomicBool,
 }
 
 impl<S> Shared<S> {
@@ -80,7 +83,7 @@ impl<S> Shared<S> {
             .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
             .initial_connection_window_size(HTTP2_CONNECTION_WINDOW_BYTES)
             .max_send_buf_size(HTTP2_SEND_BUFFER_BYTES);
-        Self { service, roster, linger: Linger::new(&limits), http1, http2, limits }
+        Self { service, roster, linger: Linger::new(&limits), http1, http2, says_farewell: AtomicBool::new(false), limits }
     }
 }
 
@@ -169,7 +172,8 @@ impl<S: Service> Link<S> {
 
     /// Prepares a response for the wire.
     fn finish(&self, mut response: Response<ResponseBody>) -> Response<OutgoingBody> {
-        let is_last = self.vitals.order() == Order::Leave && self.vitals.stage() == Stage::Http1;
+        let is_leaving = self.vitals.order() == Order::Leave || self.shared.says_farewell.load(Relaxed);
+        let is_last = is_leaving && self.vitals.stage() == Stage::Http1;
         if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

@@ -30,7 +30,10 @@ pub struct Limits {
     pub linger_bytes_max: u64,
     /// For how many clients at once; one more is cut off without waiting, and may see a reset instead of its response.
     pub lingering_max: usize,
-    /// From the shutdown signal until the connections that still work are aborted.
+    /// For so long after the shutdown signal all goes on but that each HTTP/1 answer says `connection: close`: load balancers learn to go elsewhere, and
+    /// clients go between two requests.
+    pub farewell: Duration,
+    /// From then on until the connections that still work are aborted.
     pub drain_max: Duration,
 }
 
@@ -50,6 +53,7 @@ impl Default for Limits {
             linger_max: Duration::from_secs(5),
             linger_bytes_max: 64 * 1024 * 1024,
             lingering_max: 256,
+            farewell: Duration::ZERO,
             drain_max: Duration::from_secs(10),
         }
     }

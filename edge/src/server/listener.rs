@@ -105,7 +105,7 @@ impl Bound {
         Arc::clone(&self.stats)
     }
 
-    /// Answers on all listeners until `shutdown` is done, then drains: accepts nothing more, lets what is in flight finish with
+    /// Answers on all listeners until `shutdown` is done, and for [`Limits::farewell`] more; then drains: accepts nothing more, lets what is in flight finish with
     /// `connection: close` (HTTP/2: GOAWAY), and aborts what is left at [`Limits::drain_max`].
     ///
     /// If the returned future is dropped, all connections are closed at once.
@@ -122,6 +122,11 @@ impl Bound {
         let limits = &shared.limits;
         tokio::select! {
             () = shutdown => {}
+            () = sweep(&roster, limits, None) => {}
+        }
+        shared.says_farewell.store(true, Relaxed);
+        tokio::select! {
+            () = tokio::time::sleep(limits.farewell) => {}
             () = sweep(&roster, limits, None) => {}
         }
         let _ = stop.send(true);

@@ -95,6 +95,34 @@ async fn a_request_on_its_way_when_the_drain_begins_is_still_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn until_it_drains_whoever_asks_is_answered_and_asked_to_go() {
+    let mut server = Server::start(Gate::new().service(), Limits { farewell: millis(1_000), ..Limits::default() });
+    let (mut known, mut idle) = (server.connect().await, server.connect().await);
+    assert_eq!(known.get("/now").await.header("connection"), None);
+    assert_eq!(idle.get("/now").await.header("connection"), None);
+    server.stop();
+    let mut asked = 0;
+    while let Ok(tcp) = std::net::TcpStream::connect(server.addr) {
+        drop(tcp);
+        let response = server.connect().await.get("/now").await;
+        assert_eq!(response.status, 200);
+        asked += usize::from(response.header("connection") == Some("close"));
+        if asked == 1 {
+            let response = known.get("/now").await;
+            assert_eq!((response.status, response.header("connection")), (200, Some("close")));
+            known.until_closed().await;
+        }
+        if asked > 3 {
+            break;
+        }
+    }
+    assert!(asked > 3, "it goes on for a while");
+    // Who asks nothing is not cut off before the drain.
+    idle.until_closed().await;
+    assert_eq!(server.drained().await, Drained { aborted: 0 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn draining_aborts_at_the_deadline_what_does_not_finish() {
     let gate = Gate::new();
     let mut server = Server::start(gate.service(), drain_max(millis(400)));
