@@ -58,7 +58,7 @@ pub fn watch(node: &Arc<Node>) -> Child {
                 tracing::debug!(slots = departing.len(), sent, "what is warm of slots went ahead of them");
             }
             Grants::withdraw(&node, &departing.iter().map(|(slot, _)| *slot).collect()).await;
-            departing.iter().for_each(|(slot, _)| node.ownership.hand_off(*slot));
+            node.ownership.hand_off(departing.into_iter().map(|(slot, _)| slot));
             Duration::ZERO
         }
     })

@@ -279,16 +279,15 @@ impl Ownership {
         std::mem::take(&mut *self.departing.lock())
     }
 
-    /// No more commits begin in the slot; when none is under way any more, the core is told.
-    pub fn hand_off(&self, slot: Slot) {
-        if self.slots[slot.index()].commits.fetch_or(CLOSING, Ordering::AcqRel) == 0 {
-            self.handed_off(slot);
-        }
+    /// No more commits begin in these slots. The core is told of those of which none is under way, and of each other one when its last has ended.
+    pub fn hand_off(&self, slots: impl IntoIterator<Item = Slot>) {
+        let close = |slot: &Slot| self.slots[slot.index()].commits.fetch_or(CLOSING, Ordering::AcqRel) == 0;
+        self.handed_off(slots.into_iter().filter(close));
     }
 
-    fn handed_off(&self, slot: Slot) {
-        if let (Raises::Cluster(events), Some(epoch)) = (&self.raises, self.epoch(slot)) {
-            events.handed_off(slot, epoch);
+    fn handed_off(&self, slots: impl IntoIterator<Item = Slot>) {
+        if let Raises::Cluster(events) = &self.raises {
+            events.handed_off(slots.into_iter().filter_map(|slot| Some((slot, self.epoch(slot)?))));
         }
     }
 
@@ -356,7 +355,7 @@ impl Ownership {
 
     fn leave(&self, slot: Slot) {
         if self.slots[slot.index()].commits.fetch_sub(1, Ordering::AcqRel) == CLOSING + 1 {
-            self.handed_off(slot);
+            self.handed_off([slot]);
         }
     }
 
@@ -446,7 +445,7 @@ mod tests {
         assert!(ownership.enter(slot()).is_none(), "it is nobody's");
         ownership.serve(slot(), Epoch(1));
         let under_way = ownership.enter(slot()).expect("it is ours");
-        ownership.hand_off(slot());
+        ownership.hand_off([slot()]);
         assert!(ownership.enter(slot()).is_none());
         drop(under_way);
         ownership.stop(slot());

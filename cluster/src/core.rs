@@ -5,7 +5,7 @@ use crate::ownership::{Ownership, Turn, eldest};
 use crate::probe::Probes;
 use crate::statement::{Answer, Change, Statement, Ticket};
 use crate::timing::{
-    LEASE_MS, LEAVING_HAND_OFF_MAX_MS, LEAVING_MAX_MS, LOOK_EVERY_MS, Moment, READ_EVERY_MIN_MS, RENEWAL_EVERY_MS, RETRY_AFTER_MS,
+    LEASE_MS, LEAVING_HAND_OFF_MAX_MS, LEAVING_MAX_MS, LOOK_EVERY_MS, Moment, RENEWAL_EVERY_MS, RETRY_AFTER_MS, read_every_min_ms,
 };
 use crate::view::{Boot, Member, Status, View};
 use crate::watch::Watch;
@@ -113,8 +113,8 @@ impl Core {
                 false
             }
             Event::Heard { view } => self.hear(view),
-            Event::HandedOff { slot, epoch } => {
-                self.ownership.handed_off(slot, epoch, &self.view);
+            Event::HandedOff { slots } => {
+                slots.into_iter().for_each(|(slot, epoch)| self.ownership.handed_off(slot, epoch, &self.view));
                 true
             }
             Event::Raise { slot, epoch } => {
@@ -223,7 +223,7 @@ impl Core {
             self.reading.not_before = now.after(RETRY_AFTER_MS);
             return;
         };
-        self.reading.not_before = now.after(READ_EVERY_MIN_MS);
+        self.reading.not_before = now.after(read_every_min_ms(self.view.members().len()));
         if self.heard == heard_before {
             // What was heard and does not exist is not read for again.
             self.heard = version;

@@ -49,12 +49,11 @@ pub enum Event {
         /// The version.
         view: u64,
     },
-    /// Answers [`Action::HandOff`]: no commit of the slot is under way, and none will be begun at this epoch.
+    /// Answers [`Action::HandOff`] of these slots: no commit of them is under way, and none will be begun at the epochs at which they were served. Told of
+    /// together they are given up together.
     HandedOff {
-        /// Which.
-        slot: Slot,
-        /// The epoch at which it was served.
-        epoch: Epoch,
+        /// Which, and those epochs.
+        slots: Vec<(Slot, Epoch)>,
     },
     /// An owner actor started anew, or the outcome of a commit is unknown: what may still land at this epoch has to be fenced. Answered by an
     /// [`Action::Serve`] at a higher one, or by [`Action::Stop`].

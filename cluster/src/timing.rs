@@ -37,8 +37,23 @@ pub const STATEMENT_ANSWER_MAX_MS: u64 = 2_000;
 /// A statement that was refused or not answered is not repeated sooner.
 pub const RETRY_AFTER_MS: u64 = 250;
 
-/// A view is read at most this often: where many change at once, as after a death in a large cluster, one read shows many changes.
-pub const READ_EVERY_MIN_MS: u64 = 100;
+/// A view is read at most this often by a node of a cluster of so many, in milliseconds: where many change at once, as after a death in a large cluster, one read
+/// shows many changes. All nodes together read at most 200 times a second, up to a hundred of them; beyond, nobody waits longer than half a second. A
+/// slot that moves waits for two of these: until its next owner knows, and until the others do.
+#[must_use]
+pub const fn read_every_min_ms(members: usize) -> u64 {
+    let each = 5 * members as u64;
+    if each < READ_EVERY_MS.start {
+        READ_EVERY_MS.start
+    } else if each > READ_EVERY_MS.end {
+        READ_EVERY_MS.end
+    } else {
+        each
+    }
+}
+
+/// What [`read_every_min_ms`] is at least and at most.
+const READ_EVERY_MS: std::ops::Range<u64> = 10..500;
 
 /// For how long a node may answer from memory, counted from before it sent the renewal that succeeded.
 pub const LEASE_MS: u64 = 3_000;
@@ -107,6 +122,12 @@ const _: () = assert!(RENEWAL_EVERY_MS + RENEWAL_ANSWER_MAX_MS + RETRY_AFTER_MS 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_is_not_asked_more_by_more_nodes() {
+        assert_eq!([0, 1, 3, 20, 100, 1000].map(read_every_min_ms), [10, 10, 15, 100, 500, 500]);
+        assert!((2..=100).all(|members| members as u64 * 1000 / read_every_min_ms(members) <= 200));
+    }
 
     #[test]
     fn spans_are_counted_from_the_earlier_instant() {

@@ -38,9 +38,11 @@ def rolling(stage):
     ratio = moved["p99Us"] / still["p99Us"]
     stage.show_or_expect(f"p99 {still['p99Us'] / 1000:.1f} ms undisturbed, {moved['p99Us'] / 1000:.1f} ms meanwhile: {ratio:.1f} times", P99_FACTOR, ratio)
     # What makes the population is in both: it is done before the first request is due.
-    each = asked_quiet / still["arrivals"], asked / moved["arrivals"]
+    each = asked_quiet.total() / still["arrivals"], asked.total() / moved["arrivals"]
     ratio = each[1] / each[0]
     stage.show_or_expect(f"the store was asked {each[0]:.2f} times a request undisturbed, {each[1]:.2f} meanwhile: {ratio:.2f} times", STORE_READS_FACTOR, ratio)
+    for statement, calls in asked.most_common(4):
+        print(f"          {calls:6} × {' '.join(statement.split())[:120]}")
     stage.judge(load, waits=(None, None), errors=None)
     stage.expect_deaths(since)
 

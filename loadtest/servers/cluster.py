@@ -1,5 +1,6 @@
 """A cluster of real nodes with PostgreSQL and Redis of its own: started, hurt, watched, started again."""
 
+import collections
 import contextlib
 import http.client
 import json
@@ -138,11 +139,12 @@ class Cluster:
         return self.postgres.run("psql", *self.postgres.where(f"{DATABASE}_{domain}"), text=statement, name="psql").strip()
 
     def store_reads(self):
-        """How often the platform has asked the databases for something, but for what each node asks by the clock."""
+        """How often the platform has asked the databases, by what it asked, but for what each node asks by the clock."""
         self.postgres.sql("postgres", "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-        by_the_clock = "cluster_|outbox|foreign_write|schema_migration|errand|checkout|instance"
-        counted = f"SELECT COALESCE(sum(calls), 0) FROM pg_stat_statements WHERE query ~* '^\\s*select' AND query !~ '{by_the_clock}|pg_'"
-        return int(self.postgres.sql("postgres", counted))
+        by_the_clock = "cluster_|outbox|foreign_write|schema_migration|errand|checkout|instance|pg_"
+        counted = "SELECT json_object_agg(query, calls) FROM (SELECT query, sum(calls) AS calls FROM pg_stat_statements "
+        counted += f"WHERE query ~* '^\\s*select' AND query !~ '{by_the_clock}' GROUP BY query) AS each_query"
+        return collections.Counter(json.loads(self.postgres.sql("postgres", counted) or "{}"))
 
     def certify(self, *names):
         self.of_binary("certs", self.certificates, *names)

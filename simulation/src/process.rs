@@ -338,7 +338,7 @@ impl Process {
             }
         }
         if let Some(epoch) = self.owners[key].handed_off(self.sabotage) {
-            self.events.push_back(Event::HandedOff { slot, epoch });
+            self.events.push_back(Event::HandedOff { slots: vec![(slot, epoch)] });
         }
     }
 }

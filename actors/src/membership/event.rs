@@ -80,9 +80,9 @@ impl Events {
         self.tell(|kept| keep(&mut kept.fenced, slot, epoch));
     }
 
-    /// Answers [`super::Slots::hand_off`]: no commit of the slot is under way, and none will be begun at this epoch.
-    pub fn handed_off(&self, slot: Slot, epoch: Epoch) {
-        self.tell(|kept| keep(&mut kept.handed_off, slot, epoch));
+    /// No commit of these slots is under way, and none will be begun at these epochs.
+    pub fn handed_off(&self, slots: impl IntoIterator<Item = (Slot, Epoch)>) {
+        self.tell(|kept| slots.into_iter().for_each(|(slot, epoch)| keep(&mut kept.handed_off, slot, epoch)));
     }
 
     /// Hand over everything and leave: on SIGTERM, after readiness went off and load balancers had their time.
@@ -113,7 +113,8 @@ impl Events {
         let heard = kept.heard.into_iter().map(|view| Event::Heard { view });
         let raised = kept.raised.into_iter().map(|(slot, epoch)| Event::Raise { slot, epoch });
         let fenced = kept.fenced.into_iter().map(|(slot, epoch)| Event::Fenced { slot, epoch });
-        let handed_off = kept.handed_off.into_iter().map(|(slot, epoch)| Event::HandedOff { slot, epoch });
+        let slots: Vec<_> = kept.handed_off.into_iter().collect();
+        let handed_off = (!slots.is_empty()).then_some(Event::HandedOff { slots });
         let drain = kept.drains.then_some(Event::Drain);
         // What was committed under an epoch is accounted for before the slot is given up.
         Some(linked.chain(answered).chain(heard).chain(raised).chain(fenced).chain(handed_off).chain(drain).collect())
@@ -139,13 +140,13 @@ mod tests {
         }
         events.raise(slot(1), Epoch(2));
         events.raise(slot(1), Epoch(1));
-        events.handed_off(slot(2), Epoch(7));
+        events.handed_off([(slot(2), Epoch(7)), (slot(3), Epoch(1))]);
         let expected = [
             Event::ProbeAnswered { boot: ada, round: 6 },
             Event::ProbeAnswered { boot: bob, round: 1 },
             Event::Heard { view: 9 },
             Event::Raise { slot: slot(1), epoch: Epoch(2) },
-            Event::HandedOff { slot: slot(2), epoch: Epoch(7) },
+            Event::HandedOff { slots: vec![(slot(2), Epoch(7)), (slot(3), Epoch(1))] },
         ];
         assert_eq!(events.take().as_deref(), Some(expected.as_slice()));
         events.heard(8);

@@ -142,7 +142,8 @@ impl Cluster {
         tokio::spawn(async move {
             let mut moves = ownership.moves();
             loop {
-                ownership.departing().into_iter().for_each(|(slot, _)| ownership.hand_off(slot));
+                let departing = ownership.departing();
+                ownership.hand_off(departing.into_iter().map(|(slot, _)| slot));
                 if moves.changed().await.is_err() {
                     return;
                 }

@@ -65,7 +65,7 @@ fn a_slot_that_was_given_up_is_not_served_again_at_its_old_epoch() {
     node.answer_change(Some(changed(11, Vec::new())));
     node.pass(150);
     node.reads(11, vec![member(ME, 10, Status::Leaving)], Vec::new());
-    node.tell(Event::HandedOff { slot: slot(0), epoch: Epoch(3) });
+    node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
     let release = Change::Release { by: ME, slots: vec![(slot(0), Epoch(3))] };
     assert_eq!(node.changes(), Some(&release));
     // Nobody knows whether it was released; the row that is read next is from before.
