@@ -34,7 +34,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// What a listener answers for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,6 +131,8 @@ pub struct Edge {
     headers: security::Headers,
     cors: Cors,
     stage: AtomicU8,
+    /// An operator asked the node to stop.
+    asked_to_stop: watch::Sender<bool>,
 }
 
 /// The edge as a [`Served`] service.
@@ -172,6 +174,7 @@ impl Edge {
             headers: security::Headers::new(&options.public_url),
             cors: Cors::new(&options.cors_origins),
             stage: AtomicU8::new(Stage::Starting as u8),
+            asked_to_stop: watch::Sender::new(false),
             options,
         }))
     }
@@ -180,6 +183,17 @@ impl Edge {
     #[must_use]
     pub fn route(&self, index: usize) -> &Route {
         &self.routes[index]
+    }
+
+    /// Asks the node to stop in good order, as a signal does.
+    pub(crate) fn ask_to_stop(&self) {
+        self.asked_to_stop.send_replace(true);
+    }
+
+    /// Resolves when an operator asked the node to stop.
+    pub async fn asked_to_stop(&self) {
+        // Its sender is this one.
+        let _ = self.asked_to_stop.subscribe().wait_for(|asked| *asked).await;
     }
 
     /// Moves the node on in its life: readiness follows.

@@ -216,6 +216,9 @@ pub enum ClusterQuestion {
     /// The node's supervision tree
     Tree(How),
 
+    /// Have the node hand over all that it owns, leave, and end; done when it is gone
+    Drain(How),
+
     /// Where an entity's owner is
     Inspect {
         /// Its kind, such as user, post or product
@@ -247,7 +250,7 @@ impl ClusterQuestion {
     /// How it is answered.
     pub fn how(&self) -> &How {
         match self {
-            Self::Status(how) | Self::Slots(how) | Self::Tree(how) | Self::Inspect { how, .. } => how,
+            Self::Status(how) | Self::Slots(how) | Self::Tree(how) | Self::Drain(how) | Self::Inspect { how, .. } => how,
         }
     }
 }

@@ -65,7 +65,10 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     let demo = demo_data(config, &node, gateway);
     let draining = edge.clone();
     let stop = async move {
-        shutdown.await;
+        tokio::select! {
+            () = shutdown => {}
+            () = draining.asked_to_stop() => {}
+        }
         tracing::info!("asked to stop; draining");
         draining.enter(Stage::Draining);
     };

@@ -11,10 +11,13 @@ use crate::{
 use actors::{remote::whereabouts, supervisor};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use protocol::{ErrorCode, Key, Kind, Slot};
+use protocol::{ErrorCode, Key, Kind, Refusal, Slot};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
+
+/// Hands over what the node owns, and ends it.
+const DRAIN: &str = "/cluster/drain";
 
 /// Where an entity's owner is: behind it the kind and the id.
 const INSPECT: &str = "/inspect/";
@@ -42,13 +45,15 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
     let refused = |code: ErrorCode| problem::response(&code.into(), &trace_id(request.headers()));
     let known = (known(path) && !(scope == Scope::Admin && is_about_the_api(path)))
         || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots" | "/cluster"))
-        || (scope == Scope::Admin && path.starts_with(INSPECT));
+        || (scope == Scope::Admin && (path.starts_with(INSPECT) || path == DRAIN));
     if !known {
         return refused(ErrorCode::UnknownRoute);
     }
-    if request.method() != Method::GET && request.method() != Method::HEAD {
+    let is_allowed = if path == DRAIN { request.method() == Method::POST } else { matches!(*request.method(), Method::GET | Method::HEAD) };
+    if !is_allowed {
         let mut response = refused(ErrorCode::MethodNotAllowed);
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let allowed = if path == DRAIN { "POST" } else { "GET, HEAD" };
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         return response;
     }
     if let (Scope::Admin, Some(token)) = (scope, &edge.options.admin_token)
@@ -70,12 +75,26 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
             Some(remote) => body(StatusCode::OK, &remote.status(edge.client.node())),
             None => refused(ErrorCode::NotFound),
         },
+        DRAIN => drain(edge, request).unwrap_or_else(|refusal| problem::response(&refusal, &trace_id(request.headers()))),
         path if path.starts_with(INSPECT) => match key(&path[INSPECT.len()..]) {
             Some(key) => body(StatusCode::OK, &whereabouts(edge.client.node(), &key)),
             None => refused(ErrorCode::NotFound),
         },
         _ => body(StatusCode::OK, &index(edge)),
     }
+}
+
+/// Has the node stop as SIGTERM does, and answers what it has to hand over. A page that an operator looks at must not be able to ask for it: browsers say
+/// where a POST comes from, and operators' tools do not.
+fn drain(edge: &Edge, request: &Request<RequestBody>) -> Result<Response<Bytes>, Refusal> {
+    let remote = edge.client.node().remote().ok_or(ErrorCode::NotFound)?;
+    if request.headers().contains_key(header::ORIGIN) {
+        return Err(ErrorCode::Forbidden.into());
+    }
+    tracing::info!("an operator asks this node to leave the cluster");
+    let status = remote.status(edge.client.node());
+    edge.ask_to_stop();
+    Ok(body(StatusCode::ACCEPTED, &status))
 }
 
 /// Compares hashes, so that neither the token's content nor its length shows in the time.

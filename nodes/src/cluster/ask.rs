@@ -5,10 +5,18 @@ use crate::{
     config::Config,
     http::{Request, Server},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hyper::{Method, header::HeaderValue};
 use serde_json::Value;
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
+
+/// How long a node may take to be gone, which is as long as it is to be given: docs/cluster.md.
+const LEAVING_MAX: Duration = Duration::from_secs(60);
+/// How often it is asked whether it is still there.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Asks the node of this configuration, and answers what to print: text, or what the node said.
 ///
@@ -19,25 +27,53 @@ pub async fn ask(config: &Config, question: &ClusterQuestion) -> Result<String> 
     let path = match question {
         ClusterQuestion::Status(_) | ClusterQuestion::Slots(_) => "/cluster".to_owned(),
         ClusterQuestion::Tree(_) => "/tree".to_owned(),
+        ClusterQuestion::Drain(_) => "/cluster/drain".to_owned(),
         ClusterQuestion::Inspect { kind, id, .. } => format!("/inspect/{kind}/{id}"),
     };
     let token = config.listen.admin_token.as_ref().map(|token| HeaderValue::try_from(format!("Bearer {}", token.expose())));
     let token = token.transpose().context("listen.admin_token cannot be sent")?;
-    let request = Request::new(Method::GET, path);
-    let request = token.as_ref().map_or(request.clone(), |token| request.clone().by(token));
+    let method = if matches!(question, ClusterQuestion::Drain(_)) { Method::POST } else { Method::GET };
+    let request = asked(method, path, token.as_ref());
     let answer = server.once(&request).await.with_context(|| match question {
         ClusterQuestion::Tree(_) => "the node does not show its tree",
         ClusterQuestion::Inspect { .. } => "the node knows no such kind of entity, or that is no id",
         _ => "the node shows no cluster: is cluster.listen set for it, and has it joined?",
     })?;
     let answer: Value = serde_json::from_slice(&answer).context("the node's answer cannot be read")?;
+    if matches!(question, ClusterQuestion::Drain(_)) {
+        let began = Instant::now();
+        gone(&server, &asked(Method::GET, "/cluster".to_owned(), token.as_ref())).await?;
+        let slots = number(&answer["slots"], "owned");
+        if !question.how().json {
+            return Ok(format!("it had {slots} slots, and is gone after {:.1} s\n", began.elapsed().as_secs_f64()));
+        }
+    }
     Ok(match question {
         _ if question.how().json => format!("{answer:#}\n"),
         ClusterQuestion::Status(_) => status(&answer),
         ClusterQuestion::Slots(_) => slots(&answer),
         ClusterQuestion::Tree(_) => tree(&answer, 0),
+        ClusterQuestion::Drain(_) => String::new(),
         ClusterQuestion::Inspect { .. } => inspect(&answer),
     })
+}
+
+fn asked(method: Method, path: String, token: Option<&HeaderValue>) -> Request<'_> {
+    let request = Request::new(method, path);
+    match token {
+        Some(token) => request.by(token),
+        None => request,
+    }
+}
+
+/// Waits until nobody answers any more.
+async fn gone(server: &Server, request: &Request<'_>) -> Result<()> {
+    let deadline = Instant::now() + LEAVING_MAX;
+    while server.once(request).await.is_ok() {
+        ensure!(Instant::now() < deadline, "it was asked to leave {} s ago, and still answers: its log says why", LEAVING_MAX.as_secs());
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

@@ -474,6 +474,29 @@ fn a_node_with_another_clusters_certificate_joins_nothing() {
 }
 
 #[test]
+fn an_operator_has_a_node_leave_and_no_page_can() {
+    let mut cluster = Cluster::start(2);
+    let mut edges = cluster.edges();
+    let people: Vec<_> = (0..12).map(|number| edges[number % 2].register(&format!("person{number}"))).collect();
+    let leaving = cluster.nodes.pop().expect("two nodes");
+    let mut admin = leaving.client("admin");
+    assert_eq!(admin.call(&post("/cluster/drain", json!({})).header("origin", "http://127.0.0.1:8010")).status, 403);
+    assert_eq!(admin.call(&get("/cluster/drain")).status, 405);
+    assert_eq!(edges[1].call(&post("/cluster/drain", json!({}))).status, 404, "only the admin listener has it");
+    let place = format!("listen.admin={}", leaving.addr("admin"));
+    let output = binary().args(["cluster", "drain", "--set", &place]).stdout(std::process::Stdio::piped()).output().expect("it starts");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && shown.contains("is gone after"), "{shown}");
+    let (ended, said) = leaving.process.ended();
+    assert_eq!(ended.code(), Some(0), "{said}");
+    for person in &people {
+        let change = put(format!("/api/user/profile/{}", person.id), json!({ "firstName": "After" })).by(person);
+        edges[0].call(&change).ok(200);
+    }
+    assert_eq!(status(&cluster.nodes[0])["slots"]["owned"], 4096);
+}
+
+#[test]
 fn the_command_line_shows_the_cluster() {
     let cluster = Cluster::start(2);
     let person = cluster.nodes[0].gateway().register("ada");
