@@ -187,7 +187,7 @@ impl Client {
         let lots = by_node.iter().flat_map(|(boot, keys)| keys.chunks(VIEWS_MAX).map(move |lot| (*boot, lot)));
         let asked = lots.filter(|(_, lot)| lot.len() > 1).map(|(boot, lot)| async move {
             let questions: Vec<_> = lot.iter().map(|key| (*key, remote.holdings().ask(key))).collect();
-            (questions, remote.views(boot, call, lot).await)
+            (questions, remote.views(boot, call, lot, !self.node.ownership.is_leaving()).await)
         });
         let mut found = HashMap::with_capacity(keys.len());
         for (lot, answers) in join_all(asked).await {
@@ -275,6 +275,7 @@ impl Client {
         let question = remote.holdings().ask(&key);
         let asked = match query {
             Some(query) => Asked::Part(query),
+            None if self.node.ownership.is_leaving() => Asked::Once,
             None => {
                 Asked::Whole { answered: self.node.snapshots.lent(&key).and_then(|lent| Some(lent.loan()?.take_answered())).unwrap_or(0) }
             }

@@ -5,8 +5,15 @@
 //! was changed in between, or by somebody who does not ask owners, is loaded anew. So nothing that is sent is ever believed, and all of it may be lost.
 
 use crate::{
-    clock::by_the_clock, entity::freeze, near::Grants, node::Node, owner::Warmth, remote::Remote, second_level::warm_owners,
-    snapshot::Snapshot, supervisor::Child,
+    clock::by_the_clock,
+    entity::freeze,
+    near::Grants,
+    node::Node,
+    owner::Warmth,
+    remote::Remote,
+    second_level::{WARMING_AT_HAND_MAX, warm_owners},
+    snapshot::Snapshot,
+    supervisor::Child,
 };
 use cluster::{Boot, timing::HAND_OFF_MAX_MS};
 use parking_lot::Mutex;
@@ -198,7 +205,7 @@ impl Expected {
 pub(crate) async fn warm(node: &Arc<Node>, kept: Vec<Kept>, deadline: Instant) {
     let sent = kept.len();
     let kept = kept.into_iter().map(|kept| (kept.key, (kept.key.id, Frozen { view: kept.view, rest: kept.rest })));
-    let warmed = warm_owners(node, kept, Warmth::Sent, deadline).await;
+    let warmed = warm_owners(node, kept, Warmth::Sent, (WARMING_AT_HAND_MAX, deadline)).await;
     node.metrics.warmed("hand_off", warmed);
     tracing::debug!(sent, warmed, "what was sent ahead of slots is warm here");
 }

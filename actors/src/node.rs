@@ -2,7 +2,7 @@
 
 use crate::{
     dependency::Dependencies, directory::Directory, hand_off::Expected, metrics::Metrics, ownership::Ownership, region::Region,
-    remote::Remote, snapshot::Snapshots, standing::Standing,
+    remote::Remote, second_level::Versions, snapshot::Snapshots, standing::Standing,
 };
 use arc_swap::ArcSwap;
 use protocol::UserId;
@@ -87,6 +87,8 @@ pub struct Node {
     pub(crate) inactive: Standing,
     /// What was warm elsewhere of slots that are to become this node's.
     pub(crate) expected: Expected,
+    /// What is compared with the store.
+    pub(crate) versions: Versions,
     /// When it was put together: the beginning of its own time.
     pub(crate) started: Instant,
     /// Outbox rows whose effects were carried out.
@@ -106,6 +108,7 @@ impl Node {
             directory: Directory::default(),
             dependencies: Dependencies::default(),
             expected: Expected::new(limits.cache_bytes_max / 4),
+            versions: Versions::default(),
             started: Instant::now(),
             metrics: Metrics::new(),
             pulled: ArcSwap::default(),

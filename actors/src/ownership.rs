@@ -268,7 +268,13 @@ impl Ownership {
         self.leaves.load(Ordering::Acquire) || self.slots[slot.index()].departs.load(Ordering::Acquire)
     }
 
-    /// Whatever this node owns, or still gets, is handed off sooner or later.
+    /// Whether this node is about to leave: it borrows nothing any more.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaves.load(Ordering::Acquire)
+    }
+
+    /// Whatever this node owns, or still gets, is handed off sooner or later, so it lends nothing. And it borrows nothing: nobody has to wait until what it
+    /// borrowed has ended when it is gone.
     pub fn leave_all(&self) {
         self.leaves.store(true, Ordering::Release);
     }

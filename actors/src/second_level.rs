@@ -14,20 +14,25 @@ use crate::{
     supervisor::Child,
 };
 use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
 use protocol::{Key, Kind, Query, Slot, View};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
-use store::redis::{FROZEN_MAX, Frozen, Redis, strategy};
+use store::{
+    Stores,
+    redis::{FROZEN_MAX, Frozen, Redis, strategy},
+};
 use uuid::Uuid;
 
 /// How often what became warm, or changed, is given to the second level.
 const KEEP_EVERY: Duration = Duration::from_secs(15);
-/// Owners that warm up at a time.
+/// Owners that warm up at a time, of what is in Redis, and of what is at hand.
 const WARMING_MAX: usize = 4;
+pub(crate) const WARMING_AT_HAND_MAX: usize = 64;
 /// How long a node that starts is at it, at most, and how long one that stops.
 const WARM_UP_MAX: Duration = Duration::from_secs(30);
 const LAST_KEEP_MAX: Duration = Duration::from_secs(2);
@@ -71,9 +76,7 @@ pub(crate) async fn thaw<E: Entity>(node: &Arc<Node>, frozen: Vec<(Uuid, Frozen)
         return HashMap::new();
     }
     // The versions after what they are compared with: what is the same now was no older when it was read.
-    let asked = frozen.iter().map(|(id, _)| *id).collect();
-    let Ok(versions) = node.stores.domain(E::KIND).versions(E::KIND, asked).await else { return HashMap::new() };
-    let versions: HashMap<_, _> = versions.into_iter().collect();
+    let versions = node.versions.of(&node.stores, E::KIND, frozen.iter().map(|(id, _)| *id)).await;
     let current = frozen
         .into_iter()
         .filter(|(id, frozen)| versions.get(id) == Some(&frozen.view.version) || sabotage::active(Defect::SecondLevelBelieved));
@@ -90,7 +93,7 @@ pub(crate) async fn warm(node: &Arc<Node>, slots: &HashSet<Slot>) {
     }
     let slots: Vec<_> = slots.iter().copied().collect();
     let keys = redis.warm(&slots).await.into_iter().map(|key| (key, key.id));
-    let warmed = warm_owners(node, keys, Warmth::SecondLevel, deadline).await;
+    let warmed = warm_owners(node, keys, Warmth::SecondLevel, (WARMING_MAX, deadline)).await;
     node.metrics.warmed("second_level", warmed);
     if warmed > 0 {
         tracing::info!(warmed, "warm again from the second level");
@@ -102,7 +105,7 @@ pub(crate) async fn warm_owners<T>(
     node: &Arc<Node>,
     known: impl IntoIterator<Item = (Key, T)>,
     warmth: impl Fn(Vec<T>) -> Warmth,
-    deadline: Instant,
+    (at_once, deadline): (usize, Instant),
 ) -> usize {
     let mut owners: BTreeMap<(Kind, usize), Vec<Vec<(Key, T)>>> = BTreeMap::new();
     for (key, what) in known {
@@ -118,7 +121,7 @@ pub(crate) async fn warm_owners<T>(
     });
     stream::iter(lots)
         .map(|(key, warmth)| async move { warm_some(node, key, warmth, deadline).await.unwrap_or_default() })
-        .buffer_unordered(WARMING_MAX)
+        .buffer_unordered(at_once)
         .fold(0, |sum, warmed| async move { sum + warmed })
         .await
 }
@@ -128,6 +131,50 @@ async fn warm_some(node: &Arc<Node>, key: Key, warmth: Warmth, deadline: Instant
     let owner = node.region.owner(&key).await.ok()?;
     owner.port.cast(Op::Warm { warmth, waiter }).ok()?;
     tokio::time::timeout_at(deadline.into(), answer).await.ok()?.ok()?.ok()
+}
+
+/// The store's versions of many keys, for many who ask at the same time: while one look is under way, whoever comes is part of the next one.
+pub(crate) struct Versions([NextLook; Kind::TABLE]);
+
+#[derive(Default)]
+struct NextLook {
+    joined: Mutex<Arc<Look>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Look {
+    ids: Mutex<Vec<Uuid>>,
+    found: OnceLock<HashMap<Uuid, u64>>,
+}
+
+impl Default for Versions {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| NextLook::default()))
+    }
+}
+
+impl Versions {
+    /// The versions of these keys, read after this was called; none of those that the store does not tell.
+    async fn of(&self, stores: &Stores, kind: Kind, ids: impl Iterator<Item = Uuid>) -> HashMap<Uuid, u64> {
+        let next = &self.0[kind.index()];
+        let ids: Vec<_> = ids.collect();
+        let look = {
+            let joined = next.joined.lock();
+            joined.ids.lock().extend(&ids);
+            joined.clone()
+        };
+        let _turn = next.turn.lock().await;
+        if look.found.get().is_none() {
+            // Nobody joins it any more.
+            std::mem::take(&mut *next.joined.lock());
+            let all = std::mem::take(&mut *look.ids.lock());
+            let found = stores.domain(kind).versions(kind, all).await.unwrap_or_default();
+            let _ = look.found.set(found.into_iter().collect());
+        }
+        let found = look.found.get();
+        ids.into_iter().filter_map(|id| Some((id, *found?.get(&id)?))).collect()
+    }
 }
 
 /// Gives what is warm to the second level, but for what it has and will have for a while. `false` if there was no room for all of it.

@@ -7,6 +7,8 @@ from servers.cluster import eventually
 # Reads and writes of the history checker each second, and requests of the load beside it.
 PACE = (300, 40, 300)
 QUIET_S = 12
+# Between two restarts, as a StatefulSet's `minReadySeconds` has it.
+PAUSE_S = 8
 # How long one node may take until it is back with its share, and about how long all of three take.
 RESTART_MAX_S, ONE_ROUND_S = 40, 40
 STALL_MAX_MS, P99_FACTOR, STORE_READS_FACTOR = 1000, 3, 2
@@ -25,6 +27,7 @@ def rolling(stage):
             took.append(restarted(stage, cluster.nodes[len(took) % len(cluster.nodes)]))
             if took[-1] is None:
                 break
+            time.sleep(PAUSE_S)
     asked = cluster.store_reads() - before
     done = [one for one in took if one]
     stage.expect(f"{len(done)} restarts, each done after {min(done, default=0):.1f} to {max(done, default=0):.1f} s", len(done) == len(took))

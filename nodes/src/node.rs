@@ -71,6 +71,7 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
         }
         tracing::info!("asked to stop; draining");
         draining.enter(Stage::Draining);
+        draining.client.node().ownership.leave_all();
     };
     let served = tokio::select! {
         drained = bound.serve(Dispatcher(edge.clone()), server_limits(config), stop) => {

@@ -21,6 +21,9 @@ struct Options {
     /// Scenarios in which statements are late all the time, instead of mixed ones
     #[arg(long)]
     late: bool,
+    /// Scenarios in which nodes come and go, and nothing else is wrong
+    #[arg(long, conflicts_with = "late")]
+    moving: bool,
     /// Take a safeguard away
     #[arg(long, value_parser = sabotage)]
     sabotage: Option<Sabotage>,
@@ -32,8 +35,12 @@ fn sabotage(name: &str) -> Result<Sabotage, String> {
 }
 
 fn main() -> ExitCode {
-    let Options { seeds, first, replay, late, sabotage } = Options::parse();
-    let scenario = if late { Scenario::late } else { Scenario::random };
+    let Options { seeds, first, replay, late, moving, sabotage } = Options::parse();
+    let scenario = match (late, moving) {
+        (true, _) => Scenario::late,
+        (_, true) => Scenario::moving,
+        _ => Scenario::random,
+    };
     if let Some(seed) = replay {
         return show(&scenario(seed), sabotage);
     }

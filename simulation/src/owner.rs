@@ -293,7 +293,9 @@ impl Owner {
     }
 
     pub(crate) fn hand_off(&mut self, desk: &mut Desk) {
-        self.call_back(desk);
+        if desk.sabotage != Some(Sabotage::LoansOutliveTenure) {
+            self.call_back(desk);
+        }
         self.closing = true;
         let (writes, reads): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|request| matches!(request.op.ask, Ask::Write { .. }));
         self.queue = reads.into();

@@ -195,6 +195,18 @@ impl Scenario {
         Self { seed, nodes: rng.random_range(2..=3), slots: 6, faults }
     }
 
+    /// Nodes come and go one after the other, and nothing else is wrong: slots are on their way most of the time, of few keys that everybody reads.
+    #[must_use]
+    pub fn moving(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let turn = |number: u32, rng: &mut ChaCha8Rng| {
+            let at = FAULTS_FROM_MS + number * 700 + rng.random_range(0..400);
+            (at, if number.is_multiple_of(2) { Fault::Join } else { Fault::Drain { node: rng.random_range(0..8) } })
+        };
+        let faults = (0..14).map(|number| turn(number, &mut rng)).collect();
+        Self { seed, nodes: 3, slots: 2, faults }
+    }
+
     fn fault(sort: u32, slots: u16, rng: &mut ChaCha8Rng) -> Fault {
         let node: u8 = rng.random_range(0..8);
         let for_ms = *[300, 900, 2_000, 4_000, 6_000, 9_000].choose(rng).expect("not empty");

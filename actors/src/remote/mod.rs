@@ -66,6 +66,8 @@ pub(crate) enum Asked {
         /// How often this node answered from what it was lent since it last asked.
         answered: u32,
     },
+    /// The same, and not to be kept.
+    Once,
     /// A part or page.
     Part(Query),
 }
@@ -212,7 +214,7 @@ impl Remote {
         let body = match asked {
             Asked::Part(query) => Body::Query(query),
             Asked::Whole { answered } if is_lent(key.kind) && self.speaks_of_warmth(boot) => Body::Leased { version_min, answered },
-            Asked::Whole { .. } => Body::View { version_min },
+            Asked::Whole { .. } | Asked::Once => Body::View { version_min },
         };
         match self.read(boot, call, key, body).await? {
             Answer::View(view) => Ok(Given { view, lease_ms: None }),
@@ -232,10 +234,10 @@ impl Remote {
     }
 
     /// At most [`VIEWS_MAX`] at once. `None` for those that are to be asked for elsewhere, or by themselves.
-    pub(crate) async fn views(&self, boot: Boot, call: &Call, keys: &[Key]) -> Vec<Option<Result<Given, Refusal>>> {
+    pub(crate) async fn views(&self, boot: Boot, call: &Call, keys: &[Key], borrows: bool) -> Vec<Option<Result<Given, Refusal>>> {
         debug_assert!(keys.len() <= VIEWS_MAX);
         let [first, ..] = keys else { return Vec::new() };
-        let body = if self.speaks_of_warmth(boot) { Body::ViewsLeased(keys.to_vec()) } else { Body::Views(keys.to_vec()) };
+        let body = if borrows && self.speaks_of_warmth(boot) { Body::ViewsLeased(keys.to_vec()) } else { Body::Views(keys.to_vec()) };
         let answers = match self.read(boot, call, *first, body).await {
             Ok(Answer::Views(answers)) if answers.len() == keys.len() => answers,
             Err(Unanswered::Refused(refusal)) => vec![Viewed::Refused(refusal); keys.len()],

@@ -136,7 +136,6 @@ fn ended(exit: Exit) -> anyhow::Error {
 /// When the others declared it dead meanwhile, or it was not done in time: what it owned is theirs then all the same, a few seconds later.
 pub async fn leave(node: &Node) -> Result<()> {
     let Some(remote) = node.remote() else { return Ok(()) };
-    node.ownership.leave_all();
     remote.seat().events().drain();
     let exit = tokio::time::timeout(LEAVING_MAX, remote.seat().ended()).await.context("the cluster was not left in time")?;
     remote.links().stop().await;

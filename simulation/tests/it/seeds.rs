@@ -1,4 +1,4 @@
-//! Many seeds. A failing one prints itself; `cargo run -p lets-connect-simulation -- --replay SEED` (with `--late` for the second test) shows everything
+//! Many seeds. A failing one prints itself; `cargo run -p lets-connect-simulation -- --replay SEED` (with `--late` or `--moving` for the other two) shows everything
 //! that happens in it. Once understood it is written down in `named`.
 
 use simulation::{Scenario, run, search};
@@ -16,6 +16,14 @@ fn nothing_is_violated_in_ten_thousand_clusters() {
 fn nothing_is_violated_where_statements_are_late() {
     let searched = search(Scenario::late, 0..1_000, None);
     assert_eq!(searched.found, None);
+}
+
+#[test]
+fn nothing_is_violated_while_slots_move_all_the_time() {
+    let searched = search(Scenario::moving, 0..1_000, None);
+    assert_eq!(searched.found, None);
+    let [reads, _, unknown] = searched.ops;
+    assert!(reads > 500_000 && unknown < 100, "{searched:?}");
 }
 
 #[test]
