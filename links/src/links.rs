@@ -184,7 +184,7 @@ impl Links {
     }
 
     /// Links to these and to no others, until it is told otherwise. Links to those that are not among them are closed. This node itself may be among
-    /// them.
+    /// them. May be called on any thread: links live on the runtime on which they were started.
     pub fn members(&self, members: &[Member]) {
         self.shared.set_members(members, dialler::keep);
     }
@@ -213,11 +213,11 @@ impl Links {
         self.link(boot).ok().map(|link| link.connection.wire)
     }
 
-    /// Probes another node: [`Event::ProbeAnswered`] follows, or nothing does.
+    /// Probes another node: [`Event::ProbeAnswered`] follows, or nothing does. May be called on any thread.
     pub fn probe(&self, boot: Uuid, round: u64) {
         let Ok(link) = self.link(boot) else { return };
         let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
+        self.shared.runtime.spawn(async move {
             // A refusal is no answer: that the socket works is not the question.
             if link.tell(Topic::Probe, round).await.is_ok_and(|answer| answer.is_empty()) {
                 shared.tell(Event::ProbeAnswered { boot, round });

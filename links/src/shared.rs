@@ -21,6 +21,7 @@ use std::{
 };
 use tokio::{
     net::TcpStream,
+    runtime::Handle,
     sync::{Semaphore, mpsc, oneshot, watch},
 };
 use tokio_rustls::TlsStream;
@@ -68,6 +69,9 @@ pub(crate) struct Shared {
     pub limits: Limits,
     pub credentials: Credentials,
     server: ActorRef<NodeServerMessage>,
+    /// Where links live, whoever tells of members: each arrival on a socket wakes a thread of the runtime on which it was dialled. When that was the
+    /// membership's, a call cost 9 % more, and renewals shared their thread with all that came.
+    pub runtime: Handle,
     members: ArcSwap<HashMap<Uuid, Arc<Peer>>>,
     /// Streams of which it is proven whose they are, by their secrets. The peer may take one for a link and call a moment before this node does.
     streams: ArcSwap<HashMap<u128, Weak<Connection>>>,
@@ -88,6 +92,7 @@ pub(crate) enum End {
 const CROSSING_MAX: Duration = Duration::from_secs(1);
 
 impl Shared {
+    /// To be called on the runtime on which links live.
     pub(crate) fn new(
         (boot, name): (Uuid, String),
         limits: Limits,
@@ -97,7 +102,8 @@ impl Shared {
     ) -> Self {
         let (members, streams, view) = (ArcSwap::default(), ArcSwap::default(), watch::Sender::new(0));
         let places = Arc::new(Semaphore::new(limits.streams_max));
-        Self { boot, name, limits, credentials, server, members, streams, places, view, events }
+        let runtime = Handle::current();
+        Self { boot, name, limits, credentials, server, runtime, members, streams, places, view, events }
     }
 
     pub(crate) fn peer(&self, boot: Uuid) -> Option<Arc<Peer>> {
@@ -158,7 +164,7 @@ impl Shared {
             }
         }
         for peer in new {
-            let dialler = tokio::spawn(keep(Arc::clone(self), Arc::clone(&peer)));
+            let dialler = self.runtime.spawn(keep(Arc::clone(self), Arc::clone(&peer)));
             *peer.dialler.lock() = Some(AbortOnDrop(dialler.abort_handle()));
         }
     }
@@ -244,7 +250,7 @@ impl Shared {
         }
         let Some(port) = port_of(session) else { return connection.close("the peer has no port") };
         let (made, link) = oneshot::channel();
-        let announcer = tokio::spawn(announce(link, self.view.subscribe()));
+        let announcer = self.runtime.spawn(announce(link, self.view.subscribe()));
         let link = Arc::new(Link::new(Arc::clone(&connection), port, announcer.abort_handle()));
         let _ = made.send(Arc::downgrade(&link));
         peer.link.send_replace(Some(link));

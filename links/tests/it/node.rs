@@ -93,11 +93,13 @@ async fn obey(links: &Links, words: &[String]) -> Option<String> {
                 let (boot, address) = text.split_once('=').expect("a member");
                 Member { boot: boot.parse().expect("a boot"), address: address.parse::<Address>().expect("an address") }
             };
-            links.members(&words[2..].iter().map(member).collect::<Vec<_>>());
+            let members: Vec<_> = words[2..].iter().map(member).collect();
+            elsewhere(links, move |links| links.members(&members));
             Some("done".to_owned())
         }
         "probe" => {
-            links.probe(boot(2), number(3));
+            let (boot, round) = (boot(2), number(3));
+            elsewhere(links, move |links| links.probe(boot, round));
             None
         }
         "announce" => {
@@ -112,6 +114,12 @@ async fn obey(links: &Links, words: &[String]) -> Option<String> {
         "status" => Some(format!("{:?}", links.status())),
         other => panic!("{other}"),
     }
+}
+
+/// On a thread that knows no runtime, as the membership's may.
+fn elsewhere(links: &Links, tell: impl FnOnce(&Links) + Send + 'static) {
+    let links = links.clone();
+    std::thread::spawn(move || tell(&links)).join().expect("it takes what it is told");
 }
 
 /// How large a question and its answer are, and how long the answer takes.
