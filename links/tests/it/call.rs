@@ -4,7 +4,11 @@ use crate::{
     node::PANIC,
     process::{Cluster, Options},
 };
+use protocol::envelope::WIRE_VERSION;
 use std::time::{Duration, Instant};
+
+/// A version that is not written yet.
+const NEXT: u16 = WIRE_VERSION + 1;
 
 #[test]
 fn a_call_is_answered_whatever_its_size() {
@@ -72,13 +76,14 @@ fn probes_are_answered_and_the_newest_view_is_heard() {
 fn nodes_of_two_releases_speak_the_older_ones_version() {
     let cluster = Cluster::new();
     let a = cluster.node("node-a");
-    let b = cluster.node_with("node-b", &Options { wires: 1..=2, ..Options::default() });
+    let b = cluster.node_with("node-b", &Options { wires: WIRE_VERSION..=NEXT, ..Options::default() });
     for node in [&a, &b] {
         node.members(&[a.member(), b.member()]);
     }
     for (caller, other) in [(&a, &b), (&b, &a)] {
         caller.wait_for(&format!("linked {}", other.boot));
-        assert!(caller.ask("status #").contains("wire: 1"), "{}", caller.ask("status #"));
+        let status = caller.ask("status #");
+        assert!(status.contains(&format!("wire: {WIRE_VERSION},")), "{status}");
         assert!(caller.call(other, [10, 10, 0, 20_000]).starts_with("ok "));
     }
 }
@@ -87,7 +92,7 @@ fn nodes_of_two_releases_speak_the_older_ones_version() {
 fn a_frame_that_the_receiver_cannot_read_is_refused_and_says_so() {
     // Both say that they speak a version that is not written yet: so does a node whose release reads less than it promised.
     let cluster = Cluster::new();
-    let [a, b] = ["node-a", "node-b"].map(|name| cluster.node_with(name, &Options { wires: 2..=2, ..Options::default() }));
+    let [a, b] = ["node-a", "node-b"].map(|name| cluster.node_with(name, &Options { wires: NEXT..=NEXT, ..Options::default() }));
     for node in [&a, &b] {
         node.members(&[a.member(), b.member()]);
     }
@@ -99,8 +104,11 @@ fn a_frame_that_the_receiver_cannot_read_is_refused_and_says_so() {
 #[test]
 fn nodes_without_a_version_in_common_are_not_linked() {
     let cluster = Cluster::new();
-    let (a, b, c) =
-        (cluster.node("node-a"), cluster.node_with("node-b", &Options { wires: 2..=2, ..Options::default() }), cluster.node("node-c"));
+    let (a, b, c) = (
+        cluster.node("node-a"),
+        cluster.node_with("node-b", &Options { wires: NEXT..=NEXT, ..Options::default() }),
+        cluster.node("node-c"),
+    );
     for node in [&a, &b, &c] {
         node.members(&[a.member(), b.member(), c.member()]);
     }
