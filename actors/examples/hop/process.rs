@@ -233,8 +233,7 @@ async fn by_the_clock<F: Future<Output = bool> + Send + 'static>(rate: u32, call
         });
     }
     under_way.join_all().await;
-    let times = times.lock().expect("not poisoned").clone();
-    times
+    times.lock().expect("not poisoned").clone()
 }
 
 fn spent() -> Spent {
