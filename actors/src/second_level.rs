@@ -107,18 +107,17 @@ pub(crate) async fn warm_owners<T>(
     warmth: impl Fn(Vec<T>) -> Warmth,
     (at_once, deadline): (usize, Instant),
 ) -> usize {
-    let mut owners: BTreeMap<(Kind, usize), Vec<Vec<(Key, T)>>> = BTreeMap::new();
+    /// What goes to one owner at a time, and a key of it.
+    struct Lot<T>(Key, Vec<T>);
+    let mut owners: BTreeMap<(Kind, usize), Vec<Lot<T>>> = BTreeMap::new();
     for (key, what) in known {
         let lots = owners.entry((key.kind, shard_of(key.slot()))).or_default();
         match lots.last_mut() {
-            Some(lot) if lot.len() < FROZEN_MAX => lot.push((key, what)),
-            _ => lots.push(vec![(key, what)]),
+            Some(Lot(_, lot)) if lot.len() < FROZEN_MAX => lot.push(what),
+            _ => lots.push(Lot(key, vec![what])),
         }
     }
-    let lots = owners.into_values().flatten().filter_map(|lot| {
-        let (key, _) = lot.first()?;
-        Some((*key, warmth(lot.into_iter().map(|(_, what)| what).collect())))
-    });
+    let lots: Vec<_> = owners.into_values().flatten().map(|Lot(key, lot)| (key, warmth(lot))).collect();
     stream::iter(lots)
         .map(|(key, warmth)| async move { warm_some(node, key, warmth, deadline).await.unwrap_or_default() })
         .buffer_unordered(at_once)

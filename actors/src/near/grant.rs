@@ -218,7 +218,7 @@ mod tests {
     fn what_is_read_much_is_hot_and_cools_down() {
         let heat = Heat::new();
         let (hot, cold) = (Key::new(Kind::User, Uuid::from_u128(1)), Key::new(Kind::User, Uuid::from_u128(2)));
-        let reads = |key, times: u32, at| (0..times).map(|_| heat.add(key, 1, at)).last().unwrap_or_default();
+        let reads = |key, times: u32, at| (0..times).fold(0, |_, _| heat.add(key, 1, at));
         assert!(reads(&hot, 40, 70_000_000) >= HOT);
         assert_eq!(heat.add(&hot, 0, 70_001_000), 20);
         assert_eq!(heat.add(&hot, 60, 70_003_000), 65, "what a holder answered counts as well");
