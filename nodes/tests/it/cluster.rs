@@ -299,11 +299,11 @@ fn what_is_hot_is_lent_to_other_nodes_and_called_back_before_it_changes() {
     let profile = get(format!("/api/user/profile/{}", star.id));
     let hits = |node: &Server| count(node, "cache_loan_hits_total", r#"strategy="user""#);
     for round in 0..10 {
-        for number in 0..3 {
-            let before = hits(&cluster.nodes[number]);
+        for (number, (node, edge)) in cluster.nodes.iter().zip(&mut edges).enumerate() {
+            let before = hits(node);
             let reads = 120;
-            (0..reads).for_each(|_| drop(edges[number].call(&profile).ok(200)));
-            let lent = hits(&cluster.nodes[number]) - before;
+            (0..reads).for_each(|_| drop(edge.call(&profile).ok(200)));
+            let lent = hits(node) - before;
             assert_eq!(lent > reads / 2, number != owner, "{lent} of {reads} reads at node {number} were of what was lent to it");
         }
         let shown = cluster.nodes[owner].client("admin").call(&get(format!("/inspect/user/{}", star.id))).ok(200);
