@@ -86,7 +86,7 @@ pub(crate) async fn thaw<E: Entity>(node: &Arc<Node>, frozen: Vec<(Uuid, Frozen)
 /// Has the owners of what was warm of these slots load it, most of it at the price of a version. Meanwhile the node serves: whoever asks waits
 /// for no more than the lot that their key is in.
 pub(crate) async fn warm(node: &Arc<Node>, slots: &HashSet<Slot>) {
-    let Some(redis) = &node.stores.second_level else { return };
+    let Some(redis) = node.stores.second_level.as_ref().filter(|_| !slots.is_empty()) else { return };
     let deadline = Instant::now() + WARM_UP_MAX;
     if !redis.reached(deadline).await {
         return;
@@ -95,9 +95,7 @@ pub(crate) async fn warm(node: &Arc<Node>, slots: &HashSet<Slot>) {
     let keys = redis.warm(&slots).await.into_iter().map(|key| (key, key.id));
     let warmed = warm_owners(node, keys, Warmth::SecondLevel, (WARMING_MAX, deadline)).await;
     node.metrics.warmed("second_level", warmed);
-    if warmed > 0 {
-        tracing::info!(warmed, "warm again from the second level");
-    }
+    tracing::info!(warmed, "warm again from the second level");
 }
 
 /// Has the owners of these keys load them, many at a time, from what is known of each; answers how many are warm by that.
