@@ -4,7 +4,7 @@
 //! nodes → edge → actors → { store, links } → cluster → protocol
 //! ```
 //!
-//! Beside it stand `testbed`, which only tests may use, and `simulation`, which judges `cluster`.
+//! Beside it stand `testbed`, which only tests may use, `images`, which knows only bytes, and `simulation`, which judges `cluster`.
 
 /// A crate of ours.
 pub struct Layer {
@@ -28,6 +28,13 @@ pub const LAYERS: &[Layer] = &[
         uses: &[],
         tests_use: &[],
         never: &["bb8", "http", "hyper", "postgres", "ractor", "rusqlite", "tokio", "warp"],
+    },
+    // Bytes in, bytes out: who calls brings files, threads and time.
+    Layer {
+        name: "images",
+        uses: &[],
+        tests_use: &[],
+        never: &["bb8", "http", "hyper", "postgres", "ractor", "rayon", "rusqlite", "tokio", "tracing", "warp"],
     },
     // Decisions alone: who runs them brings time, the network and the store.
     Layer {

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Measures the image pipeline beside sharp, on the same files, with the same sizes and qualities, in one run.
+
+    loadtest/peers/images/compare.py FILE…              images per second, CPU, memory, bytes and SSIMULACRA2
+    loadtest/peers/images/compare.py --rounds 5 FILE…   more rounds than three
+
+Needs a Rust toolchain, Node.js 20 and npm; builds ours and fetches sharp when they are missing. Every round runs every side once, in another order, each in a process of its
+own that has read its files before it is timed; ratios are within a round, and their medians are told.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+SIDES = ["reference", "tuned", "ours"]
+
+
+def build():
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", HERE / "ours" / "target"))
+    subprocess.run(["cargo", "build", "--release", "--locked", "--manifest-path", HERE / "ours" / "Cargo.toml"], check=True)
+    if not (HERE / "sharp" / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--silent"], cwd=HERE / "sharp", check=True)
+    return target / "release" / "lets-connect-peer-images"
+
+
+def run(ours, side, stages, workers, out, files):
+    if side == "ours":
+        command = [ours, "make", stages, str(workers), out, *files]
+    else:
+        command = ["node", HERE / "sharp" / "variants.js", side, stages, str(workers), out, *files]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def total(figures):
+    return sum(sum(by_file.values()) for by_file in figures["bytes"].values())
+
+
+def rounds_of(ours, stages, workers, files, rounds):
+    figures = {side: [] for side in SIDES}
+    for number in range(rounds):
+        for side in SIDES[number % 3 :] + SIDES[: number % 3]:
+            figures[side].append(run(ours, side, stages, workers, "-", files))
+    return figures
+
+
+def told(figures, count):
+    for side in SIDES:
+        mine = figures[side]
+        per_second = statistics.median(count / one["seconds"] for one in mine)
+        cpu = statistics.median(one["cpu_seconds"] / count for one in mine)
+        peak = max(one["peak_kib"] for one in mine) / 1024
+        print(f"  {side:10} {per_second:6.2f} images/s, {cpu:.3f} CPU s/image, {peak:4.0f} MiB at most, {total(mine[0]) / 1e6:.3f} MB made", end="")
+        for other in SIDES[:2]:
+            ratio = statistics.median(theirs["seconds"] / one["seconds"] for one, theirs in zip(mine, figures[other]))
+            print(f", {ratio:.2f} x {other}", end="")
+        print(flush=True)
+
+
+def saved(figures, files):
+    made = figures["ours"][0]["bytes"]["optimized"]
+    shares = sorted(1 - min(made[path.name], path.stat().st_size) / path.stat().st_size for path in files)
+    print(f"full size, bytes saved: median {statistics.median(shares):.0%}, {shares[0]:.0%} to {shares[-1]:.0%}")
+
+
+def scores(ours, files):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for side in ["lossless", *SIDES]:
+            (folder / side).mkdir()
+            run(ours, side, "all", 2, folder / side, files)
+        for side in SIDES:
+            command = [ours, "score", folder / "lossless", folder / side]
+            means = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            print(f"  {side:10} " + ", ".join(f"{variant} {mean:.2f}" for variant, mean in means.items()), flush=True)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("files", type=pathlib.Path, nargs="+", metavar="FILE")
+    options.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
+    options.add_argument("--no-scores", action="store_true", help="leave SSIMULACRA2 out, which takes longest")
+    options = options.parse_args()
+    ours = build()
+    print(f"{len(options.files)} images, {sum(path.stat().st_size for path in options.files) / 1e6:.1f} MB; {options.rounds} rounds, medians")
+    for stages, workers, what in [("all", 2, "all outputs, two at a time"), ("sizes", 2, "four sizes, placeholder and colour, two at a time"), ("sizes", 1, "the same, one at a time")]:
+        print(f"{what}:", flush=True)
+        figures = rounds_of(ours, stages, workers, options.files, options.rounds)
+        told(figures, len(options.files))
+        if stages == "all":
+            saved(figures, options.files)
+    if not options.no_scores:
+        print("SSIMULACRA2 against lossless files of the same sizes, means:")
+        scores(ours, options.files)
+
+
+if __name__ == "__main__":
+    main()
