@@ -106,7 +106,7 @@ pub enum Optimized {
 
 /// A picture in memory, from which every stage starts: [`Decoded::preview`] first, then [`Decoded::optimized`], in this format and that.
 ///
-/// It holds three bytes a pixel, or four with alpha. Whoever cannot afford that between stages drops it and decodes again: that costs a seventh of what the
+/// It holds three bytes a pixel, or four with alpha. Whoever cannot afford that between stages drops it and decodes again: that costs a fifth of what the
 /// optimised full size does (docs/images.md).
 pub struct Decoded {
     bitmap: Bitmap,

@@ -5,6 +5,8 @@ use images::{Format, Model, Variant};
 
 /// Mean difference of levels. Decoders and kernels differ by less than one; a wrong matrix, gamma or profile is off by ten.
 const MEAN_MAX: f64 = 1.6;
+/// Of inks: two engines interpolate tables of nine points a side, and find black in their own way. Without a profile the difference is 20, without the black point 9.
+const INKS_MEAN_MAX: f64 = 3.2;
 
 #[test]
 fn every_file_looks_like_its_reference() {
@@ -14,7 +16,7 @@ fn every_file_looks_like_its_reference() {
         let reference = picture(&file(&format!("reference/{name}.png")));
         let (mean, largest) = difference(&ours, &reference);
         println!("{name}: {mean:.2} {largest}");
-        if mean > MEAN_MAX {
+        if mean > if name.starts_with("cmyk") { INKS_MEAN_MAX } else { MEAN_MAX } {
             far.push(format!("{name}: {mean:.2}, at most {largest}"));
         }
     }

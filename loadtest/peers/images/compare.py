@@ -56,8 +56,8 @@ def told(figures, count):
         peak = max(one["peak_kib"] for one in mine) / 1024
         print(f"  {side:10} {per_second:6.2f} images/s, {cpu:.3f} CPU s/image, {peak:4.0f} MiB at most, {total(mine[0]) / 1e6:.3f} MB made", end="")
         for other in SIDES[:2]:
-            ratio = statistics.median(theirs["seconds"] / one["seconds"] for one, theirs in zip(mine, figures[other]))
-            print(f", {ratio:.2f} x {other}", end="")
+            ratios = [statistics.median(theirs[what] / one[what] for one, theirs in zip(mine, figures[other])) for what in ("seconds", "cpu_seconds")]
+            print(f", {ratios[0]:.2f} x {other} ({ratios[1]:.2f} by CPU)", end="")
         print(flush=True)
 
 
