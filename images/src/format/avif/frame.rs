@@ -87,10 +87,11 @@ enum Matrix {
 }
 
 impl Coding {
-    /// What the file says counts before what the stream says (MIAF, section 7.3.6.4).
+    /// By what the file says. Of the stream only the range is asked: the decoder panics at numbers of colours that are reserved. Without either word it is the matrix of
+    /// JPEG, which writers of AVIF use for sRGB.
     fn of(picture: &Picture, nclx: Option<Nclx>) -> Result<Self, Error> {
         let is_full_range = nclx.map_or(picture.color_range() == pixel::YUVRange::Full, |nclx| nclx.is_full_range);
-        let number = nclx.map_or(picture.matrix_coefficients() as u8, |nclx| nclx.matrix);
+        let number = nclx.map_or(2, |nclx| nclx.matrix);
         let matrix = match number {
             0 => Matrix::Identity,
             1 => Matrix::Weights(0.2126, 0.0722),
@@ -160,9 +161,9 @@ pub(super) fn fill_alpha(picture: &Picture, samples: &mut [u8]) -> Result<(), Er
 }
 
 /// The colour space that the numbers stand for; `None` if it is sRGB, or nobody says.
-pub(super) fn profile(picture: &Picture, nclx: Option<Nclx>) -> Option<ColorProfile> {
-    let primaries = nclx.map_or(picture.color_primaries() as u8, |nclx| nclx.primaries);
-    let transfer = nclx.map_or(picture.transfer_characteristic() as u8, |nclx| nclx.transfer);
+pub(super) fn profile(nclx: Option<Nclx>) -> Option<ColorProfile> {
+    let primaries = nclx.map_or(1, |nclx| nclx.primaries);
+    let transfer = nclx.map_or(13, |nclx| nclx.transfer);
     // BT.709's curve is drawn as sRGB's by all browsers.
     let transfer = if matches!(transfer, 1 | 2 | 6 | 14 | 15) { 13 } else { transfer };
     let primaries = if primaries == 2 { 1 } else { primaries };

@@ -53,7 +53,7 @@ pub(crate) fn decode(bytes: &[u8], inspected: &Inspected, limits: &Limits) -> Re
     let alpha = container.alpha();
     let picture = frame::decode(container.payload(bytes, primary)?, primary.size, limits)?;
     let mut samples = frame::colours(&picture, primary.nclx, alpha.is_some())?;
-    let profile = frame::profile(&picture, primary.nclx);
+    let profile = frame::profile(primary.nclx);
     drop(picture);
     if let Some(alpha) = alpha {
         let picture = frame::decode(container.payload(bytes, alpha)?, alpha.size, limits)?;
