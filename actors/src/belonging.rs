@@ -12,6 +12,8 @@ pub(crate) enum Belonging {
     Products,
     /// What they think of products.
     Reviews,
+    /// Files.
+    Files,
     /// Whom they follow.
     Following,
     /// Who follows them.
@@ -22,7 +24,8 @@ pub(crate) enum Belonging {
 
 impl Belonging {
     /// Every list.
-    pub(crate) const ALL: [Self; 6] = [Self::Posts, Self::Products, Self::Reviews, Self::Following, Self::Followers, Self::Blocks];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Posts, Self::Products, Self::Reviews, Self::Files, Self::Following, Self::Followers, Self::Blocks];
 
     /// A page of the list. Positions do not move when rows come and go.
     pub(crate) async fn page(self, stores: &Stores, user: UserId, page: Page) -> Result<Ids, StoreError> {
@@ -30,6 +33,7 @@ impl Belonging {
             Self::Posts => stores.content.timeline(user, page).await,
             Self::Products => stores.shop.seller_products(user, page).await,
             Self::Reviews => stores.shop.reviews_by(user, page).await,
+            Self::Files => stores.media.files_of(user, page).await,
             Self::Following => Ok(stores.users.follow_page(user, false, page).await?.0),
             Self::Followers => Ok(stores.users.follow_page(user, true, page).await?.0),
             Self::Blocks => Ok(stores.users.blocked(user, page).await?.0),

@@ -5,10 +5,10 @@ use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
-use store::{Domain, StoreError};
+use store::{Domain, StoreError, objects::Objects};
 
 /// From one look's end to the next one.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -31,13 +31,23 @@ pub type Conditions = BTreeMap<String, Condition>;
 
 /// What is known of the dependencies. At most five seconds old.
 #[derive(Default)]
-pub struct Dependencies(ArcSwap<Conditions>);
+pub struct Dependencies {
+    found: ArcSwap<Conditions>,
+    objects: OnceLock<Objects>,
+}
 
 impl Dependencies {
+    /// From now on object storage is looked at as well. Once.
+    pub(crate) fn depend_on(&self, objects: Objects) {
+        if self.objects.set(objects).is_err() {
+            tracing::error!("this node has object storage already");
+        }
+    }
+
     /// What the last look found.
     #[must_use]
     pub fn conditions(&self) -> Arc<Conditions> {
-        self.0.load_full()
+        self.found.load_full()
     }
 }
 
@@ -66,12 +76,32 @@ fn second_level(node: &Node) -> Option<(String, Condition)> {
     Some(("redis".to_owned(), condition))
 }
 
+async fn objects(node: &Node) -> Option<(String, Condition)> {
+    let objects = node.dependencies.objects.get()?;
+    let asked = Instant::now();
+    let answer = tokio::time::timeout(ANSWER_MAX, objects.ping()).await;
+    let latency = asked.elapsed();
+    let (healthy, message) = match answer {
+        Ok(Ok(())) => (true, "it answers".to_owned()),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a look failed");
+            (false, "it does not answer".to_owned())
+        }
+        Err(_) => (false, format!("no answer within {} s", ANSWER_MAX.as_secs())),
+    };
+    Some((OBJECTS.to_owned(), Condition { healthy, message, latency }))
+}
+
+/// What object storage is called among the dependencies.
+const OBJECTS: &str = "object_storage";
+
 /// Looks at everything once. The tree does so by the clock; before a node serves, readiness must know.
 pub async fn look(node: &Node) {
     let domains = node.stores.domains();
-    let found = join_all(domains.iter().map(|domain| database(&**domain))).await;
-    let now: Conditions = found.into_iter().chain(second_level(node)).collect();
-    let before = node.dependencies.0.swap(Arc::new(now.clone()));
+    let databases = join_all(domains.iter().map(|domain| database(&**domain)));
+    let (found, objects) = tokio::join!(databases, objects(node));
+    let now: Conditions = found.into_iter().chain(objects).chain(second_level(node)).collect();
+    let before = node.dependencies.found.swap(Arc::new(now.clone()));
     for (name, condition) in &now {
         // Well is what is expected at the start.
         let was_healthy = before.get(name).is_none_or(|before| before.healthy);
@@ -85,6 +115,7 @@ pub async fn look(node: &Node) {
 
 const fn consequence(name: &str) -> &'static str {
     match name.as_bytes() {
+        b"object_storage" => "files are neither taken nor served until it answers",
         b"redis" => "what it keeps is read from the databases, and limits are each edge's own, until it answers",
         _ => "only what is in memory is answered until it answers",
     }

@@ -6,7 +6,7 @@
 
 use crate::{belonging::Belonging, client::Client, node::Node, owner::refusal_of};
 use protocol::{
-    Command, ErrorCode, Key, Kind, Page, Principal, Refusal, Reply, Role, UserId, cart, follow, post, product, review, wishlist,
+    Command, ErrorCode, Key, Kind, Page, Principal, Refusal, Reply, Role, UserId, cart, file, follow, post, product, review, wishlist,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -65,6 +65,7 @@ impl Eraser<'_> {
             Belonging::Posts => (Principal::Platform, Key::new(Kind::Post, id), Command::Post(post::Command::Delete)),
             Belonging::Products => (Principal::Platform, Key::new(Kind::Product, id), Command::Product(product::Command::Delete)),
             Belonging::Reviews => (Principal::Platform, Key::new(Kind::Review, id), Command::Review(review::Command::Delete)),
+            Belonging::Files => (Principal::Platform, Key::new(Kind::File, id), Command::File(file::Command::Delete)),
             Belonging::Following => (as_user(self.user), own, follows(follow::Command::Unfollow(UserId(id)))),
             Belonging::Followers => (as_user(UserId(id)), Key::new(Kind::Follows, id), follows(follow::Command::Unfollow(self.user))),
             Belonging::Blocks => (as_user(self.user), own, follows(follow::Command::Unblock(UserId(id)))),

@@ -35,6 +35,7 @@ pub(crate) async fn export(client: &Client, call: &Call, user: UserId) -> Result
     export.relations().await?;
     export.content().await?;
     export.shop().await?;
+    export.ids("files", Belonging::Files, Some(Kind::File)).await?;
     let Export { mut body, complete, .. } = export;
     body.put_slice(format!(",\"exportedAt\":\"{}\",\"complete\":{complete}}}", Timestamp::now()).as_bytes());
     Ok(body.freeze())

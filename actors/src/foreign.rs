@@ -17,7 +17,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use store::{Commit, ContentWrite, Domain, Expect, ForeignWrite, Guard, ShopWrite, Touch, UsersWrite};
+use store::{Commit, ContentWrite, Domain, Expect, ForeignWrite, Guard, MediaWrite, ShopWrite, Touch, UsersWrite};
 use uuid::Uuid;
 
 /// How often notes are looked for.
@@ -35,7 +35,7 @@ const HEEDER: Key = Key { kind: Kind::CaseList, id: family::FOREIGN };
 
 /// Whether the key has a row with a version. The others are at a version in `key_version`, which only a commit of ours raises.
 const fn has_row(kind: Kind) -> bool {
-    matches!(kind, Kind::User | Kind::Post | Kind::Product | Kind::Order | Kind::Checkout | Kind::Review | Kind::Case)
+    matches!(kind, Kind::User | Kind::Post | Kind::Product | Kind::Order | Kind::Checkout | Kind::Review | Kind::Case | Kind::File)
 }
 
 /// The families of lists in which such a thing can be.
@@ -49,6 +49,7 @@ const fn families(kind: Kind) -> &'static [(Kind, Uuid)] {
             (Kind::ProductList, family::PRODUCTS_BY_RATING),
         ],
         Kind::Case => &[(Kind::CaseList, family::CASES)],
+        Kind::File => &[(Kind::FileList, family::FILES)],
         _ => &[],
     }
 }
@@ -98,6 +99,8 @@ async fn carry_out(node: &Arc<Node>, domain: &dyn Domain, notes: &[ForeignWrite]
         let is_new = |post: &&Post| notes.iter().any(|note| note.key.id == post.id.0 && note.version == Some(1));
         new_posts = posts.iter().filter(is_new).map(|post| (post.user_id, post.id.0)).collect();
         stores.content.commit(frame.around(ContentWrite::Reindex(posts))).await
+    } else if domain.database() == stores.media.database() {
+        stores.media.commit(frame.around(MediaWrite::Follow)).await
     } else {
         let products = try_join_all(ids(Kind::Product).map(|id| stores.shop.product(ProductId(id)))).await.map_err(unreadable)?;
         let gone = ids(Kind::Product).zip(&products).filter(|(_, product)| product.is_none()).map(|(id, _)| ProductId(id)).collect();

@@ -11,6 +11,7 @@
 //! * [`account`]: registration, login, sessions and passwords. [`errand`]: what follows an answer, such as a [`mail`]; `erase`: forgetting somebody;
 //!   `export`: all that is somebody's.
 //! * [`checkout`]: a cart becomes orders, all of it or nothing.
+//! * [`media`]: uploads, the pool that makes variants of images, and where bytes are.
 //! * [`count`]: what the edges of a cluster count together.
 //! * [`directory`]: immutable look-ups from an id to its owner key.
 
@@ -28,6 +29,7 @@ mod export;
 pub mod foreign;
 pub mod hand_off;
 pub mod mail;
+pub mod media;
 pub mod membership;
 pub mod metrics;
 pub mod near;

@@ -19,7 +19,7 @@ use protocol::{
     Command, ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId,
     audit::Entry,
     envelope::{CHANGED_MAX, Change, Notice},
-    follow,
+    file, follow,
     moderation::Target,
     post, product, review, user,
 };
@@ -118,6 +118,7 @@ async fn tell_verdict(node: &Arc<Node>, case: Uuid, deadline: Instant) -> Result
         Target::Product(_) => Command::Product(product::Command::Moderate(verdict)),
         Target::User(_) => Command::User(user::Command::Moderate(verdict)),
         Target::Review(_) => Command::Review(review::Command::Moderate(verdict)),
+        Target::File(_) => Command::File(file::Command::Moderate(verdict)),
     };
     let call = crate::Call { principal: Principal::Platform, deadline, if_match: None, idempotency: None };
     match Client::new(node.clone()).write(&call, case.target.key(), command).await {

@@ -13,6 +13,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{Request, Response};
+use parking_lot::Mutex;
 use protocol::{ErrorCode, Refusal};
 use std::{
     net::IpAddr,
@@ -44,7 +45,7 @@ pub(crate) async fn admitted(
         Err(why) => return problem::refuse(&why, &trace),
     };
     let (mut parts, mut body) = request.into_parts();
-    if let Err(why) = intake::check(route.input, &parts.headers, &mut body, edge.options.body_bytes_max) {
+    if let Err(why) = intake::check(route.input, &parts.headers, &mut body, edge.body_limits()) {
         return problem::refuse(&why, &trace);
     }
     let query = parts.uri.query().unwrap_or_default().to_owned();
@@ -54,8 +55,22 @@ pub(crate) async fn admitted(
     let (headers, ends_at) = (parts.headers.clone(), began + edge.options.request_max);
     let address = address::client(peer, &headers, &edge.options.trusted_proxies);
     let (route, work_began) = (index, OnceLock::new());
-    let exchange =
-        Arc::new(Exchange { edge: edge.clone(), route, principal, token, ids, path, query, headers, address, ends_at, work_began });
+    let (method, incoming) = (parts.method.clone(), Mutex::default());
+    let exchange = Arc::new(Exchange {
+        edge: edge.clone(),
+        route,
+        method,
+        principal,
+        token,
+        ids,
+        path,
+        query,
+        headers,
+        address,
+        ends_at,
+        work_began,
+        incoming,
+    });
     parts.extensions.insert(exchange);
     parts.extensions.insert(TraceId(trace.into()));
     let mut service = warp::service(edge.filters[index].clone());
@@ -74,6 +89,13 @@ pub(crate) fn behind(input: Input, handler: route::Handler) -> Behind {
     let body = match input {
         Input::None => warp::any().map(|| Ok(Bytes::new())).boxed(),
         Input::Json(_) => warp::body::stream().then(intake::collect).boxed(),
+        Input::Multipart => warp::ext::get::<Arc<Exchange>>()
+            .and(warp::body::stream())
+            .map(|exchange: Arc<Exchange>, body| {
+                *exchange.incoming.lock() = Some(intake::stream(body));
+                Ok(Bytes::new())
+            })
+            .boxed(),
     };
     warp::ext::get::<Arc<Exchange>>()
         .and(warp::ext::get::<TraceId>())

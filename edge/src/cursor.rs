@@ -36,6 +36,8 @@ pub enum List {
     ProductsRelevance = 41,
     Reviews = 42,
     Wishlist = 43,
+    PublicFiles = 60,
+    UserFiles = 61,
     Cases = 50,
     OpenCases = 51,
     HiddenCases = 52,

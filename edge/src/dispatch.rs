@@ -11,6 +11,7 @@ use crate::{
     handler,
     health::{Health, Stage},
     lookup::{Lost, gateway},
+    media::{address::Addresses, intake},
     metrics::HttpMetrics,
     problem::{self, trace_id},
     rate::{Caller, Class, Exceeded, Limiter},
@@ -20,7 +21,7 @@ use crate::{
     session, stale,
     system::Readings,
 };
-use actors::{Client, account::Accounts, supervisor};
+use actors::{Client, account::Accounts, media::Media, supervisor};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use prometheus::{IntCounterVec, Opts};
@@ -28,6 +29,7 @@ use protocol::{ErrorCode, Refusal, UserId};
 use ractor::ActorRef;
 use std::{
     net::IpAddr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -71,6 +73,8 @@ pub struct Platform {
     pub root: ActorRef<supervisor::Message>,
     /// How many requests one caller may make.
     pub limiter: Arc<Limiter>,
+    /// Files.
+    pub media: Arc<Media>,
 }
 
 /// What others count and the edge shows.
@@ -93,6 +97,10 @@ pub struct Options {
     pub request_max: Duration,
     /// What the admin listener asks for as a bearer token; `None` where it is on loopback.
     pub admin_token: Option<String>,
+    /// Where uploads lie until they are kept.
+    pub spool_dir: PathBuf,
+    /// Uploads that are received at once. Beyond: `overloaded`.
+    pub uploads_max: usize,
     /// Prefix of the platform's own addresses.
     pub public_url: String,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -124,6 +132,11 @@ pub struct Edge {
     pub(crate) routes: Vec<Route>,
     pub(crate) filters: Vec<Behind>,
     pub(crate) admission: Arc<Semaphore>,
+    /// Files.
+    pub media: Arc<Media>,
+    /// Where their bytes are.
+    pub addresses: Addresses,
+    pub(crate) uploads: Semaphore,
     limiter: Arc<Limiter>,
     limited: IntCounterVec,
     /// Who came with which session of another node.
@@ -145,7 +158,7 @@ impl Edge {
     /// # Errors
     /// When the figures of `counted` are shown already.
     pub fn new(platform: Platform, options: Options, counted: Counted) -> prometheus::Result<Arc<Self>> {
-        let Platform { client, accounts, root, limiter } = platform;
+        let Platform { client, accounts, root, limiter, media } = platform;
         let counts = client.counts();
         let routes = route::table();
         // Behind the table's rows, one for each service: what is no route of a service.
@@ -167,6 +180,9 @@ impl Edge {
             routes,
             filters,
             admission,
+            addresses: Addresses::new(&options.public_url, media.signing_key()),
+            uploads: Semaphore::new(options.uploads_max),
+            media,
             limiter,
             limited,
             attempts: Attempts::new(options.attempts, counts),
@@ -212,6 +228,11 @@ impl Edge {
     fn observe_own(&self, service: route::Service, response: &Response<ResponseBody>, began: Instant) {
         let own = route::Service::ALL.iter().position(|s| *s == service).unwrap_or_default();
         self.metrics.route(self.routes.len() + own).observe(response.status(), began.elapsed());
+    }
+
+    /// How long the body of a request may be: with JSON, and with a file.
+    pub(crate) fn body_limits(&self) -> (u64, u64) {
+        (self.options.body_bytes_max, self.media.limits().image.bytes_max + intake::FORM_BYTES_MAX)
     }
 
     /// Permits of admission that are free.

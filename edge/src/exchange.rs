@@ -3,11 +3,13 @@
 use crate::{
     cursor::Params,
     dispatch::Edge,
+    media::intake::Incoming,
     route::{Route, Segment},
 };
 use actors::{Call, Client, account::Token, read::Viewer};
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
+use parking_lot::Mutex;
 use protocol::{ErrorCode, Idempotency, Principal, Refusal, UserId};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -25,6 +27,8 @@ pub struct Exchange {
     pub edge: Arc<Edge>,
     /// Its route's place in the table.
     pub route: usize,
+    /// The method: HEAD is asked of GET's handler.
+    pub method: Method,
     /// On whose behalf.
     pub principal: Principal,
     /// The token that says so.
@@ -43,6 +47,8 @@ pub struct Exchange {
     pub ends_at: Instant,
     /// When its work began: the body was whole by then. Empty until the first call.
     pub work_began: OnceLock<Instant>,
+    /// The body, where the handler reads it itself.
+    pub incoming: Mutex<Option<Incoming>>,
 }
 
 impl Exchange {
@@ -58,6 +64,26 @@ impl Exchange {
         let work_max = self.client().node().limits.request_deadline;
         let deadline = self.ends_at.min(*self.work_began.get_or_init(Instant::now) + work_max);
         Call { principal: self.principal, deadline, if_match: None, idempotency: None }
+    }
+
+    /// The same request, when a long part of its work is behind it: what is left to do has the time of a new one, within the client's.
+    #[must_use]
+    pub fn late(&self) -> Self {
+        Self {
+            edge: self.edge.clone(),
+            route: self.route,
+            method: self.method.clone(),
+            principal: self.principal,
+            token: None,
+            ids: self.ids.clone(),
+            path: self.path.clone(),
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            address: self.address,
+            ends_at: self.ends_at,
+            work_began: OnceLock::new(),
+            incoming: Mutex::default(),
+        }
     }
 
     /// The call of a write to something that exists: with the client's `If-Match`.

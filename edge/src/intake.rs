@@ -1,6 +1,7 @@
 //! A request's body on its way in: its type, its limit, and what the transport says of it.
 
 use crate::{
+    media::intake::Incoming,
     route::Input,
     server::{BodyError, RequestBody},
 };
@@ -24,6 +25,15 @@ pub(crate) async fn collect(stream: impl Stream<Item = Result<impl Buf, warp::Er
     Ok(whole.freeze())
 }
 
+/// A body's chunks as they come, for a handler that reads them itself.
+pub(crate) fn stream(stream: impl Stream<Item = Result<impl Buf, warp::Error>> + Send + 'static) -> Incoming {
+    let chunks = stream.map(|chunk| match chunk {
+        Ok(mut chunk) => Ok(chunk.copy_to_bytes(chunk.remaining())),
+        Err(error) => Err(unread(&error)),
+    });
+    chunks.boxed()
+}
+
 /// The transport's reason is the innermost cause that it knows.
 fn unread(error: &warp::Error) -> Refusal {
     let mut cause = error.source();
@@ -44,13 +54,22 @@ fn too_large(bytes_max: u64) -> Refusal {
     Refusal::new(ErrorCode::BodyTooLarge, format!("the body takes at most {bytes_max} bytes"))
 }
 
-/// Checks what a request says of its body, and bounds it to `bytes_max` unless its route has a limit of its own.
+/// Checks what a request says of its body, and bounds it: JSON to `bytes_max` unless its route has a limit of its own, a form with a file to
+/// `upload_bytes_max`.
 ///
 /// # Errors
 /// `body_too_large`, `unsupported_media_type`.
-pub(crate) fn check(input: Input, headers: &HeaderMap, body: &mut RequestBody, bytes_max: u64) -> Result<(), Refusal> {
-    let Input::Json(own) = input else { return Ok(()) };
-    let bytes_max = own.unwrap_or(bytes_max);
+pub(crate) fn check(
+    input: Input,
+    headers: &HeaderMap,
+    body: &mut RequestBody,
+    (bytes_max, upload_bytes_max): (u64, u64),
+) -> Result<(), Refusal> {
+    let (bytes_max, takes) = match input {
+        Input::None => return Ok(()),
+        Input::Json(own) => (own.unwrap_or(bytes_max), "application/json"),
+        Input::Multipart => (upload_bytes_max, "multipart/form-data"),
+    };
     if body.declared_bytes().is_some_and(|declared| declared > bytes_max) {
         return Err(too_large(bytes_max));
     }
@@ -58,7 +77,7 @@ pub(crate) fn check(input: Input, headers: &HeaderMap, body: &mut RequestBody, b
     let declared = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
     let essence = declared.map(|value| value.split(|b| *b == b';').next().unwrap_or_default().trim_ascii());
     match essence {
-        Some(essence) if essence.eq_ignore_ascii_case(b"application/json") => Ok(()),
-        _ => Err(ErrorCode::UnsupportedMediaType.into()),
+        Some(essence) if essence.eq_ignore_ascii_case(takes.as_bytes()) => Ok(()),
+        _ => Err(Refusal::new(ErrorCode::UnsupportedMediaType, format!("the body takes the Content-Type {takes}"))),
     }
 }

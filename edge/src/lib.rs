@@ -21,6 +21,7 @@ pub mod handler;
 pub mod health;
 mod intake;
 mod lookup;
+pub mod media;
 pub mod metrics;
 pub mod openapi;
 pub mod problem;

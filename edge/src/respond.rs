@@ -253,7 +253,7 @@ pub fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
 }
 
 /// Whether `If-None-Match` holds the tag (RFC 9110, 13.1.2: weak comparison, `*` matches anything).
-fn is_current(request: &HeaderMap, etag: &[u8]) -> bool {
+pub(crate) fn is_current(request: &HeaderMap, etag: &[u8]) -> bool {
     let Some(sent) = request.get(header::IF_NONE_MATCH) else { return false };
     let tags = sent.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii);
     tags.map(|tag| tag.strip_prefix(b"W/").unwrap_or(tag)).any(|tag| tag == etag || tag == b"*")

@@ -18,11 +18,12 @@ pub enum Service {
     User,
     Content,
     Shop,
+    Media,
 }
 
 impl Service {
     /// Every service that exists.
-    pub const ALL: [Self; 4] = [Self::Gateway, Self::User, Self::Content, Self::Shop];
+    pub const ALL: [Self; 5] = [Self::Gateway, Self::User, Self::Content, Self::Shop, Self::Media];
 
     /// The name in metrics and health bodies.
     #[must_use]
@@ -32,6 +33,7 @@ impl Service {
             Self::User => "user-service",
             Self::Content => "content-service",
             Self::Shop => "shop-service",
+            Self::Media => "media-service",
         }
     }
 
@@ -43,6 +45,7 @@ impl Service {
             Self::User => "/api/user",
             Self::Content => "/api/content",
             Self::Shop => "/api/shop",
+            Self::Media => "/api/media",
         }
     }
 
@@ -53,6 +56,7 @@ impl Service {
             "user" | "users" => Some(Self::User),
             "content" => Some(Self::Content),
             "shop" => Some(Self::Shop),
+            "media" => Some(Self::Media),
             _ => None,
         }
     }
@@ -139,6 +143,8 @@ pub enum Shape {
     One(Described),
     /// A page of a list of such things.
     Page(Described),
+    /// Bytes of whatever type.
+    Bytes,
 }
 
 /// Whether a route takes a body.
@@ -148,6 +154,8 @@ pub enum Input {
     None,
     /// JSON of at most so many bytes; `None` is the configured limit.
     Json(Option<u64>),
+    /// A form with a file (`multipart/form-data`), which the handler takes as it comes.
+    Multipart,
 }
 
 /// What a fast path is given: no copy is made of the request.
@@ -282,6 +290,12 @@ impl Route {
         Self { input: Input::Json(None), ..self }
     }
 
+    /// With a form that holds a file.
+    #[must_use]
+    pub fn multipart(self) -> Self {
+        Self { input: Input::Multipart, ..self }
+    }
+
     /// Without a body, though its method could have one.
     #[must_use]
     pub fn bodiless(self) -> Self {
@@ -307,6 +321,7 @@ pub fn table() -> Vec<Route> {
     routes.extend(handler::moderation::routes());
     routes.extend(handler::content::routes());
     routes.extend(handler::shop::routes());
+    routes.extend(handler::media::routes());
     openapi::describe(&mut routes);
     routes
 }

@@ -5,12 +5,19 @@ use crate::{
     config::{Config, Role},
     demo::{self, DemoOptions},
     mail,
-    storage::Storage,
-    tree,
+    storage::{self, Storage},
+    tree::{self, Extra},
 };
 use actors::{
-    Client, Limits, Node, account::Accounts, errand::Means, mail::Letters, membership::Events, metrics::NodeCollector,
-    ownership::Ownership, supervisor::Intensity,
+    Client, Limits, Node,
+    account::Accounts,
+    errand::Means,
+    mail::Letters,
+    media::{self, Media},
+    membership::Events,
+    metrics::NodeCollector,
+    ownership::Ownership,
+    supervisor::Intensity,
 };
 use anyhow::{Context, Result};
 use edge::{
@@ -24,7 +31,7 @@ use edge::{
     session,
 };
 use prometheus::Registry;
-use std::{future::Future, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 /// Serves until `shutdown`, then drains.
 ///
@@ -49,15 +56,18 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     let letters = Letters { public_url: config.public_url(gateway) };
     let means = Arc::new(Means { node: node.clone(), accounts: accounts.clone(), mailer: mail::mailer(config)?, letters });
     let limiter = Arc::new(rate::Limiter::new(&rates(config), client.counts()));
-    let spec = tree::spec(&node, intensity(config), means, Some(&limiter));
+    let media = Media::new(&node, storage::objects(config, &registry)?, media_limits(config), &registry).await?;
+    let spool_dir = spool(config)?;
+    let extra = Extra { limiter: Some(&limiter), media: media.children(config.node.roles.contains(&Role::Media)) };
+    let spec = tree::spec(&node, intensity(config), means, extra);
     let root = tree::start(spec).await.context("the supervision tree does not start")?;
 
     if let Some(events) = events {
         cluster::join(config, events, &node, &mut storage).await?;
     }
 
-    let platform = Platform { client, accounts, root: root.clone(), limiter };
-    let edge = Edge::new(platform, options(config, gateway), Counted { registry, connections: bound.stats() })?;
+    let platform = Platform { client, accounts, root: root.clone(), limiter, media };
+    let edge = Edge::new(platform, options(config, gateway, spool_dir), Counted { registry, connections: bound.stats() })?;
     announce(config, &addresses, gateway);
     actors::dependency::look(&node).await;
     edge.enter(Stage::Serving);
@@ -140,10 +150,11 @@ fn listeners(config: &Config) -> Result<Vec<ListenerSpec>> {
     Ok(config.listeners().into_iter().map(spec).collect())
 }
 
-fn options(config: &Config, gateway: SocketAddr) -> Options {
+fn options(config: &Config, gateway: SocketAddr, spool_dir: PathBuf) -> Options {
     let scope = |(name, _): (&str, SocketAddr)| match name {
         "user" => Scope::Own(Service::User),
         "content" => Scope::Own(Service::Content),
+        "media" => Scope::Own(Service::Media),
         "shop" => Scope::Own(Service::Shop),
         "admin" => Scope::Admin,
         _ => Scope::Gateway,
@@ -154,6 +165,8 @@ fn options(config: &Config, gateway: SocketAddr) -> Options {
         body_bytes_max: config.http.body_bytes_max,
         request_max: Duration::from_secs(config.http.request_timeout_s),
         admin_token: config.listen.admin_token.as_ref().map(|secret| secret.expose().to_owned()),
+        spool_dir,
+        uploads_max: config.media.uploads_max,
         public_url: config.public_url(gateway),
         trusted_proxies: config.http.trusted_proxies.clone(),
         cors_origins: config.gateway.cors_origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
@@ -204,6 +217,32 @@ fn server_limits(config: &Config) -> server::Limits {
         farewell: Duration::from_millis(if config.cluster.listen.is_some() { config.cluster.drain_wait_ms } else { 0 }),
         drain_max: Duration::from_secs(http.drain_timeout_s),
         ..defaults
+    }
+}
+
+/// Makes the folder where uploads lie until they are kept.
+fn spool(config: &Config) -> Result<PathBuf> {
+    let folder = config.node.data_dir.join("spool");
+    std::fs::create_dir_all(&folder).with_context(|| format!("the folder for uploads, {}, cannot be made", folder.display()))?;
+    Ok(folder)
+}
+
+/// The bounds of media.
+fn media_limits(config: &Config) -> media::Limits {
+    let media = &config.media;
+    let defaults = images::Limits::default();
+    media::Limits {
+        image: images::Limits {
+            bytes_max: media.upload_bytes_max,
+            pixels_max: media.pixels_max,
+            memory_bytes_max: media.memory_bytes_max,
+            ..defaults
+        },
+        workers: media.workers(),
+        memory_bytes_max: media.memory_bytes_max,
+        queue_max: media.queue_max,
+        serving_bytes_max: media.serving_bytes_max,
+        unused_kept: Duration::from_secs(media.unused_kept_s),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     config::Config,
     mail, node, prompt,
     storage::{self, Storage},
-    tree,
+    tree::{self, Extra},
 };
 use actors::{
     Client, Node,
@@ -39,7 +39,9 @@ pub async fn carry_out(config: &Config, deed: &UserDeed) -> Result<String> {
     let accounts = Accounts::new(Client::new(node.clone())).map_err(|error| anyhow!("account.argon2_*: {error}"))?;
     let letters = Letters { public_url: config.public_url(config.listen.gateway) };
     let means = Arc::new(Means { node: node.clone(), accounts: accounts.clone(), mailer: mail::mailer(config)?, letters });
-    let root = tree::start(tree::spec(&node, node::intensity(config), means, None)).await.context("the supervision tree does not start")?;
+    let root = tree::start(tree::spec(&node, node::intensity(config), means, Extra::default()))
+        .await
+        .context("the supervision tree does not start")?;
 
     let done = Desk { client: Client::new(node), accounts }.attend(deed).await;
     root.stop_and_wait(None, Some(Duration::from_secs(5))).await.ok();

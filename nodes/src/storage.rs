@@ -6,6 +6,7 @@ use prometheus::Registry;
 use std::{convert::Infallible, path::Path, time::Duration};
 use store::{
     Applied, Lease, Stores,
+    objects::{Objects, Place},
     postgres::{self, InstanceLease, LeaseError, Postgres, PostgresOptions, Urls},
     redis::{Redis, RedisOptions},
     sqlite::{
@@ -108,6 +109,18 @@ impl Storage {
             Self::Shared(..) => {}
         }
     }
+}
+
+/// The object storage that the configuration names.
+///
+/// # Errors
+/// When its folder cannot be made, or the bucket's URL makes no sense. Whether it answers shows later.
+pub fn objects(config: &Config, registry: &Registry) -> Result<Objects> {
+    let place = match &config.media.storage_url {
+        Some(url) => Place::S3(url.expose().clone()),
+        None => Place::Folder(config.node.data_dir.join("media")),
+    };
+    Ok(Objects::open(&place, Duration::from_millis(config.media.storage_timeout_ms), registry)?)
 }
 
 /// The lease of a process that has the databases to itself.
@@ -266,9 +279,10 @@ fn urls(config: &Config) -> Option<Urls> {
         users: of(&settings.users_url),
         content: of(&settings.content_url),
         shop: of(&settings.shop_url),
+        media: of(&settings.media_url),
         ca_file: settings.ca_file.clone(),
     };
-    let named = [&urls.all, &urls.users, &urls.content, &urls.shop].into_iter().any(Option::is_some);
+    let named = [&urls.all, &urls.users, &urls.content, &urls.shop, &urls.media].into_iter().any(Option::is_some);
     named.then_some(urls)
 }
 

@@ -5,15 +5,25 @@
 
 use actors::{
     Node, checkout, dependency, entity, errand, foreign, hand_off, outbox, region, second_level,
-    supervisor::{Intensity, Spec, Supervisor},
+    supervisor::{Child, Intensity, Spec, Supervisor},
     takeover,
 };
 use edge::rate::{Limiter, exchange};
 use ractor::{Actor, ActorRef, SpawnErr};
 use std::{sync::Arc, time::Duration};
 
-/// The tree of one node; `limiter` is its edge's, where it has one.
-pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>, limiter: Option<&Arc<Limiter>>) -> Spec {
+/// What only a serving node has in its tree.
+#[derive(Default)]
+pub struct Extra<'n> {
+    /// Its edge's.
+    pub limiter: Option<&'n Arc<Limiter>>,
+    /// Its media's: the image optimizer, and who takes up and removes what is left behind. All that is lost with them is in the store.
+    pub media: Vec<Child>,
+}
+
+/// The tree of one node.
+pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>, extra: Extra<'_>) -> Spec {
+    let Extra { limiter, media } = extra;
     Spec {
         name: "node".to_owned(),
         // For the outbox and the errands. Supervisors of owners end when their own intensity is exceeded, and that escalates at once.
@@ -44,6 +54,10 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>, limi
             region::owners::<entity::wishlist::Wishlist>(node, owners),
             region::owners::<entity::case::Case>(node, owners),
             region::owners::<entity::list::CaseList>(node, owners),
+            region::owners::<entity::file::File>(node, owners),
+            region::owners::<entity::file::Content>(node, owners),
+            region::owners::<entity::list::FileList>(node, owners),
+            region::owners::<entity::list::UserFiles>(node, owners),
             // Looks how the databases and Redis are; what it knew is known again after its next look.
             dependency::watch(node),
             // Sends ahead what is warm of slots that go to other nodes, and gives them up; what a panic interrupts the core gives up a little later.
@@ -62,6 +76,7 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>, limi
         .into_iter()
         // Keeps what is warm in Redis, where there is one: not needed to be right.
         .chain(second_level::keeper(node))
+        .chain(media)
         // Tells other edges what callers spend here, and learns what they spend there. What was being told is not told again.
         .chain(limiter.and_then(|limiter| exchange::exchanger(limiter, node)))
         .collect(),

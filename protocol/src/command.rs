@@ -1,8 +1,8 @@
 //! What an owner is asked, and what it answers.
 
 use crate::{
-    account, bookmark, cart, checkout, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, moderation, order,
-    page::Page, people, post, product, review, user, wishlist,
+    account, bookmark, cart, checkout, file, follow, hashtag::Hashtag, id::CommentId, id::PostId, id::SkillId, id::UserId, moderation,
+    order, page::Page, people, post, product, review, user, wishlist,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ pub enum Command {
     Review(review::Command),
     Wishlist(wishlist::Command),
     Case(moderation::Command),
+    File(file::Command),
 }
 
 /// A read of part of an entity. It is also the cache key of that part, so it holds every parameter that the answer depends on.
@@ -87,6 +88,8 @@ pub enum Query {
     CaseRecord,
     /// Cases of a list; of the queue only those that stand so.
     Cases(Option<moderation::Status>, Page),
+    /// Files of a list, newest first.
+    Files(Page),
 }
 
 /// What a write came to.

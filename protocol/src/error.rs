@@ -76,6 +76,8 @@ codes! {
     ShareTooWide, "share_too_wide", "no", "The share would be for more people than may see the post that it shares. Share it for fewer.";
     WrongStatus, "wrong_status", "after reading again", "The order's status does not allow this. The detail says what it allows, and to whom.";
     PriceRaised, "price_raised", "after reading again", "The product costs more than when it was put into the cart. Read the cart, and set the line's quantity to accept the new price.";
+    BadImage, "bad_image", "no", "The image is damaged, cut off, or more than may be processed. The detail says which; nothing was kept of it.";
+    BadRange, "range_not_satisfiable", "no", "None of the bytes that the Range header asks for are there. The detail says how many there are.";
 }
 
 /// A refusal: a code for machines and a detail for people.

@@ -57,6 +57,14 @@ kinds! {
     ProductList = 11, "product_list";
     /// A family of post lists; the id is the family's.
     PostList = 12, "post_list";
+    /// One uploaded file.
+    File = 14, "file";
+    /// The files of a person; the id is the person's.
+    UserFiles = 15, "user_files";
+    /// A family of lists of files; the id is the family's.
+    FileList = 16, "file_list";
+    /// Content that files have, by which of them it may be seen; the id is made of its hash.
+    Content = 19, "content";
     /// Public posts with a hashtag; the id is made of the word.
     Hashtag = 17, "hashtag";
     /// The posts that a person keeps; the id is the person's.

@@ -3,7 +3,7 @@
 //! * [`id`], [`key`], [`slot`]: what an entity is called, who owns it, and what moves between nodes.
 //! * [`command`], [`view`], [`page`]: what an owner is asked and what it answers.
 //! * [`account`], [`user`], [`follow`], [`post`], [`comment`], [`reaction`], [`hashtag`], [`bookmark`], [`product`], [`order`], [`cart`],
-//!   [`checkout`], [`review`], [`wishlist`]: one file a domain, with its data, commands and limits.
+//!   [`checkout`], [`review`], [`wishlist`], [`file`]: one file a domain, with its data, commands and limits.
 //! * [`people`]: finding people, and who comes first; [`fold`]: words as searches compare them. [`audit`]: what was done by rank.
 //! * [`moderation`]: flags, cases, decisions, appeals.
 //! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes.
@@ -19,6 +19,7 @@ pub mod command;
 pub mod comment;
 pub mod envelope;
 pub mod error;
+pub mod file;
 pub mod fold;
 pub mod follow;
 pub mod hashtag;

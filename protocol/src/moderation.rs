@@ -6,7 +6,7 @@
 use crate::{
     command::Query,
     error::Refusal,
-    id::{CommentId, FlagId, PostId, ProductId, ReviewId, UserId},
+    id::{CommentId, FlagId, MediaId, PostId, ProductId, ReviewId, UserId},
     key::{Key, Kind},
     principal::Role,
     time::Timestamp,
@@ -26,7 +26,7 @@ pub const FLAGS_SHOWN_MAX: u32 = 100;
 
 words! {
     /// What sort of thing a case is about.
-    TargetType { Post = "post", Comment = "comment", Product = "product", User = "user", Review = "review" }
+    TargetType { Post = "post", Comment = "comment", Product = "product", User = "user", Review = "review", File = "file" }
 }
 words! {
     /// Why something was flagged.
@@ -70,6 +70,8 @@ pub enum Target {
     User(UserId),
     /// A review of a product.
     Review(ReviewId),
+    /// An uploaded file.
+    File(MediaId),
 }
 
 impl Target {
@@ -82,6 +84,7 @@ impl Target {
             Self::Product(_) => TargetType::Product,
             Self::User(_) => TargetType::User,
             Self::Review(_) => TargetType::Review,
+            Self::File(_) => TargetType::File,
         }
     }
 
@@ -94,6 +97,7 @@ impl Target {
             Self::Product(id) => id.0,
             Self::User(id) => id.0,
             Self::Review(id) => id.0,
+            Self::File(id) => id.0,
         }
     }
 
@@ -105,6 +109,7 @@ impl Target {
             Self::Product(id) => Key::new(Kind::Product, id),
             Self::User(id) => Key::new(Kind::User, id),
             Self::Review(id) => Key::new(Kind::Review, id),
+            Self::File(id) => Key::new(Kind::File, id),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use crate::{
     comment::Comment,
+    file::ContentHash,
     id::{CommentId, PostId, UserId},
     money::Money,
     patch::Patch,
@@ -20,6 +21,20 @@ impl JsonSchema for Timestamp {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "format": "date-time" })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+impl JsonSchema for ContentHash {
+    fn schema_name() -> Cow<'static, str> {
+        "ContentHash".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
     }
 
     fn inline_schema() -> bool {

@@ -1,7 +1,7 @@
 //! Views: what an owner publishes for everyone to read without asking it.
 
 use crate::{
-    account::Session, bookmark::Bookmark, cart, follow::Relations, id::PostId, id::UserId, moderation::Target, page::Position,
+    account::Session, bookmark::Bookmark, cart, file, follow::Relations, id::PostId, id::UserId, moderation::Target, page::Position,
     principal::Role, wishlist,
 };
 use bytes::Bytes;
@@ -111,6 +111,10 @@ pub enum Fact {
         /// Who is behind that.
         author: UserId,
     },
+    /// A file: whose it is, and where its bytes are.
+    File(Box<file::Place>),
+    /// What some bytes are, and whose files have them.
+    Content(Box<file::Content>),
 }
 
 impl View {
@@ -128,7 +132,14 @@ impl View {
             Fact::Bookmarks { rows, .. } => rows.len() * ROW,
             Fact::Cart(items) => items.len() * ROW,
             Fact::Wishes(items) => items.len() * ROW,
-            Fact::None | Fact::Rows { .. } | Fact::By(_) | Fact::Share { .. } | Fact::Between { .. } | Fact::Case { .. } => ROW,
+            Fact::Content(content) => content.public_by.len() * (ID + 1) + 2 * ROW,
+            Fact::None
+            | Fact::Rows { .. }
+            | Fact::By(_)
+            | Fact::Share { .. }
+            | Fact::Between { .. }
+            | Fact::Case { .. }
+            | Fact::File(_) => ROW,
         };
         self.body.len() + fact + ROW
     }
@@ -146,6 +157,7 @@ impl Fact {
     pub const fn by(&self) -> Option<UserId> {
         match self {
             Self::By(person) | Self::Share { author: person, .. } => Some(*person),
+            Self::File(place) => Some(place.by),
             _ => None,
         }
     }

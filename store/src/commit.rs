@@ -76,6 +76,7 @@ pub enum Write {
     Users(crate::UsersWrite),
     Content(crate::ContentWrite),
     Shop(crate::ShopWrite),
+    Media(crate::MediaWrite),
 }
 
 /// An idempotency record to make.

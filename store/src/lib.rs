@@ -1,9 +1,10 @@
 //! The truth: one trait per domain database, and its implementations.
 //!
-//! * [`Users`], [`Content`], [`Shop`]: what each domain can load, list and write; all of them are a [`Domain`].
+//! * [`Users`], [`Content`], [`Shop`], [`Media`]: what each domain can load, list and write; all of them are a [`Domain`].
 //! * [`errand`]: what is done for a person after they were answered.
 //! * [`commit`]: the write protocol's one transaction — epoch guard, compare-and-set, rows, idempotency record, outbox.
 //! * [`sqlite`]: the embedded implementation; [`postgres`]: the one that several processes can reach.
+//! * [`objects`]: what files are made of, beside the databases.
 //! * [`transfer`]: a whole instance as a document, from either implementation into either.
 //! * [`Lease`]: whether the stores are still this process's own.
 //!
@@ -41,7 +42,9 @@ pub mod commit;
 pub mod errand;
 pub mod hashtag;
 pub mod lease;
+mod media;
 mod metric;
+pub mod objects;
 mod page;
 pub mod postgres;
 pub mod redis;
@@ -52,6 +55,7 @@ pub mod transfer;
 pub use commit::{Commit, CommitError, Committed, Effect, Expect, ForeignWrite, Guard, Outboxed, Record, Touch, Write};
 pub use errand::{Errand, Task};
 pub use lease::Lease;
+pub use media::{Media, MediaWrite};
 pub use schema::Applied;
 
 /// Why a read failed. None of these is ever an answer to "does it exist?", and none is cached.
@@ -546,6 +550,8 @@ pub struct Stores {
     pub content: Arc<dyn Content>,
     /// Products.
     pub shop: Arc<dyn Shop>,
+    /// Files.
+    pub media: Arc<dyn Media>,
     /// What may be lost at any time, where there is one.
     pub second_level: Option<redis::Redis>,
 }
@@ -553,8 +559,8 @@ pub struct Stores {
 impl Stores {
     /// Every database, as what they have in common.
     #[must_use]
-    pub fn domains(&self) -> [Arc<dyn Domain>; 3] {
-        [self.users.clone(), self.content.clone(), self.shop.clone()]
+    pub fn domains(&self) -> [Arc<dyn Domain>; 4] {
+        [self.users.clone(), self.content.clone(), self.shop.clone(), self.media.clone()]
     }
 
     /// The database that holds `kind`.
@@ -566,6 +572,7 @@ impl Stores {
             Kind::Timeline | Kind::Feed | Kind::Post | Kind::PostList | Kind::Hashtag | Kind::Bookmarks => self.content.clone(),
             Kind::Product | Kind::BuyerOrders | Kind::SellerOrders | Kind::SellerProducts | Kind::ProductList => self.shop.clone(),
             Kind::Order | Kind::Cart | Kind::Checkout | Kind::Reviews | Kind::Review | Kind::Wishlist => self.shop.clone(),
+            Kind::File | Kind::UserFiles | Kind::FileList | Kind::Content => self.media.clone(),
         }
     }
 }

@@ -92,6 +92,17 @@ operations! {
     Cases = "cases",
     CasesOf = "cases_of",
     Comment = "comment",
+    File = "file",
+    PublicFiles = "public_files",
+    FilesOf = "files_of",
+    FilesWith = "files_with",
+    Folder = "folder",
+    PendingFiles = "pending_files",
+    Hold = "hold",
+    Condemn = "condemn",
+    Condemned = "condemned",
+    ForgetFolder = "forget_folder",
+    SigningKey = "signing_key",
 }
 
 /// The values of the label `outcome`.

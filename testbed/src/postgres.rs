@@ -211,14 +211,14 @@ fn launch(place: &Path) -> u16 {
     port
 }
 
-/// Databases of one test: `…_users`, `…_content`, `…_shop`, on the shared server. They are dropped with this.
+/// Databases of one test: `…_users`, `…_content`, `…_shop`, `…_media`, on the shared server. They are dropped with this.
 pub struct Databases {
     name: String,
     url: String,
 }
 
 /// The databases of a platform.
-const NAMES: [&str; 3] = ["users", "content", "shop"];
+const NAMES: [&str; 4] = ["users", "content", "shop", "media"];
 
 impl Databases {
     /// Databases that do not exist yet: whoever is given their URL makes them.

@@ -98,6 +98,15 @@ list!(
     CaseList, Kind::CaseList, cases
 );
 
+list!(
+    /// Lists of public files.
+    FileList, Kind::FileList, files
+);
+list!(
+    /// The files of a person.
+    UserFiles, Kind::UserFiles, user_files
+);
+
 type Fetched = Result<(Audience, bytes::Bytes, Fact), QueryError>;
 
 fn ids(found: Ids) -> Fetched {
@@ -160,6 +169,16 @@ async fn orders(node: &Node, person: Uuid, buyer: bool, query: Query) -> Fetched
 async fn reviews(node: &Node, product: Uuid, query: Query) -> Fetched {
     let Query::Reviews(page) = query else { return Err(QueryError::unknown()) };
     ids(node.stores.shop.reviews(ProductId(product), page).await?)
+}
+
+async fn files(node: &Node, _: Uuid, query: Query) -> Fetched {
+    let Query::Files(page) = query else { return Err(QueryError::unknown()) };
+    ids(node.stores.media.public_files(page).await?)
+}
+
+async fn user_files(node: &Node, user: Uuid, query: Query) -> Fetched {
+    let Query::Files(page) = query else { return Err(QueryError::unknown()) };
+    ids(node.stores.media.files_of(UserId(user), page).await?)
 }
 
 async fn cases(node: &Node, id: Uuid, query: Query) -> Fetched {

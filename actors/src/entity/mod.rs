@@ -13,6 +13,7 @@ pub mod cart;
 pub mod case;
 pub mod checkout;
 pub mod feed;
+pub mod file;
 pub mod follows;
 pub mod list;
 pub mod order;
@@ -222,8 +223,12 @@ pub(crate) fn freeze(snapshot: &Snapshot) -> Option<Box<[u8]>> {
         Kind::Hashtag => of::<list::Hashtag>(snapshot),
         Kind::Reviews => of::<list::Reviews>(snapshot),
         Kind::CaseList => of::<list::CaseList>(snapshot),
+        Kind::FileList => of::<list::FileList>(snapshot),
+        Kind::UserFiles => of::<list::UserFiles>(snapshot),
         // What is pushed into a feed raises no version; the others are small, or one person's alone.
         Kind::Feed | Kind::Order | Kind::Cart | Kind::Wishlist | Kind::Checkout | Kind::Review | Kind::Case | Kind::Bookmarks => None,
+        // One look at the store makes them.
+        Kind::File | Kind::Content => None,
     }
 }
 
@@ -263,6 +268,8 @@ pub mod family {
     pub const TRENDING: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0018);
     /// People who are searched for.
     pub const PEOPLE: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0013);
+    /// Public files.
+    pub const FILES: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0016);
     /// Moderation's cases.
     pub const CASES: Uuid = Uuid::from_u128(0x1e75_c0de_0000_7000_8000_0000_0000_0031);
     /// No list: under this key it is committed what follows from what others wrote (`foreign`).

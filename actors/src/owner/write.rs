@@ -274,6 +274,7 @@ async fn land(
         Write::Users(write) => carry_out!(users, write),
         Write::Content(write) => carry_out!(content, write),
         Write::Shop(write) => carry_out!(shop, write),
+        Write::Media(write) => carry_out!(media, write),
     };
     result.map_or_else(Landing::Failed, Landing::Committed)
 }

@@ -16,7 +16,7 @@ use actors::{
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{Method, StatusCode};
 use protocol::{
-    Command, CommentId, ErrorCode, Fact, Key, Kind, PostId, ProductId, Query, Refusal, ReviewId, Role, UserId,
+    Command, CommentId, ErrorCode, Fact, Key, Kind, MediaId, PostId, ProductId, Query, Refusal, ReviewId, Role, UserId,
     moderation::{self, NewAppeal, NewDecision, NewFlag, Status, Target, TargetType},
 };
 use std::sync::Arc;
@@ -71,6 +71,7 @@ async fn seen(exchange: &Exchange, target_type: TargetType, id: Uuid) -> Result<
         TargetType::Product => Target::Product(ProductId(id)),
         TargetType::User => Target::User(UserId(id)),
         TargetType::Review => Target::Review(ReviewId(id)),
+        TargetType::File => Target::File(MediaId(id)),
         TargetType::Comment => {
             let node = exchange.client().node();
             let place = node.directory.comment(&node.stores, CommentId(id)).await.map_err(|error| actors::refusal_of(&error))?;

@@ -126,6 +126,7 @@ const fn about(service: Service) -> &'static str {
         Service::User => "People: accounts, profiles, skills, follows.",
         Service::Content => "Posts, comments and feeds.",
         Service::Shop => "Products and orders.",
+        Service::Media => "Files: uploads, images in their sizes, galleries.",
     }
 }
 

@@ -60,7 +60,26 @@ pub(super) fn describe(route: &Route, generators: &mut Generators) -> Value {
             operation["requestBody"]["x-bytes-max"] = bytes_max.into();
         }
     }
+    if route.input == Input::Multipart {
+        operation["requestBody"] = form();
+    }
     operation
+}
+
+/// The form of an upload, as its route takes it.
+fn form() -> Value {
+    json!({
+        "required": true,
+        "content": { "multipart/form-data": { "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {
+                "file": { "type": "string", "format": "binary" },
+                "userId": { "type": "string", "description": "Where old clients send an id, it must be the caller's." },
+                "visibility": { "type": "string", "enum": ["public", "private"], "default": "public" },
+            },
+        } } },
+    })
 }
 
 fn who(access: Access) -> &'static str {
@@ -111,6 +130,10 @@ fn responses(route: &Route, generators: &mut Generators) -> Value {
             Shape::Nothing => None,
             Shape::One(described) => Some(described(&mut generators.answered).to_value()),
             Shape::Page(described) => Some(page(described(&mut generators.answered).to_value())),
+            Shape::Bytes => {
+                response["content"] = json!({ "*/*": { "schema": { "type": "string", "format": "binary" } } });
+                None
+            }
         };
         if let Some(schema) = schema {
             response["content"] = json!({ "application/json": { "schema": schema } });
@@ -162,7 +185,7 @@ pub(crate) fn refused_by(route: &Route) -> BTreeMap<StatusCode, Vec<ErrorCode>> 
         Auth::Optional => codes.push(E::Unauthenticated),
         Auth::Token | Auth::Subject | Auth::Rank(_) => codes.extend([E::Unauthenticated, E::Forbidden]),
     }
-    if matches!(route.input, Input::Json(_)) {
+    if route.input != Input::None {
         codes.extend([E::MalformedBody, E::InvalidField, E::UnsupportedMediaType, E::BodyTooLarge, E::BodyTooSlow]);
     }
     if route.method != Method::GET {

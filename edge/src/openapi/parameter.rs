@@ -25,6 +25,8 @@ pub(super) fn query(name: &str) -> Value {
             "The order: `newest`, `price_asc`, `price_desc`, `rating` or `relevance`. Without it, what fits `search` best, or newest first.",
         ),
         "status" => (json!({ "type": "string", "enum": ["open", "hidden", "restored", "dismissed"] }), "Only cases that stand so."),
+        "expires" => (json!({ "type": "integer" }), "Until when a signed address is worth something, in seconds since 1970."),
+        "signature" => (json!({ "type": "string" }), "What it is signed with."),
         _ => (json!({ "type": "string" }), ""),
     };
     json!({ "name": name, "in": "query", "schema": schema, "description": description })

@@ -7,6 +7,7 @@ use protocol::{
     cart,
     checkout::Total,
     comment::Comment,
+    file::File,
     moderation::{Flag, PublicCase},
     order::Order,
     post::Post,
@@ -37,6 +38,33 @@ pub(super) struct ShownBookmark {
     #[serde(flatten)]
     bookmark: Bookmark,
     post: ShownPost,
+}
+
+/// A file with where its bytes are. Addresses of a private file are worth something for five minutes.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ShownFile {
+    #[serde(flatten)]
+    file: File,
+    /// The file itself.
+    url: String,
+    /// The full size, made smaller; the file itself where that would be larger. `null` as long as it is not made, and of what is no image.
+    optimized_url: Option<String>,
+    thumbnail_url: Option<String>,
+    responsive_sizes: Option<ResponsiveSizes>,
+}
+
+/// An image in the sizes that pages choose from.
+#[derive(Serialize, JsonSchema)]
+struct ResponsiveSizes {
+    /// Within 150 × 150 pixels.
+    thumbnail: String,
+    /// Within 400 × 400 pixels.
+    small: String,
+    /// Within 800 × 800 pixels.
+    medium: String,
+    /// Within 1920 × 1920 pixels.
+    large: String,
 }
 
 /// A cart with its products as they are now.
@@ -121,6 +149,7 @@ pub(super) struct Export {
     reviews: Vec<Review>,
     cart: Vec<cart::Item>,
     wishlist: Vec<wishlist::Item>,
+    files: Vec<File>,
     exported_at: Timestamp,
     /// `false` if there was more than a document may hold.
     complete: bool,
@@ -143,6 +172,7 @@ pub(super) enum ShownTarget {
     Comment(Comment),
     Product(Product),
     Review(Review),
+    File(File),
     User(PublicUser<'static>),
 }
 

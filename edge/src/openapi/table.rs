@@ -1,6 +1,6 @@
 //! What each route takes, answers and refuses, and for whom it is, beyond what follows from its row.
 
-use super::shown::{Export, ShownBookmark, ShownCart, ShownCase, ShownPost, ShownWish, WholeCase};
+use super::shown::{Export, ShownBookmark, ShownCart, ShownCase, ShownFile, ShownPost, ShownWish, WholeCase};
 use crate::route::{Access, Described, Route, Service, Shape};
 use http::StatusCode;
 use protocol::{
@@ -8,7 +8,7 @@ use protocol::{
     bookmark::{Bookmark, NewBookmark},
     cart, checkout,
     comment::{Comment, NewComment},
-    follow,
+    file, follow,
     hashtag::Trend,
     moderation::{Flagged, NewAppeal, NewDecision, NewFlag, PublicCase},
     order::{self, NewOrder, Order},
@@ -81,6 +81,7 @@ pub(crate) fn describe(routes: &mut [Route]) {
             Service::User => of_user(route.method.as_str(), route.path),
             Service::Content => of_content(route.method.as_str(), route.path),
             Service::Shop => of_shop(route.method.as_str(), route.path),
+            Service::Media => of_media(route.method.as_str(), route.path),
             Service::Gateway => None,
         };
         if let Some(About { takes, answers, refuses, access }) = about {
@@ -186,6 +187,22 @@ fn of_shop(method: &str, path: &str) -> Option<About> {
         ("GET", "/wishlist") => page::<ShownWish>(),
         ("POST", "/wishlist") => {
             created::<wishlist::Item>().or::<wishlist::Item>(StatusCode::OK).takes::<wishlist::Wish>().refuses(&[E::NotFound])
+        }
+        _ => return None,
+    })
+}
+
+fn of_media(method: &str, path: &str) -> Option<About> {
+    use ErrorCode as E;
+    Some(match (method, path) {
+        ("POST", "/upload") => created::<ShownFile>().or::<ShownFile>(StatusCode::ACCEPTED).refuses(&[E::BadImage, E::Forbidden]),
+        ("GET", "/public/files" | "/files/:id") => page::<ShownFile>(),
+        ("GET", "/files/id/:id") => one::<ShownFile>(),
+        ("PATCH", "/files/:id") => one::<ShownFile>().takes::<file::Update>().only(Access::Owner),
+        ("DELETE", "/files/:id") => nothing().only(Access::OwnerOrModerator),
+        ("GET", "/media/:hash/:variant") => {
+            let answers = [StatusCode::OK, StatusCode::PARTIAL_CONTENT].map(|status| (status, Shape::Bytes)).into();
+            About { answers, ..About::default() }.refuses(&[E::NotFound, E::BadImage, E::BadRange])
         }
         _ => return None,
     })

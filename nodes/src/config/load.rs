@@ -170,6 +170,7 @@ impl Loading {
         moved("listen.gateway", Some(&mut listen.gateway), 0);
         moved("listen.user", listen.user.as_mut(), 1);
         moved("listen.content", listen.content.as_mut(), 2);
+        moved("listen.media", listen.media.as_mut(), 5);
         moved("listen.shop", listen.shop.as_mut(), 6);
         moved("listen.admin", Some(&mut listen.admin), 10);
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use hyper::Uri;
+use percent_encoding::percent_decode_str;
+use store::objects::Bucket;
 use tracing_subscriber::EnvFilter;
 
 use super::value::{Raw, Refusal, Shown, Value};
@@ -181,6 +183,61 @@ server_url! {
 server_url! {
     /// Where Redis is.
     RedisUrl, ["redis://", "rediss://"], "is not the URL of a Redis server", "\"redis://:password@host:6379/0\", or \"rediss://…\" with TLS"
+}
+
+/// Where object storage is: `https://` (or `http://`) with key, secret, host and bucket, or `s3://` with key, secret and bucket for Amazon's own; behind
+/// either `?region=…`. What has a meaning in URLs is percent-encoded in key and secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ObjectsUrl(Bucket);
+
+impl ObjectsUrl {
+    /// Returns the bucket, with the secret. Never log it.
+    pub fn expose(&self) -> &Bucket {
+        &self.0
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let url: Uri = text.parse().ok()?;
+        let (user, host) = url.authority()?.as_str().rsplit_once('@')?;
+        let (key, secret) = user.split_once(':')?;
+        let decoded = |part: &str| Some(percent_decode_str(part).decode_utf8().ok()?.into_owned()).filter(|part| !part.is_empty());
+        let region = url.query().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("region=")));
+        let (endpoint, name) = match (url.scheme_str()?, url.path().trim_matches('/')) {
+            ("s3", "") => (None, host),
+            (scheme @ ("http" | "https"), name) if !name.is_empty() && !name.contains('/') => (Some(format!("{scheme}://{host}")), name),
+            _ => return None,
+        };
+        Some(Self(Bucket {
+            name: name.to_owned(),
+            endpoint,
+            region: region.unwrap_or("us-east-1").to_owned(),
+            access_key_id: decoded(key)?,
+            secret_access_key: decoded(secret)?,
+        }))
+    }
+}
+
+impl fmt::Debug for ObjectsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ObjectsUrl(redacted)")
+    }
+}
+
+impl Value for ObjectsUrl {
+    type Limits = ();
+    const SECRET: bool = true;
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        Self::parse(raw.text()?).ok_or(Refusal("is not the URL of a bucket"))
+    }
+
+    fn accepted((): &()) -> String {
+        "\"https://key:secret@host:9000/bucket?region=…\", or \"s3://key:secret@bucket?region=…\" for Amazon's own".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::Redacted
+    }
 }
 
 /// The address of an SMTP server, which may hold a password: `smtps://`, or `smtp://` with `?tls=required`. Without TLS only on this machine, since

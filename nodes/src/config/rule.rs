@@ -15,8 +15,15 @@ pub(super) struct Violation {
 
 /// Returns every demand that the configuration does not meet.
 pub(super) fn violations(config: &Config) -> Vec<Violation> {
-    let pairs =
-        [tls_pair(config), request_times(config), owner_deadline(config), owner_waiters(config), redis_alone(config), roles_alone(config)];
+    let pairs = [
+        tls_pair(config),
+        request_times(config),
+        owner_deadline(config),
+        owner_waiters(config),
+        redis_alone(config),
+        roles_alone(config),
+        serving_room(config),
+    ];
     pairs
         .into_iter()
         .flatten()
@@ -54,7 +61,7 @@ fn request_times(config: &Config) -> Option<Violation> {
 
 fn is_on_a_server(config: &Config) -> bool {
     let postgres = &config.postgres;
-    [&postgres.url, &postgres.users_url, &postgres.content_url, &postgres.shop_url].into_iter().any(Option::is_some)
+    [&postgres.url, &postgres.users_url, &postgres.content_url, &postgres.shop_url, &postgres.media_url].into_iter().any(Option::is_some)
 }
 
 /// A node cannot join with less, and without joining it would be a second truth.
@@ -119,6 +126,18 @@ fn owner_waiters(config: &Config) -> Option<Violation> {
                 owner.waiting_per_key_max, owner.mailbox_in_flight_max
             ),
             "let an owner actor accept at least as many as may wait for one key",
+        )
+    })
+}
+
+/// A file that fits into no room for answers could be kept, and never be fetched whole.
+fn serving_room(config: &Config) -> Option<Violation> {
+    let media = &config.media;
+    (media.serving_bytes_max < media.upload_bytes_max).then(|| {
+        violation(
+            ["media.serving_bytes_max", "media.upload_bytes_max"],
+            format!("a file may have {} bytes, but only {} are held for clients", media.upload_bytes_max, media.serving_bytes_max),
+            "hold at least as much as the largest file has",
         )
     })
 }

@@ -10,7 +10,9 @@ use std::{
 use edge::address::Network;
 
 use super::{
-    newtype::{DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, Origin, PublicUrl, RedisUrl, Role, Secret, Sender, SmtpUrl},
+    newtype::{
+        DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, ObjectsUrl, Origin, PublicUrl, RedisUrl, Role, Secret, Sender, SmtpUrl,
+    },
     table::{Section, Setting, sections},
     value::{Unit, Value, range},
 };
@@ -41,6 +43,8 @@ sections! {
         user: Option<SocketAddr> = Some(loopback(8001));
         /// The content service alone.
         content: Option<SocketAddr> = Some(loopback(8002));
+        /// The media service alone.
+        media: Option<SocketAddr> = Some(loopback(8005));
         /// The shop service alone.
         shop: Option<SocketAddr> = Some(loopback(8006));
         /// Health, metrics of all services, and the state of the node, for operators.
@@ -162,6 +166,31 @@ sections! {
         failures_window_s: u64 = 900, range(1, 86_400, Unit::Seconds);
     }
 
+    /// Uploads, what is made of images, and where their bytes are.
+    media: Media {
+        /// Size of an uploaded file; a larger one is answered 413.
+        upload_bytes_max: u64 = 50 * MIB, range(1 << 10, 1 << 30, Unit::Bytes);
+        /// Pixels of an image, width times height; one with more is answered 422.
+        pixels_max: u64 = 50_000_000, range(1, 268_000_000, Unit::Count);
+        /// Uploads that are received at once; a further one is answered 503. Each lies in the data directory until it is kept.
+        uploads_max: usize = 64, range(1, 10_000, Unit::Count);
+        /// Images that are worked on at once, each on a thread of its own at a lower priority; 0 is one per core.
+        workers: usize = 0, range(0, 1024, Unit::Count);
+        /// Memory that images may take at once, as it is reckoned before they are decoded. One that needs more than all of it is answered 422; others wait.
+        memory_bytes_max: u64 = 1024 * MIB, range(16 << 20, 1 << 40, Unit::Bytes);
+        /// Images that may wait for their variants in this process. Further ones are taken up when there is room.
+        queue_max: usize = 256, range(1, 100_000, Unit::Count);
+        /// Bytes of files that are held at once for clients that take them; a further answer is 503.
+        serving_bytes_max: u64 = 256 * MIB, range(1 << 20, 1 << 40, Unit::Bytes);
+        /// Time for which content is kept that no file has any more. It must be longer than an upload or a job takes.
+        unused_kept_s: u64 = 3600, range(1, 31_536_000, Unit::Seconds);
+        /// Where the bytes are: a bucket of S3 or of what speaks its language. Without it, the folder `media` of the data directory; nodes of a cluster
+        /// need a bucket, or the same folder.
+        storage_url: Option<ObjectsUrl> = None;
+        /// Time for one call of object storage.
+        storage_timeout_ms: u64 = 5000, range(10, 600_000, Unit::Milliseconds);
+    }
+
     /// Mail to people: tokens for forgotten passwords, and notices.
     mail: Mail {
         /// The SMTP server. `off` writes each mail into the folder `mail` of the data directory, for the operator to read.
@@ -185,7 +214,8 @@ sections! {
     /// PostgreSQL, instead of the embedded store: as soon as one URL is set. One process, or one cluster, uses the databases. Databases that are
     /// missing are made where the role may, and brought to this release's schema. Further ones come with the services that need them.
     postgres: Postgres {
-        /// Server of all databases: with `postgres://role:password@host:5432/app` they are `app_users`, `app_content` and `app_shop`.
+        /// Server of all databases: with `postgres://role:password@host:5432/app` they are `app_users`, `app_content`, `app_shop` and
+        /// `app_media`.
         /// `?sslmode=` takes `disable`, `prefer`, `require` or `verify-full`, as PostgreSQL's own programs do.
         url: Option<DatabaseUrl> = None;
         /// The users database, where it is elsewhere or has another name.
@@ -194,6 +224,8 @@ sections! {
         content_url: Option<DatabaseUrl> = None;
         /// The shop database, likewise.
         shop_url: Option<DatabaseUrl> = None;
+        /// The media database, likewise.
+        media_url: Option<DatabaseUrl> = None;
         /// Certificates in PEM that a server's must come from under `sslmode=verify-full`; without it, those that this machine trusts.
         ca_file: Option<PathBuf> = None;
         /// Connections for writes, lists and searches, per database. Each has one user at a time.
@@ -278,7 +310,7 @@ fn info() -> LogFilter {
 impl Listen {
     /// Returns each listener's name and address, those that are on, the gateway first.
     pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
-        let own = [("user", self.user), ("content", self.content), ("shop", self.shop)];
+        let own = [("user", self.user), ("content", self.content), ("media", self.media), ("shop", self.shop)];
         let own = own.into_iter().filter_map(|(name, address)| Some((name, address?)));
         [("gateway", self.gateway)].into_iter().chain(own).chain([("admin", self.admin)]).collect()
     }
@@ -295,6 +327,13 @@ impl Account {
     /// Returns how many passwords may be hashed at once: the setting, or one per core.
     pub fn hashing_permits(&self) -> usize {
         or_cores(self.hashing_permits)
+    }
+}
+
+impl Media {
+    /// Returns how many images may be worked on at once: the setting, or one per core.
+    pub fn workers(&self) -> usize {
+        or_cores(self.workers)
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Flags {
     #[arg(long)]
     pub dev: bool,
 
-    /// Moves every listener that is on: the gateway to PORT, user to PORT+1, content +2, shop +6, admin +10; with 0 the
+    /// Moves every listener that is on: the gateway to PORT, user to PORT+1, content +2, media +5, shop +6, admin +10; with 0 the
     /// system chooses each
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=PORT_BASE_MAX))]
     pub listen_port_base: Option<u16>,

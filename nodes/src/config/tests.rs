@@ -206,7 +206,10 @@ fn listeners_move_together_and_a_setting_overrides_the_move() {
     let env = vec![("LETS_CONNECT_LISTEN_CONTENT".to_owned(), "off".into()), ("LETS_CONNECT_LISTEN_SHOP".to_owned(), "0.0.0.0:1".into())];
     let loaded = load(&Sources { file: None, env, flags }, None).expect("sound");
     let addresses: Vec<String> = loaded.config.listen.addresses().iter().map(|(n, a)| format!("{n} {a}")).collect();
-    assert_eq!(addresses, ["gateway 127.0.0.1:9000", "user 127.0.0.1:9001", "shop 0.0.0.0:9006", "admin 127.0.0.1:7"]);
+    assert_eq!(
+        addresses,
+        ["gateway 127.0.0.1:9000", "user 127.0.0.1:9001", "media 127.0.0.1:9005", "shop 0.0.0.0:9006", "admin 127.0.0.1:7"]
+    );
     assert_eq!(loaded.origin("listen.shop").to_string(), "--listen-port-base");
     assert_eq!(loaded.origin("listen.content").to_string(), "LETS_CONNECT_LISTEN_CONTENT");
 }
@@ -315,5 +318,32 @@ proptest! {
         if let Ok(first) = loaded("", &[], &sound) {
             prop_assert_eq!(loaded(&first.to_toml(), &[], &[]).expect("sound").config, first.config);
         }
+    }
+}
+
+#[test]
+fn a_bucket_is_one_url_and_its_secret_is_not_shown() {
+    let bucket = |url: &str| {
+        let loaded = loaded(&format!("media.storage_url = \"{url}\""), &[], &[]).ok()?;
+        let bucket = loaded.config.media.storage_url.as_ref()?.expose().clone();
+        assert!(!format!("{:?}", loaded.config).contains("s3cret"), "{url}");
+        Some((bucket.endpoint, bucket.name, bucket.region, bucket.access_key_id, bucket.secret_access_key))
+    };
+    let of = |endpoint: Option<&str>, name: &str, region: &str| {
+        Some((endpoint.map(str::to_owned), name.to_owned(), region.to_owned(), "key".to_owned(), "s3cret/+".to_owned()))
+    };
+    let here = bucket("http://key:s3cret%2F%2B@127.0.0.1:9000/media");
+    assert_eq!(here, of(Some("http://127.0.0.1:9000"), "media", "us-east-1"));
+    assert_eq!(bucket("s3://key:s3cret%2F%2B@media?region=eu-central-1"), of(None, "media", "eu-central-1"));
+    for refused in [
+        "https://host/media",
+        "https://key@host/media",
+        "https://key:s3cret@host",
+        "https://key:@host/media",
+        "s3://key:s3cret@media/x",
+        "ftp://a:b@c/d",
+        "",
+    ] {
+        assert_eq!(bucket(refused), None, "{refused}");
     }
 }

@@ -54,11 +54,12 @@ fn every_route_asks_for_the_session_that_its_row_says() {
     let never = "A".repeat(ada.token.len());
     let mut seen = 0;
     for route in edge::route::table() {
-        let methods = ["GET", "POST", "PUT", "DELETE"];
+        let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
         let method = methods.into_iter().find(|method| *method == route.method.as_str()).expect("a known method");
         let path = path_of(&route, &ada.id);
         let request = || match route.input {
             Input::Json(_) => Request::new(method, path.clone()).json(&json!({})),
+            Input::Multipart => Request::new(method, path.clone()).text("multipart/form-data; boundary=x", "--x--\r\n"),
             Input::None => Request::new(method, path.clone()),
         };
         seen += 1;

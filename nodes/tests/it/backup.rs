@@ -46,7 +46,7 @@ fn a_backup_of_a_server_at_work_is_whole_and_becomes_a_server() {
         }
         copying.join().expect("no panic")
     });
-    assert!(done && said.contains("holds 3 databases"), "{said}");
+    assert!(done && said.contains("holds 4 databases"), "{said}");
     refused(&["backup", word(&copy)], &data, "is there already");
     refused(&["restore", word(&copy)], &data, "is there already");
     drop(server);

@@ -244,7 +244,7 @@ impl Nonsense {
             route = self.random.random_range(0..self.routes.len());
         }
         let (pattern, auth) = (self.routes[route].path, self.routes[route].auth);
-        let declared = ["GET", "POST", "PUT", "DELETE"].into_iter().find(|method| *method == self.routes[route].method.as_str());
+        let declared = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|method| *method == self.routes[route].method.as_str());
         let method = if self.seldom(10) {
             self.of(&["HEAD", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "get", "GET", "DELETE"])
         } else {

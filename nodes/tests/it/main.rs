@@ -18,6 +18,7 @@ mod gateway;
 mod http;
 mod lifecycle;
 mod matrix;
+mod media;
 mod model;
 mod moderation;
 mod operate;

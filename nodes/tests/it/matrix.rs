@@ -3,10 +3,11 @@
 
 use crate::{
     http::{Answer, Client, Person, Request, get, post, put, text},
+    media,
     rank::promoted,
     server::Server,
 };
-use edge::route::{Access, Route, Segment, table};
+use edge::route::{Access, Input, Route, Segment, table};
 use protocol::Role;
 use serde_json::{Map, Value, json};
 
@@ -83,6 +84,10 @@ impl Stage {
         self.make("/api/shop/products", json!({ "name": "lamp", "price": "1.00", "stock": 10 }), seller)
     }
 
+    fn file_of(&mut self, owner: &Person) -> Value {
+        self.client.call(&media::note().by(owner)).ok(201)
+    }
+
     /// Something of `owner`'s that fits an id behind `word` in a path.
     fn target(&mut self, word: &str, owner: &Person) -> String {
         let third = self.third.clone();
@@ -127,6 +132,7 @@ impl Stage {
                 let product = self.product_of(&third);
                 self.make(&format!("/api/shop/products/{product}/reviews"), json!({ "rating": 5 }), owner)
             }
+            "files" | "id" => text(&self.file_of(owner)["id"]),
             "orders" => {
                 let product = self.product_of(&third);
                 self.make("/api/shop/orders", json!({ "productId": product }), owner)
@@ -145,6 +151,9 @@ impl Stage {
                     (*word).to_owned()
                 }
                 Segment::Id(_) => self.target(before, owner),
+                // The bytes of something that everybody may see.
+                Segment::Name("hash") => text(&self.file_of(owner)["contentHash"]),
+                Segment::Name("variant") => "original.bin".to_owned(),
                 Segment::Name(_) => "rust".to_owned(),
             };
             path = format!("{path}/{word}");
@@ -197,6 +206,9 @@ impl Stage {
         let method = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|method| *method == route.method.as_str()).expect("known");
         let described = self.document["paths"][&template][method.to_ascii_lowercase()].clone();
         assert!(described.is_object(), "{method} {template} is not described");
+        if route.input == Input::Multipart {
+            return (media::note(), described);
+        }
         let (request, body) = (Request::new(method, self.path(route, owner)), self.body(&described));
         (body.map_or(request.clone(), |body| request.json(&body)), described)
     }

@@ -7,8 +7,13 @@ use crate::{
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const SERVICES: [(&str, &str); 4] =
-    [("gateway", "gateway"), ("user", "user-service"), ("content", "content-service"), ("shop", "shop-service")];
+const SERVICES: [(&str, &str); 5] = [
+    ("gateway", "gateway"),
+    ("user", "user-service"),
+    ("content", "content-service"),
+    ("media", "media-service"),
+    ("shop", "shop-service"),
+];
 
 /// The names that dashboards of the former system read.
 const KEPT_NAMES: [&str; 10] = [
@@ -52,9 +57,10 @@ fn check_ready(answer: &Answer, service: &str) {
     assert_eq!((text(&body["status"]), text(&body["service"])), ("healthy".to_owned(), service.to_owned()));
     check_clock(&body);
     let checks = body["checks"].as_object().expect("checks");
-    assert_eq!(checks.len(), 3, "each database is checked: {body}");
+    assert_eq!(checks.len(), 5, "each database is checked, and object storage: {body}");
     for (name, check) in checks {
-        assert!(name.starts_with("database:") && check["healthy"] == true && check["message"].is_string(), "{body}");
+        let is_known = name.starts_with("database:") || name == "object_storage";
+        assert!(is_known && check["healthy"] == true && check["message"].is_string(), "{body}");
         assert!(check["latency"].as_f64().is_some_and(|ms| (0.0..5000.0).contains(&ms)), "{body}");
     }
     let system = &body["system"];
@@ -98,8 +104,13 @@ fn every_listener_answers_for_its_service_from_the_start() {
 fn the_gateway_leads_to_every_services_health() {
     let server = Server::start();
     let mut client = server.gateway();
-    for (prefix, service) in [("users", "user-service"), ("user", "user-service"), ("content", "content-service"), ("shop", "shop-service")]
-    {
+    for (prefix, service) in [
+        ("users", "user-service"),
+        ("user", "user-service"),
+        ("content", "content-service"),
+        ("media", "media-service"),
+        ("shop", "shop-service"),
+    ] {
         check_live(&client.call(&get(format!("/api/{prefix}/health"))), service);
         check_ready(&client.call(&get(format!("/api/{prefix}/health/ready"))), service);
         let shown = samples(&client.call(&get(format!("/api/{prefix}/metrics"))));

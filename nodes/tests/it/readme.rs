@@ -26,6 +26,8 @@ fn blocks(section: &str) -> String {
 fn bash(script: &str) -> std::process::Output {
     let mut bash = Command::new("bash")
         .args(["-euo", "pipefail", "-s"])
+        // Where whoever reads it stands.
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -49,9 +51,10 @@ fn the_walk_does_what_it_says(store: Store) {
     assert!(walked.status.success(), "{}\n{printed}\n{errors}", walked.status);
 
     let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
-    let [health, version, etag, first, followed, second, newest, oldest, order, again, stock, orders, ref bought @ .., refusal] = lines[..]
+    let [health, version, etag, first, followed, second, newest, oldest, order, again, stock, orders, ref bought @ .., photo, refusal] =
+        lines[..]
     else {
-        panic!("13 lines and more were expected:\n{printed}")
+        panic!("14 lines and more were expected:\n{printed}")
     };
     assert_eq!((health, version), ("\"healthy\"", "2"));
     assert_eq!(etag.to_ascii_lowercase(), "etag: \"2\"");
@@ -63,6 +66,7 @@ fn the_walk_does_what_it_says(store: Store) {
     assert_eq!((stock, orders), ("7", "1"));
     let totals = r#"[{"currency":"USD","amount":"25.00"}]"#;
     assert_eq!(bought, ["2", totals, "true", "5"], "a cart, its orders, a buyer's review, and a search that shows it");
+    assert_eq!(photo, "ready image");
     assert!(refusal.starts_with("400 invalid_id: "), "{refusal}");
 }
 

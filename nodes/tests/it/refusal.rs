@@ -195,7 +195,7 @@ fn paths_methods_and_queries_that_lead_nowhere() {
         "/api/user",
         "/api/user/",
         "/api/users",
-        "/api/media/public/files",
+        "/api/messaging/conversations",
         "/api/shop/nowhere",
         "/api/user/profile",
         "/api/user/profile/",
@@ -234,8 +234,13 @@ fn paths_methods_and_queries_that_lead_nowhere() {
     // Every read refuses what it does not know; so does every write.
     for route in edge::route::table() {
         let path = path_of(&route, &ada.id);
-        let method = ["GET", "POST", "PUT", "DELETE"].into_iter().find(|method| *method == route.method.as_str()).expect("a known method");
-        let request = Request::new(method, format!("{path}?unknown=1")).json(&json!({}));
+        let method =
+            ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|method| *method == route.method.as_str()).expect("a known method");
+        let request = Request::new(method, format!("{path}?unknown=1"));
+        let request = match route.input {
+            edge::route::Input::Multipart => request.text("multipart/form-data; boundary=x", "--x--\r\n"),
+            _ => request.json(&json!({})),
+        };
         // Whoever may not ask at all is told that first.
         let (status, code) = if matches!(route.auth, edge::route::Auth::Rank(_)) { (403, "forbidden") } else { (400, "invalid_query") };
         refused(&client.call(&token(request)), status, code);

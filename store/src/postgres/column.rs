@@ -203,6 +203,11 @@ impl<'r> Columns<'r> {
         self.convert(|n: i64| u32::try_from(n))
     }
 
+    /// A count that the protocol bounds, if there is one.
+    pub(super) fn small_or_none(&mut self) -> Result<Option<u32>, Fault> {
+        self.convert(|n: Option<i64>| n.map(u32::try_from).transpose())
+    }
+
     /// A number of a few.
     pub(super) fn byte(&mut self) -> Result<u8, Fault> {
         self.convert(|n: i16| u8::try_from(n))

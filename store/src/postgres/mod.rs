@@ -13,6 +13,7 @@ mod database;
 mod examine;
 mod fault;
 mod lease;
+mod media;
 mod membership;
 mod metric;
 mod migration;
@@ -35,7 +36,7 @@ pub use membership::{Membership, living_nodes};
 
 use crate::metric::{DatabaseMetrics, Metrics};
 use crate::schema::{Applied, checksum};
-use crate::{ContentWrite, ShopWrite, Stores, UsersWrite};
+use crate::{ContentWrite, MediaWrite, ShopWrite, Stores, UsersWrite};
 use column::Columns;
 use database::Database;
 use migration::{How, SCHEMAS};
@@ -59,18 +60,21 @@ pub struct Urls {
     pub content: Option<String>,
     /// The shop database.
     pub shop: Option<String>,
+    /// The media database.
+    pub media: Option<String>,
     /// Certificates in PEM that a server's must come from where a URL says `sslmode=verify-full`; else those that this machine trusts.
     pub ca_file: Option<PathBuf>,
 }
 
 impl Urls {
-    fn targets(&self) -> Result<[Target; 3], OpenError> {
+    fn targets(&self) -> Result<[Target; 4], OpenError> {
         let target = |database, own: &Option<String>| match (own, &self.all) {
             (Some(url), _) => Target::parse(database, url, false, self.ca_file.as_deref()),
             (None, Some(url)) => Target::parse(database, url, true, self.ca_file.as_deref()),
             (None, None) => Err(OpenError::Url { database, reason: "there is none".to_owned() }),
         };
-        let targets = [target("users", &self.users)?, target("content", &self.content)?, target("shop", &self.shop)?];
+        let targets =
+            [target("users", &self.users)?, target("content", &self.content)?, target("shop", &self.shop)?, target("media", &self.media)?];
         for (place, target) in targets.iter().enumerate() {
             if let Some(other) = targets[..place].iter().find(|other| target.is(other)) {
                 let reason = format!("it is the {} database's too, and each needs a database of its own", other.database);
@@ -81,7 +85,7 @@ impl Urls {
     }
 }
 
-/// Limits of each of the three databases.
+/// Limits of each of the databases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
     /// Connections that have one user at a time, at most. At least 1; less is taken as 1.
@@ -330,7 +334,7 @@ impl Postgres {
             Arc::new(Pool::new(target, options, metrics))
         });
         pool_metrics.watch(registry, pools.iter().map(|pool| pool.collector()).collect()).map_err(OpenError::Metrics)?;
-        let [users, content, shop] = pools;
+        let [users, content, shop, media] = pools;
         let named = users.look_up(INSTANCE, &[]).await.and_then(|rows| database::first(|row| Columns::of(row).id())(&rows));
         let unnamed = |reason: String| OpenError::Sql { database: "users", reason };
         let instance = named.map_err(|fault| unnamed(fault.store_error("users").to_string()))?;
@@ -344,6 +348,7 @@ impl Postgres {
                 users: Arc::new(Database::<UsersWrite>::new("users", users, of_users)),
                 content: Arc::new(Database::<ContentWrite>::new("content", content, metrics("content"))),
                 shop: Arc::new(Database::<ShopWrite>::new("shop", shop, metrics("shop"))),
+                media: Arc::new(Database::<MediaWrite>::new("media", media, metrics("media"))),
                 second_level: None,
             },
         })

@@ -3,8 +3,8 @@
 use super::column::Asked;
 use super::migration::SCHEMAS;
 use super::transaction::Rows;
-use super::{Urls, content, database, membership, migrate, shop, transaction, users, verdict};
-use crate::{ContentWrite, ShopWrite, UsersWrite};
+use super::{Urls, content, database, media, membership, migrate, shop, transaction, users, verdict};
+use crate::{ContentWrite, MediaWrite, ShopWrite, UsersWrite};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,13 +36,15 @@ fn statements(database: &str) -> Vec<(String, String)> {
         "shop" => {
             &[shop::STATEMENTS, shop::write::STATEMENTS, shop::basket::STATEMENTS, shop::review::STATEMENTS, shop::search::STATEMENTS]
         }
+        "media" => &[media::STATEMENTS],
         other => panic!("{other}"),
     };
     let named = shared.iter().chain(own).flat_map(|list| list.iter().map(|(name, sql)| ((*name).to_owned(), (*sql).to_owned())));
     let (touch, (_, versions)) = match database {
         "users" => (UsersWrite::TOUCH, UsersWrite::VERSIONS),
         "content" => (ContentWrite::TOUCH, ContentWrite::VERSIONS),
-        _ => (ShopWrite::TOUCH, ShopWrite::VERSIONS),
+        "shop" => (ShopWrite::TOUCH, ShopWrite::VERSIONS),
+        _ => (MediaWrite::TOUCH, MediaWrite::VERSIONS),
     };
     named.chain([("TOUCH".to_owned(), touch.to_owned()), ("VERSIONS".to_owned(), versions.to_owned())]).collect()
 }
@@ -52,6 +54,7 @@ fn searches(database: &str) -> Vec<Asked> {
     match database {
         "users" => [users::search::searches(), users::case::searches()].into_iter().flatten().collect(),
         "content" => content::find::searches(),
+        "media" => Vec::new(),
         _ => [shop::selection::searches(), shop::search::searches()].into_iter().flatten().collect(),
     }
 }
@@ -106,8 +109,9 @@ async fn names(client: &Client, sql: &str) -> BTreeSet<String> {
     client.query(sql, &[]).await.expect("an answer").into_iter().map(|row| row.get(0)).collect()
 }
 
-/// Tables whose rows are few however large the platform becomes: one for each slot, and what was applied and who holds the lease.
-const SMALL: [&str; 7] = ["slot_epoch", "schema_migration", "instance_lease", "instance", "cluster_view", "cluster_node", "cluster_slot"];
+/// Tables whose rows are few however large the platform becomes: one for each slot, and what was applied, who holds the lease, and what signs.
+const SMALL: [&str; 8] =
+    ["signing_key", "slot_epoch", "schema_migration", "instance_lease", "instance", "cluster_view", "cluster_node", "cluster_slot"];
 /// All indexes but those that keep rows apart, which pay by that.
 const INDEXES: &str =
     "SELECT c.relname::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -122,7 +126,8 @@ async fn every_statement_finds_its_rows_by_an_index_and_every_index_is_used() {
         let own = match database {
             "users" => include_str!("statement/users.sql"),
             "content" => include_str!("statement/content.sql"),
-            _ => include_str!("statement/shop.sql"),
+            "shop" => include_str!("statement/shop.sql"),
+            _ => include_str!("statement/media.sql"),
         };
         for sql in [include_str!("statement/shared.sql"), own, "ANALYZE; SET plan_cache_mode = force_generic_plan; SET jit = off"] {
             client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{database}: {}", super::fault::describe(&error)));

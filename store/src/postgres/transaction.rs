@@ -496,7 +496,7 @@ mod tests {
         let databases = testbed::postgres::Databases::none();
         let urls = Urls { all: Some(databases.url().to_owned()), ..Urls::default() };
         migrate(&urls, Duration::from_secs(60), false).await.expect("migrated");
-        let [_, target, _] = urls.targets().expect("URLs");
+        let [_, target, ..] = urls.targets().expect("URLs");
         let manager = Manager::new(target, Duration::from_secs(60), Default::default());
         let connection = manager.connect().await.expect("a connection");
         let key = Key::new(Kind::Timeline, UserId::new());

@@ -192,8 +192,8 @@ impl Target {
         Ok(Self(clients))
     }
 
-    pub(crate) async fn marks(&self) -> Result<[Option<Mark>; 3], TransferError> {
-        let mut marks = [None, None, None];
+    pub(crate) async fn marks(&self) -> Result<[Option<Mark>; 4], TransferError> {
+        let mut marks = [const { None }; 4];
         for (place, client) in self.0.iter().enumerate() {
             marks[place] = marked(client).await.map_err(away(DATABASES[place]))?;
         }

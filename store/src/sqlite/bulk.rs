@@ -43,6 +43,8 @@ pub struct Bulk {
     users: Connection,
     content: Connection,
     shop: Connection,
+    /// Nothing is loaded into it; without it the directory would not be whole.
+    media: Connection,
     _lock: directory::Lock,
 }
 
@@ -53,7 +55,7 @@ impl Bulk {
     /// As [`Sqlite::open`](super::Sqlite::open); it is in use while somebody serves it.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let lock = directory::take(dir)?;
-        let [users, content, shop] = &SCHEMAS;
+        let [users, content, shop, media] = &SCHEMAS;
         let open = |schema: &'static super::Schema| {
             let fault = OpenError::sqlite(schema.database);
             let path = directory::make_file(dir, schema.database)?;
@@ -63,7 +65,7 @@ impl Bulk {
             configure(&db).map_err(&fault)?;
             Ok(db)
         };
-        Ok(Self { users: open(users)?, content: open(content)?, shop: open(shop)?, _lock: lock })
+        Ok(Self { users: open(users)?, content: open(content)?, shop: open(shop)?, media: open(media)?, _lock: lock })
     }
 
     /// Loads people with their skills and password hashes (PHC form). Skills begin without endorsements.
@@ -131,7 +133,7 @@ impl Bulk {
     /// # Errors
     /// When the disk refuses. What was loaded is in the logs then, and is read at the next start.
     pub fn close(self) -> Result<(), OpenError> {
-        for (database, db) in [("users", self.users), ("content", self.content), ("shop", self.shop)] {
+        for (database, db) in [("users", self.users), ("content", self.content), ("shop", self.shop), ("media", self.media)] {
             let fault = OpenError::sqlite(database);
             db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(fault)?;
             db.close().map_err(|(_, error)| fault(error))?;

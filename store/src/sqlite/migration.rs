@@ -14,12 +14,13 @@ macro_rules! schema {
 }
 
 /// Every database of a data directory.
-pub(super) static SCHEMAS: [Schema; 3] = [
+pub(super) static SCHEMAS: [Schema; 4] = [
     schema!("users": shared "0001_write_protocol", "0002_people", "0003_blocks_audit_search", "0004_accounts", "0005_moderation"),
     schema!(
         "content": shared "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_by_person", "0006_verdicts"
     ),
     schema!("shop": shared "0001_write_protocol", "0002_products", "0003_carts_reviews_search", "0004_by_person", "0005_verdicts"),
+    schema!("media": shared "0001_write_protocol", "0002_files"),
 ];
 
 /// Brings the databases under `dir` to this release's schema, and answers what that took. `dry_run` only says what it would take, changes

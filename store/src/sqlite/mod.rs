@@ -13,6 +13,7 @@ mod directory;
 mod examine;
 mod fault;
 mod load;
+mod media;
 mod migration;
 #[cfg(test)]
 mod plan;
@@ -33,7 +34,7 @@ pub use migration::migrate;
 
 use crate::metric::Metrics;
 use crate::schema::Schema;
-use crate::{ContentWrite, ShopWrite, Stores, UsersWrite, metric};
+use crate::{ContentWrite, MediaWrite, ShopWrite, Stores, UsersWrite, metric};
 use database::Database;
 use load::Loads;
 use migration::SCHEMAS;
@@ -42,7 +43,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use transaction::Rows;
 
-/// Limits of each of the three databases.
+/// Limits of each of the databases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteOptions {
     /// Threads that read, each with a connection. At least 1; less is taken as 1.
@@ -148,6 +149,7 @@ pub struct Sqlite {
     users: Arc<Database<UsersWrite>>,
     content: Arc<Database<ContentWrite>>,
     shop: Arc<Database<ShopWrite>>,
+    media: Arc<Database<MediaWrite>>,
     writers: Vec<JoinHandle<()>>,
 }
 
@@ -162,15 +164,17 @@ impl Sqlite {
         let loads = Loads::register(registry).map_err(OpenError::Metrics)?;
         let mut writers = Vec::new();
         let mut opening = Opening { dir, options, metrics: &metrics, loads: &loads, lock: &lock, writers: &mut writers };
-        let [users, content, shop] = &SCHEMAS;
-        let (users, content, shop) = (opening.database(users)?, opening.database(content)?, opening.database(shop)?);
-        Ok(Self { users, content, shop, writers })
+        let [users, content, shop, media] = &SCHEMAS;
+        let (users, content) = (opening.database(users)?, opening.database(content)?);
+        let (shop, media) = (opening.database(shop)?, opening.database(media)?);
+        Ok(Self { users, content, shop, media, writers })
     }
 
     /// The databases.
     #[must_use]
     pub fn stores(&self) -> Stores {
-        Stores { users: self.users.clone(), content: self.content.clone(), shop: self.shop.clone(), second_level: None }
+        let (users, content) = (self.users.clone(), self.content.clone());
+        Stores { users, content, shop: self.shop.clone(), media: self.media.clone(), second_level: None }
     }
 
     /// Finishes what is queued, folds the logs into the databases, ends the threads, and lets go of the directory. Whoever still holds the stores
@@ -179,6 +183,7 @@ impl Sqlite {
         self.users.close();
         self.content.close();
         self.shop.close();
+        self.media.close();
         for writer in self.writers {
             if writer.join().is_err() {
                 tracing::error!("a writer's thread panicked");

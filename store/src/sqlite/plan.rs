@@ -2,11 +2,12 @@
 //! slow only once there is something to read: so it is found here.
 
 use super::migration::{SCHEMAS, bring_up};
-use super::{content, database, shop, transaction, users, verdict};
+use super::{content, database, media, shop, transaction, users, verdict};
 use rusqlite::Connection;
 
 /// Plans that read a whole table or index, and why they may.
-const WHOLE: [(&str, &str); 5] = [
+const WHOLE: [(&str, &str); 6] = [
+    ("SCAN media_condemned", "in the order of its key, up to a limit"),
     ("SCAN slot_epoch", "at most 4096 rows, all of them wanted"),
     ("SCAN outbox", "in the order of its key, up to a limit"),
     ("SCAN relation USING COVERING INDEX relation_pulled", "an index of only the rows that are wanted"),
@@ -80,6 +81,7 @@ fn every_statement_finds_its_rows_by_an_index() {
     let shop = [shop::STATEMENTS, shop::write::STATEMENTS, shop::basket::STATEMENTS, shop::review::STATEMENTS, shop::search::STATEMENTS];
     check(2, all(&shop));
     check(0, all(&[users::case::STATEMENTS]));
+    check(3, all(&[media::STATEMENTS]));
     let selections = shop::selection::statements();
     check(2, selections.iter().map(|sql| (sql.as_str(), sql.as_str())));
 }
@@ -103,6 +105,7 @@ fn lists_of_ids_read_only_an_index() {
     covered(2, named(shop::STATEMENTS, &["SELLER_PRODUCTS"]));
     covered(2, named(shop::review::STATEMENTS, &["REVIEWS", "REVIEWS_BY", "VOTED"]));
     covered(2, named(shop::basket::STATEMENTS, &["WISHES", "CHECKOUTS_DUE"]));
+    covered(3, named(media::STATEMENTS, &["PUBLIC_FILES", "FILES_OF", "PENDING_FILES"]));
     let selections = shop::selection::statements();
     covered(2, selections.iter().map(|sql| (sql.as_str(), sql.as_str())).collect());
 }

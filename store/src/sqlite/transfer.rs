@@ -142,8 +142,8 @@ impl Target {
         Ok(Self { databases, _lock: lock })
     }
 
-    pub(crate) fn marks(&self) -> Result<[Option<Mark>; 3], TransferError> {
-        let mut marks = [None, None, None];
+    pub(crate) fn marks(&self) -> Result<[Option<Mark>; 4], TransferError> {
+        let mut marks = [const { None }; 4];
         for (place, db) in self.databases.iter().enumerate() {
             let fault = away(DATABASES[place]);
             if is_unfinished(db).map_err(fault)? {

@@ -53,14 +53,14 @@ struct Way {
 }
 
 /// Marks the databases, which must be empty, or finds out how far they are.
-async fn begin(target: &mut Target, document: &[u8]) -> Result<[Way; 3], TransferError> {
+async fn begin(target: &mut Target, document: &[u8]) -> Result<[Way; 4], TransferError> {
     let marks = target.marks().await?;
     if marks.iter().flatten().any(|mark| mark.document != document) {
         return Err(TransferError::OtherDocument);
     }
     // The first database's mark is the first to come and the last to go.
     if marks[0].as_ref().is_some_and(|mark| mark.is_complete) {
-        return Ok([(); 3].map(|()| Way { line: u64::MAX, sum: None }));
+        return Ok([(); 4].map(|()| Way { line: u64::MAX, sum: None }));
     }
     for (place, mark) in marks.iter().enumerate() {
         if mark.is_none()
@@ -94,7 +94,7 @@ struct Pending {
 struct Import<'i> {
     target: &'i mut Target,
     name: &'i str,
-    ways: [Way; 3],
+    ways: [Way; 4],
     batch: Pending,
     rows_before: u64,
 }

@@ -277,7 +277,7 @@ impl Target {
     }
 
     /// Each database's mark, where it has one.
-    async fn marks(&self) -> Result<[Option<Mark>; 3], TransferError> {
+    async fn marks(&self) -> Result<[Option<Mark>; 4], TransferError> {
         match self {
             Self::Sqlite(target) => target.marks(),
             Self::Postgres(target) => target.marks().await,

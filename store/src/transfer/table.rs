@@ -80,7 +80,7 @@ impl Table {
 }
 
 /// The databases, in the order of the schemas.
-pub(crate) const DATABASES: [&str; 3] = ["users", "content", "shop"];
+pub(crate) const DATABASES: [&str; 4] = ["users", "content", "shop", "media"];
 
 /// `name [key] { columns } { columns that may hold nothing }`
 macro_rules! tables {
@@ -185,9 +185,21 @@ const SHOP: &[Table] = with_protocol! { "shop":
     Found product_listing [number] { number: Int, product_id: Id } {}
 };
 
+const MEDIA: &[Table] = with_protocol! { "media":
+    Rows media_content [id] { id: Id, hash: Bytes, folder: Id, files: Int, touched_at: Time } {}
+    Rows media_condemned [folder] { folder: Id, hash: Bytes } {}
+    Rows media_file [id] {
+        id: Id, user_id: Id, content_id: Id, content_hash: Bytes, filename: Text, mime_type: Text, size: Int, class: Text, visibility: Text, status: Text,
+        rendered: Text, attempts: Int, created_at: Time, updated_at: Time, version: Int
+    } {
+        original_name: Text, failure: Text, width: Int, height: Int, format: Text, blur_placeholder: Text, dominant_color: Int
+    }
+    Rows verdict [id] { id: Id, hidden: Bool, case_version: Int } {}
+};
+
 /// Every table, in the order of a document.
 pub(crate) fn tables() -> impl Iterator<Item = &'static Table> {
-    [USERS, CONTENT, SHOP].into_iter().flatten()
+    [USERS, CONTENT, SHOP, MEDIA].into_iter().flatten()
 }
 
 /// The table of that title, and its place in the order.
@@ -197,9 +209,9 @@ pub(crate) fn named(title: &str) -> Option<(usize, &'static Table)> {
 }
 
 /// Tables of either store that are no truth of an instance: what was migrated, who serves, alone or in a cluster, under which name others keep what may be lost, what searches look words up in, how far an import is.
-/// `foreign_write` is work that is done before an export begins.
+/// Addresses that were signed end with their instance: its key is nobody else's. `foreign_write` is work that is done before an export begins.
 #[cfg(test)]
-const LEFT_OUT: [&str; 12] = [
+const LEFT_OUT: [&str; 13] = [
     "schema_migration",
     "instance_lease",
     "cluster_view",
@@ -207,6 +219,7 @@ const LEFT_OUT: [&str; 12] = [
     "cluster_slot",
     "instance",
     "foreign_write",
+    "signing_key",
     "unfinished_import",
     "sqlite_sequence",
     "person_text",

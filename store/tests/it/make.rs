@@ -3,19 +3,20 @@
 use protocol::account::{Device, Session};
 use protocol::checkout::{self, Checkout, Line, Reserved};
 use protocol::comment::Comment;
+use protocol::file::{self, Class, ContentHash, File, Rendered};
 use protocol::order::{Order, PaymentStatus, Status};
 use protocol::post::{Post, PostType, Visibility};
 use protocol::product::{Product, Rating};
 use protocol::review::Review;
 use protocol::user::{Level, Profile, Skill, User};
 use protocol::{
-    CartItemId, CheckoutId, CommentId, Epoch, Idempotency, Key, Kind, Money, OrderId, Outcome, Page, Position, PostId, ProductId, ReviewId,
-    Role, SkillId, Timestamp, UserId, cart,
+    CartItemId, CheckoutId, CommentId, Epoch, Idempotency, Key, Kind, MediaId, Money, OrderId, Outcome, Page, Position, PostId, ProductId,
+    ReviewId, Role, SkillId, Timestamp, UserId, cart,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::commit::NewRecord;
-use store::{Commit, ContentWrite, Expect, Guard, ShopWrite, Stores, Touch, UsersWrite};
+use store::{Commit, ContentWrite, Expect, Guard, MediaWrite, ShopWrite, Stores, Touch, UsersWrite};
 use uuid::Uuid;
 
 /// The instant at which everything here is made, unless a test says another.
@@ -213,6 +214,36 @@ pub fn review(product: &Product, author: UserId, rating: u8) -> Review {
 
 pub fn reviewing(review: &Review, write: impl FnOnce(Box<Review>) -> ShopWrite) -> Commit<ShopWrite> {
     commit(Key::new(Kind::Review, review.id), Expect::Row, write(Box::new(review.clone())))
+}
+
+/// An image that everybody may see.
+pub fn file(user: UserId, content_hash: ContentHash) -> File {
+    File {
+        id: MediaId::new(),
+        user_id: user,
+        filename: format!("{content_hash}.jpeg"),
+        original_name: None,
+        mime_type: "image/jpeg".to_owned(),
+        size: 1000,
+        class: Class::Image,
+        visibility: file::Visibility::Public,
+        status: file::Status::Pending,
+        failure: None,
+        content_hash,
+        blur_placeholder: None,
+        dominant_color: None,
+        metadata: None,
+        created_at: NOW,
+        updated_at: NOW,
+        version: 1,
+        hidden: false,
+        rendered: Rendered::Nothing,
+        attempts: 0,
+    }
+}
+
+pub fn filing(file: &File, write: impl FnOnce(Box<File>) -> MediaWrite) -> Commit<MediaWrite> {
+    commit(Key::new(Kind::File, file.id), Expect::Row, write(Box::new(file.clone())))
 }
 
 pub fn ordering(order: &Order, write: impl FnOnce(Box<Order>) -> ShopWrite) -> Commit<ShopWrite> {

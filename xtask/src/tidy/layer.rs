@@ -65,15 +65,20 @@ pub const LAYERS: &[Layer] = &[
     // Owners know neither the wire above them nor the SQL below.
     Layer {
         name: "actors",
-        uses: &["protocol", "cluster", "links", "store"],
+        uses: &["protocol", "images", "cluster", "links", "store"],
         tests_use: &["testbed"],
         never: &["bb8", "http", "hyper", "rusqlite", "tokio-postgres", "warp"],
     },
     // It reaches the store only through the owners; its tests give it a real one, and Redis.
-    Layer { name: "edge", uses: &["protocol", "actors"], tests_use: &["store", "testbed"], never: &["bb8", "rusqlite", "tokio-postgres"] },
+    Layer {
+        name: "edge",
+        uses: &["protocol", "images", "actors"],
+        tests_use: &["store", "testbed"],
+        never: &["bb8", "rusqlite", "tokio-postgres"],
+    },
     Layer {
         name: "nodes",
-        uses: &["protocol", "cluster", "links", "store", "actors", "edge"],
+        uses: &["protocol", "images", "cluster", "links", "store", "actors", "edge"],
         tests_use: &["testbed"],
         never: &["bb8", "rusqlite", "tokio-postgres"],
     },

@@ -192,6 +192,7 @@ pub fn wrap(stores: &Stores, faults: &Arc<Faults>) -> Stores {
         users: Arc::new(Faulty { inner: stores.users.clone(), faults: faults.clone() }),
         content: Arc::new(Faulty { inner: stores.content.clone(), faults: faults.clone() }),
         shop: Arc::new(Faulty { inner: stores.shop.clone(), faults: faults.clone() }),
+        media: stores.media.clone(),
         second_level: stores.second_level.clone(),
     }
 }

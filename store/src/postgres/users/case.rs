@@ -7,7 +7,7 @@ use crate::postgres::fault::Fault;
 use crate::postgres::transaction::{Step, require};
 use crate::{CommitError, Ids, StoreError, UsersWrite};
 use protocol::moderation::{Appeal, Case, Decided, FLAGS_OPEN_MAX, Flag, Status, Target, TargetType};
-use protocol::{CommentId, FlagId, Page, Position, PostId, ProductId, ReviewId, Timestamp, UserId};
+use protocol::{CommentId, FlagId, MediaId, Page, Position, PostId, ProductId, ReviewId, Timestamp, UserId};
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
@@ -61,6 +61,7 @@ fn target(columns: &mut Columns<'_>) -> Result<Target, Fault> {
         TargetType::Product => Target::Product(ProductId(id)),
         TargetType::User => Target::User(UserId(id)),
         TargetType::Review => Target::Review(ReviewId(id)),
+        TargetType::File => Target::File(MediaId(id)),
     })
 }
 

@@ -4,7 +4,7 @@ use crate::sqlite::column::{Columns, TOP, cut, execute, fetch, int, json, list, 
 use crate::sqlite::fault::{Fault, insert_refused};
 use crate::{CommitError, Ids};
 use protocol::moderation::{Appeal, Case, Decided, FLAGS_OPEN_MAX, Flag, Status, Target, TargetType};
-use protocol::{CommentId, FlagId, Page, Position, PostId, ProductId, ReviewId, UserId};
+use protocol::{CommentId, FlagId, MediaId, Page, Position, PostId, ProductId, ReviewId, UserId};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row, params};
 use uuid::Uuid;
@@ -61,6 +61,7 @@ fn target(columns: &mut Columns<'_, '_>) -> Result<Target> {
         TargetType::Product => Target::Product(ProductId(id)),
         TargetType::User => Target::User(UserId(id)),
         TargetType::Review => Target::Review(ReviewId(id)),
+        TargetType::File => Target::File(MediaId(id)),
     })
 }
 

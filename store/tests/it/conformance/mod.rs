@@ -7,6 +7,7 @@ pub mod belonging;
 pub mod block;
 pub mod comment;
 pub mod content;
+pub mod file;
 pub mod follow;
 pub mod found;
 pub mod moderation;
@@ -92,6 +93,10 @@ macro_rules! conformance {
             review {
                 reviews_make_the_rating, one_person_reviews_a_product_once, votes_are_counted_once, purchases_are_what_orders_say,
                 reviews_are_paged_newest_first, a_persons_reviews_and_votes_are_found,
+            }
+            file {
+                a_file_is_read_as_written, a_file_is_saved_version_by_version, files_are_listed_newest_first, content_is_kept_as_long_as_a_file_has_it,
+                content_says_who_shows_it, a_hidden_file_is_so_until_a_newer_verdict, all_nodes_sign_with_one_key,
             }
             product_search {
                 words_are_found_whatever_their_case_and_accents, a_search_follows_its_products, what_fits_best_comes_first,

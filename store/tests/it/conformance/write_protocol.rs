@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 pub async fn every_database_answers_under_its_name(stores: Stores) {
-    for (domain, name) in stores.domains().iter().zip(["users", "content", "shop"]) {
+    for (domain, name) in stores.domains().iter().zip(["users", "content", "shop", "media"]) {
         assert_eq!(domain.database(), name);
         domain.ping().await.expect("it answers");
         assert_eq!(domain.epochs().await.expect("epochs"), []);

@@ -62,7 +62,7 @@ async fn what_is_wrong_with_a_server_is_said_with_what_to_do() {
     let error = refused(&right).await;
     assert!(matches!(error, OpenError::Missing { .. }), "{error:?}");
     assert!(whole(&error).contains("CREATE DATABASE \"shop_users\" OWNER \"app\""), "{}", whole(&error));
-    for name in ["users", "content", "shop"] {
+    for name in ["users", "content", "shop", "media"] {
         server.sql("postgres", &[&format!("CREATE DATABASE \"shop_{name}\" OWNER \"app\"")]);
     }
     // It needs no more than that.

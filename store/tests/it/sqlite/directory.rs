@@ -62,7 +62,7 @@ async fn a_closed_directory_has_no_logs_and_all_rows() {
     sqlite.close();
     let mut files: Vec<_> = dir.path().read_dir().expect("a directory").map(|e| e.expect("a file").file_name()).collect();
     files.sort();
-    assert_eq!(files, ["content.db", "lock", "shop.db", "users.db"]);
+    assert_eq!(files, ["content.db", "lock", "media.db", "shop.db", "users.db"]);
     // Whoever kept the stores is told, and does not hang.
     assert!(matches!(stores.users.user(user.id).await, Err(store::StoreError::Unavailable { .. })));
     let write = stores.users.commit(registering(&person("late"))).await;

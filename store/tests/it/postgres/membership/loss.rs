@@ -181,7 +181,10 @@ async fn epochs_are_raised_in_every_database_and_those_that_are_higher_are_told(
     let raised = Some(Answer::Raised { higher: vec![(slot(2), Epoch(9))] });
     assert_eq!(node.ask(Statement::RaiseEpochs(wanted.clone())).await, raised);
     let epochs = |database| databases.sql(database, &["SELECT string_agg(epoch::text, ' ' ORDER BY slot) FROM slot_epoch WHERE slot < 5"]);
-    assert_eq!(["users", "content", "shop"].map(|database| epochs(database).trim().to_owned()), ["0 5 5 7 0", "0 5 7 7 0", "0 5 9 7 0"]);
+    assert_eq!(
+        ["users", "content", "shop", "media"].map(|database| epochs(database).trim().to_owned()),
+        ["0 5 5 7 0", "0 5 7 7 0", "0 5 9 7 0", "0 5 5 7 0"]
+    );
 
     // A commit that passed the guard of slot 4 is under way.
     let held = databases.hold("content", "SELECT 1 FROM slot_epoch WHERE slot = 4 FOR SHARE");

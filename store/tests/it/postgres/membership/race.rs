@@ -141,7 +141,7 @@ async fn all_slots_are_claimed_released_and_read_well_within_the_time_of_a_state
         assert!(times[4] < Duration::from_millis(STATEMENT_ANSWER_MAX_MS), "{what}");
     }
     let epochs = ["SELECT count(*) FROM slot_epoch WHERE epoch = 5"];
-    assert_eq!(["users", "content", "shop"].map(|database| databases.sql(database, &epochs).trim().to_owned()), ["4096"; 3]);
+    assert_eq!(["users", "content", "shop", "media"].map(|database| databases.sql(database, &epochs).trim().to_owned()), ["4096"; 4]);
 }
 
 /// All slots change their owner with each version: a read that is not of one instant has rows of two, or another version than theirs.

@@ -1,0 +1,66 @@
+//! What media counts. The names are documented in docs/metrics.md.
+
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets};
+
+/// What a job came to.
+#[derive(Clone, Copy)]
+pub(super) enum Outcome {
+    /// It is done, or was before.
+    Done,
+    /// The image cannot be made into variants.
+    Failed,
+    /// Something that it needs is away: it is taken up again.
+    Later,
+    /// Too many waited.
+    Discarded,
+}
+
+/// The stages of a job.
+#[derive(Clone, Copy)]
+pub(super) enum Stage {
+    /// Decoding, the four sizes, placeholder and colour.
+    Sizes,
+    /// The full size.
+    FullSize,
+    /// One variant that was asked for.
+    Variant,
+}
+
+const OUTCOMES: [&str; 4] = ["done", "failed", "later", "discarded"];
+const STAGES: [&str; 3] = ["sizes", "full_size", "variant"];
+
+pub(super) struct Metrics {
+    jobs: IntCounterVec,
+    pub(super) waiting: IntGauge,
+    pub(super) wait: Histogram,
+    stages: [Histogram; STAGES.len()],
+}
+
+impl Metrics {
+    /// Makes the series, all of them from the start, and registers them; refused where they are registered already.
+    pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let jobs = IntCounterVec::new(Opts::new("media_jobs_total", "Jobs on images, by what they came to."), &["outcome"])?;
+        OUTCOMES.iter().for_each(|outcome| jobs.with_label_values(&[outcome]).inc_by(0));
+        let waiting = IntGauge::new("media_jobs_waiting", "Jobs that wait for a worker.")?;
+        let buckets = exponential_buckets(0.005, 2.5, 10)?;
+        let wait = Histogram::with_opts(
+            HistogramOpts::new("media_job_wait_seconds", "How long jobs waited for a worker.").buckets(buckets.clone()),
+        )?;
+        let stage =
+            HistogramOpts::new("media_stage_duration_seconds", "How long the stages of a job took on their thread.").buckets(buckets);
+        let stages = HistogramVec::new(stage, &["stage"])?;
+        registry.register(Box::new(jobs.clone()))?;
+        registry.register(Box::new(waiting.clone()))?;
+        registry.register(Box::new(wait.clone()))?;
+        registry.register(Box::new(stages.clone()))?;
+        Ok(Self { jobs, waiting, wait, stages: STAGES.map(|stage| stages.with_label_values(&[stage])) })
+    }
+
+    pub(super) fn job(&self, outcome: Outcome) {
+        self.jobs.with_label_values(&[OUTCOMES[outcome as usize]]).inc();
+    }
+
+    pub(super) fn stage(&self, stage: Stage) -> &Histogram {
+        &self.stages[stage as usize]
+    }
+}

@@ -1,0 +1,1 @@
+../shared/0007_foreign_writes.postgres.sql

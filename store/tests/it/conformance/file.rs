@@ -1,0 +1,161 @@
+//! Files, and the content that is kept for them.
+
+use crate::make::*;
+use protocol::file::{Colour, ContentHash, File, Metadata, Rendered, SHARERS_MAX, Status, Visibility};
+use protocol::moderation::Verdict;
+use protocol::{MediaId, UserId};
+use store::{CommitError, Ids, MediaWrite, Stores};
+
+/// Keeps a file, as an upload does.
+async fn keep(stores: &Stores, file: &File) {
+    let folder = stores.media.hold(file.content_hash, NOW).await.expect("held");
+    stores.media.commit(filing(file, |file| MediaWrite::CreateFile(file, folder))).await.expect("kept");
+}
+
+async fn remove(stores: &Stores, file: &File) {
+    let removed = File { version: file.version + 1, ..file.clone() };
+    stores.media.commit(filing(&removed, MediaWrite::RemoveFile)).await.expect("removed");
+}
+
+pub async fn a_file_is_read_as_written(stores: Stores) {
+    let bare = file(UserId::new(), content(1));
+    let full = File {
+        original_name: Some("Strand \u{1f3d6}.JPG".to_owned()),
+        visibility: Visibility::Private,
+        status: Status::Failed,
+        failure: Some("the image is cut off".to_owned()),
+        blur_placeholder: Some("data:image/webp;base64,AA==".to_owned()),
+        dominant_color: Some(Colour { r: 1, g: 200, b: 255 }),
+        metadata: Some(Metadata { width: 4000, height: 3000, format: "jpeg".to_owned() }),
+        rendered: Rendered::Sizes,
+        attempts: 2,
+        ..file(UserId::new(), content(2))
+    };
+    for file in [bare, full] {
+        keep(&stores, &file).await;
+        assert_eq!(stores.media.file(file.id).await.expect("a read"), Some(file.clone()));
+        let folder = stores.media.folder(file.content_hash.id()).await.expect("a read").expect("a folder");
+        let again = stores.media.commit(filing(&file, |file| MediaWrite::CreateFile(file, folder))).await;
+        assert!(matches!(again, Err(CommitError::Conflict)), "{again:?}");
+        remove(&stores, &file).await;
+        assert_eq!(stores.media.file(file.id).await.expect("a read"), None);
+    }
+}
+
+pub async fn a_file_is_saved_version_by_version(stores: Stores) {
+    let first = file(UserId::new(), content(1));
+    keep(&stores, &first).await;
+    let next = File {
+        visibility: Visibility::Private,
+        status: Status::Ready,
+        rendered: Rendered::Smaller,
+        blur_placeholder: Some("data:".to_owned()),
+        dominant_color: Some(Colour { r: 0, g: 0, b: 0 }),
+        updated_at: NOW.plus_ms(5),
+        version: 2,
+        ..first
+    };
+    let save = || stores.media.commit(filing(&next, MediaWrite::SaveFile));
+    assert_eq!(save().await.expect("saved").version, 2);
+    assert!(matches!(save().await, Err(CommitError::Conflict)));
+    assert_eq!(stores.media.file(next.id).await.expect("a read"), Some(next.clone()));
+    let stale = stores.media.commit(filing(&next, MediaWrite::RemoveFile)).await;
+    assert!(matches!(stale, Err(CommitError::Conflict)), "{stale:?}");
+}
+
+pub async fn files_are_listed_newest_first(stores: Stores) {
+    let user = UserId::new();
+    let mut files = Vec::new();
+    for number in 0..7 {
+        let status = if number == 3 { Status::Pending } else { Status::Ready };
+        let visibility = if number == 5 { Visibility::Private } else { Visibility::Public };
+        let file = File { status, visibility, ..file(if number == 1 { UserId::new() } else { user }, content(number)) };
+        keep(&stores, &file).await;
+        files.push(file);
+    }
+    let ids = |numbers: &[usize]| numbers.iter().map(|number| files[*number].id.0).collect::<Vec<_>>();
+    for limit in [1, 2, 100] {
+        let public = walk(limit, async |page| {
+            let Ids { ids, next } = stores.media.public_files(page).await.expect("a page");
+            (ids, next)
+        });
+        assert_eq!(public.await, ids(&[6, 4, 2, 1, 0]));
+        let own = walk(limit, async |page| {
+            let Ids { ids, next } = stores.media.files_of(user, page).await.expect("a page");
+            (ids, next)
+        });
+        assert_eq!(own.await, ids(&[6, 5, 4, 3, 2, 0]));
+    }
+    assert_eq!(stores.media.pending_files(None, 10).await.expect("a read"), [files[3].id]);
+    assert_eq!(stores.media.pending_files(Some(files[3].id), 10).await.expect("a read"), [] as [MediaId; 0]);
+}
+
+pub async fn content_is_kept_as_long_as_a_file_has_it(stores: Stores) {
+    let hash = content(1);
+    let (later, much_later) = (NOW.plus_ms(1), NOW.plus_ms(1000));
+    let (one, other) = (file(UserId::new(), hash), file(UserId::new(), hash));
+    keep(&stores, &one).await;
+    let folder = stores.media.hold(hash, NOW).await.expect("held");
+    assert_eq!(stores.media.folder(hash.id()).await.expect("a read"), Some(folder), "the same content is in one folder");
+    keep(&stores, &other).await;
+    remove(&stores, &one).await;
+    assert_eq!(stores.media.condemn(much_later, 10).await.expect("done"), 0, "a file has it");
+    remove(&stores, &other).await;
+    assert_eq!(stores.media.condemn(NOW, 10).await.expect("done"), 0, "somebody may be about to use it");
+    assert_eq!(stores.media.condemn(later, 10).await.expect("done"), 1);
+    assert_eq!(stores.media.condemned(10).await.expect("a read"), [(hash, folder)]);
+    assert_eq!(stores.media.folder(hash.id()).await.expect("a read"), None);
+
+    // Whoever was about to use it is told, and the same content comes back in another folder.
+    let late = file(UserId::new(), hash);
+    let refused = stores.media.commit(filing(&late, |file| MediaWrite::CreateFile(file, folder))).await;
+    assert!(matches!(refused, Err(CommitError::Missing("content"))), "{refused:?}");
+    keep(&stores, &late).await;
+    assert_ne!(stores.media.folder(hash.id()).await.expect("a read"), Some(folder));
+    let refused = stores.media.commit(filing(&file(UserId::new(), hash), |file| MediaWrite::CreateFile(file, folder))).await;
+    assert!(matches!(refused, Err(CommitError::Missing("content"))), "{refused:?}");
+    stores.media.forget_folder(folder).await.expect("forgotten");
+    assert_eq!(stores.media.condemned(10).await.expect("a read"), []);
+    assert_eq!(stores.media.condemn(much_later, 10).await.expect("done"), 0);
+}
+
+pub async fn content_says_who_shows_it(stores: Stores) {
+    let hash = content(1);
+    let unknown = content(3);
+    let private = File { visibility: Visibility::Private, ..file(UserId::new(), hash) };
+    let public = file(UserId::new(), hash);
+    for file in [&public, &private, &file(UserId::new(), content(2))] {
+        keep(&stores, file).await;
+    }
+    assert_eq!(stores.media.files_with(hash.id(), SHARERS_MAX).await.expect("a read"), [public.clone(), private]);
+    assert_eq!(stores.media.files_with(hash.id(), 1).await.expect("a read"), [public]);
+    assert_eq!(stores.media.files_with(unknown.id(), 1).await.expect("a read"), []);
+}
+
+pub async fn a_hidden_file_is_so_until_a_newer_verdict(stores: Stores) {
+    let mut shown = file(UserId::new(), content(1));
+    keep(&stores, &shown).await;
+    for (hidden, case_version, heard) in [(true, 2, true), (false, 1, false), (false, 3, true)] {
+        let next = File { hidden, version: shown.version + 1, ..shown.clone() };
+        let verdict = Verdict { hidden, case_version };
+        let commit = stores.media.commit(filing(&next, |file| MediaWrite::Moderate(file, verdict))).await;
+        match commit {
+            Ok(_) if heard => shown = next,
+            Err(CommitError::Unchanged) if !heard => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(stores.media.file(shown.id).await.expect("a read"), Some(shown.clone()));
+    }
+}
+
+pub async fn all_nodes_sign_with_one_key(stores: Stores) {
+    let key = stores.media.signing_key([1; 32]).await.expect("a key");
+    assert_eq!(key, [1; 32]);
+    assert_eq!(stores.media.signing_key([2; 32]).await.expect("a key"), key);
+}
+
+fn content(number: u8) -> ContentHash {
+    let mut hash = [number; 32];
+    hash[..16].copy_from_slice(uuid::Uuid::now_v7().as_bytes());
+    ContentHash(hash)
+}
