@@ -27,7 +27,7 @@ use edge::{
     health::Stage,
     rate,
     route::Service,
-    server::{self, Bound, ListenerSpec},
+    server::{self, ListenerSpec, Reserved},
     session,
 };
 use prometheus::Registry;
@@ -39,7 +39,8 @@ use std::{future::Future, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync:
 /// When the node cannot start: the message says what to do. Nothing answers before everything is bound.
 pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Result<()> {
     let registry = Registry::new();
-    let bound = Bound::bind(listeners(config)?)?;
+    // Until there is somebody to answer, whoever connects is refused, and goes to another node of a cluster.
+    let reserved = Reserved::take(listeners(config)?)?;
     let mut storage = Storage::open(config, &registry).await?;
 
     let events = config.cluster.listen.map(|_| Events::new());
@@ -51,7 +52,7 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     }
     let client = Client::new(node.clone());
     let accounts = Accounts::new(client.clone()).map_err(|error| anyhow::anyhow!("account.argon2_*: {error}"))?;
-    let addresses: Vec<_> = bound.local_addrs().collect();
+    let addresses: Vec<_> = reserved.local_addrs().collect();
     let gateway = if config.node.roles.contains(&Role::Edge) { addresses[0] } else { config.listen.gateway };
     let letters = Letters { public_url: config.public_url(gateway) };
     let means = Arc::new(Means { node: node.clone(), accounts: accounts.clone(), mailer: mail::mailer(config)?, letters });
@@ -67,6 +68,7 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     }
 
     let platform = Platform { client, accounts, root: root.clone(), limiter, media };
+    let bound = reserved.listen()?;
     let edge = Edge::new(platform, options(config, gateway, spool_dir), Counted { registry, connections: bound.stats() })?;
     announce(config, &addresses, gateway);
     actors::dependency::look(&node).await;

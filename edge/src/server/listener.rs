@@ -57,6 +57,53 @@ pub struct BindError {
     source: io::Error,
 }
 
+/// Addresses that are this process's: nobody else can listen there, and whoever connects is refused.
+pub struct Reserved {
+    sockets: Vec<(ListenerSpec, TcpSocket, SocketAddr)>,
+}
+
+impl Reserved {
+    /// Takes all addresses, or none. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// The first one that cannot be had; a retry is safe.
+    pub fn take(specs: Vec<ListenerSpec>) -> Result<Self, BindError> {
+        let take = |spec: ListenerSpec| {
+            let bound = || {
+                let socket = match spec.addr {
+                    SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                    SocketAddr::V6(_) => TcpSocket::new_v6()?,
+                };
+                // A restart need not wait for old connections to time out.
+                socket.set_reuseaddr(true)?;
+                socket.bind(spec.addr)?;
+                let addr = socket.local_addr()?;
+                Ok((socket, addr))
+            };
+            match bound() {
+                Ok((socket, addr)) => Ok((spec, socket, addr)),
+                Err(source) => Err(BindError { name: spec.name, addr: spec.addr, source }),
+            }
+        };
+        Ok(Self { sockets: specs.into_iter().map(take).collect::<Result<_, _>>()? })
+    }
+
+    /// Gives the address of each, in the order of their specs, with the port that the system chose.
+    pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.sockets.iter().map(|(_, _, addr)| *addr)
+    }
+
+    /// Has the system queue connections.
+    ///
+    /// # Errors
+    /// The first address at which somebody else listens by now.
+    pub fn listen(self) -> Result<Bound, BindError> {
+        let listeners =
+            self.sockets.into_iter().map(|(spec, socket, addr)| Listener::listen(spec, socket, addr)).collect::<Result<_, _>>()?;
+        Ok(Bound { listeners, stats: Arc::default() })
+    }
+}
+
 /// Listeners that are bound: the system queues their connections, and none is answered yet.
 #[derive(Debug)]
 pub struct Bound {
@@ -91,8 +138,7 @@ impl Bound {
     /// # Errors
     /// The first listener that cannot be bound; a retry is safe.
     pub fn bind(specs: Vec<ListenerSpec>) -> Result<Self, BindError> {
-        let listeners = specs.into_iter().map(Listener::bind).collect::<Result<_, _>>()?;
-        Ok(Self { listeners, stats: Arc::default() })
+        Reserved::take(specs)?.listen()
     }
 
     /// Gives the address of each listener, in the order of their specs, with the port that the system chose.
@@ -166,22 +212,10 @@ impl Drop for CloseOnDrop {
 }
 
 impl Listener {
-    fn bind(spec: ListenerSpec) -> Result<Self, BindError> {
-        let ListenerSpec { name, addr, connections_max, tls } = spec;
-        let listen = || {
-            let socket = match addr {
-                SocketAddr::V4(_) => TcpSocket::new_v4()?,
-                SocketAddr::V6(_) => TcpSocket::new_v6()?,
-            };
-            // A restart need not wait for old connections to time out.
-            socket.set_reuseaddr(true)?;
-            socket.bind(addr)?;
-            let tcp = socket.listen(BACKLOG)?;
-            let addr = tcp.local_addr()?;
-            Ok((tcp, addr))
-        };
-        match listen() {
-            Ok((tcp, addr)) => Ok(Self {
+    fn listen(spec: ListenerSpec, socket: TcpSocket, addr: SocketAddr) -> Result<Self, BindError> {
+        let ListenerSpec { name, connections_max, tls, .. } = spec;
+        match socket.listen(BACKLOG) {
+            Ok(tcp) => Ok(Self {
                 name,
                 tcp,
                 addr,

@@ -28,7 +28,7 @@ mod verdict;
 mod vitals;
 
 pub use limits::{BodyLimits, Limits, Rate};
-pub use listener::{BindError, Bound, Drained, ListenerSpec};
+pub use listener::{BindError, Bound, Drained, ListenerSpec, Reserved};
 pub use request_body::{BodyError, RequestBody};
 pub use response_body::{ResponseBody, StreamError};
 pub use roster::Stats;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use edge::server::{Bound, Drained, Limits, ListenerSpec, Reason, RequestBody, ResponseBody, Service, service_fn};
+use edge::server::{Bound, Drained, Limits, ListenerSpec, Reason, RequestBody, Reserved, ResponseBody, Service, service_fn};
 use http::{Request, Response};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
@@ -161,6 +161,16 @@ async fn a_server_that_is_dropped_leaves_no_connection_behind() {
     server.abort();
     busy.until_closed().await;
     eventually(|| stats.open() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_reserved_refuses_whoever_comes_before_it_listens() {
+    let reserved = Reserved::take(vec![plain_spec()]).expect("a free port");
+    let addr = reserved.local_addrs().next().expect("one");
+    assert_eq!(TcpStream::connect(addr).await.expect_err("nobody listens").kind(), std::io::ErrorKind::ConnectionRefused);
+    let bound = reserved.listen().expect("it is ours");
+    assert!(TcpStream::connect(addr).await.is_ok());
+    assert_eq!(bound.local_addrs().collect::<Vec<_>>(), [addr]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
