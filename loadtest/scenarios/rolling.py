@@ -50,6 +50,27 @@ def rolling(stage):
     stage.expect_deaths(since)
 
 
+def upgrade(stage):
+    """Every node is replaced by one of another release under load, one after the other, and then back. No request fails, and no read misses an acknowledged write, whatever speaks with whatever."""
+    cluster, other = stage.cluster, stage.options.other and stage.options.other.resolve() / "lets-connect"
+    if other is None:
+        print("  left out: there is no other release (--other FOLDER)")
+        return
+    took, ways = [], [(node, binary) for binary in (other, cluster.binary) for node in cluster.nodes]
+    with stage.under_load(len(ways) * 10, pace=PACE, mix="mixed") as load:
+        since = time.monotonic()
+        for node, node.binary in ways:
+            took.append(restarted(stage, node))
+            wires = {link["wire"] for one in cluster.nodes if (said := one.inside()) for member in said["members"] if (link := member["link"])}
+            print(f"          {node.name} is {node.binary}; frames of version {', '.join(map(str, sorted(wires)))} are spoken")
+    stage.expect(f"{len(took)} were replaced under load", all(took))
+    total = load.latency["total"]
+    wrong = {how: total[how] for how in ("refused", "failed", "unanswered", "dropped") if total[how]}
+    stage.expect(f"{total['arrivals']} requests, of which failed: {wrong or 'none'}", not wrong)
+    stage.judge(load, waits=(None, None), errors=None)
+    stage.expect_deaths(since)
+
+
 def restarted(stage, node):
     """How long it took until it was back with its share, or None."""
     began, old = time.monotonic(), node.process

@@ -49,7 +49,7 @@ class Node:
         self.cluster, self.name, self.place, self.port = cluster, name, place, port
         self.data, self.log = cluster.folder / name, cluster.folder / f"{name}.log"
         self.process, self.is_wanted, self.ends_by_wish, self.restart_after_s = None, False, False, RESTART_AFTER_S
-        self.more, self.env = [], {}
+        self.more, self.env, self.binary = [], {}, cluster.binary
 
     @property
     def base(self):
@@ -64,7 +64,7 @@ class Node:
         settings += [f"listen.gateway={self.place.host}:{self.port}", f"listen.admin=127.0.0.1:{self.port + ADMIN}"]
         settings += [f"cluster.name={self.name}", f"cluster.listen={self.place.host}:{self.port + LINKS}"]
         settings += [f"cluster.credentials={self.cluster.certificates / self.name}", *self.cluster.settings, *self.more]
-        command = [self.cluster.binary, "--data-dir", self.data, *(word for setting in settings for word in ("--set", setting))]
+        command = [self.binary, "--data-dir", self.data, *(word for setting in settings for word in ("--set", setting))]
         self.is_wanted, self.ends_by_wish, self.started_at = True, False, time.monotonic()
         with open(self.log, "ab") as log, self.place.entered():
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **self.env})
