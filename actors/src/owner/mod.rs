@@ -5,8 +5,11 @@
 //! one key are serial, different keys are not. What is published is published before the writer is answered.
 
 mod change;
+mod lend;
+mod load;
 mod op;
 mod publish;
+mod query;
 mod warm;
 mod write;
 
@@ -14,17 +17,15 @@ pub use op::{Op, Waiter, Warmth, WriteOp};
 
 use crate::{
     entity::{Entity, QueryError},
-    near::{Closed, Grants, is_lent},
+    near::Closed,
     node::Node,
     outbox,
-    ownership::{Pass, Tenure},
-    region, second_level,
-    snapshot::{Held, Incarnation, Publication, Snapshot, shard_of},
+    ownership::Pass,
+    region,
+    snapshot::{Incarnation, Snapshot, shard_of},
 };
-use change::absorb_all;
 use futures_util::FutureExt;
 use protocol::{Epoch, ErrorCode, Key, Query, Refusal, Reply, Slot, View, envelope::Change};
-use publish::{publication, publish};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::{
     collections::{HashMap, VecDeque},
@@ -39,8 +40,6 @@ use uuid::Uuid;
 
 /// How often a write is decided again because the key's version moved under it, before the client gets `conflict`.
 const CONFLICT_RETRIES_MAX: u8 = 3;
-/// How often a load is repeated because it came back older than a version already heard of.
-const RELOADS_MAX: u8 = 3;
 /// Pauses between attempts to raise an epoch while a database is away.
 const RAISE_PAUSE: Duration = Duration::from_millis(250);
 
@@ -159,28 +158,6 @@ impl<E: Entity> Owner<E> {
             Message::Settled(id, is_ours) => owner.settled(id, is_ours),
             Message::CalledBack(message, _closed) => owner.take(*message),
         }
-    }
-
-    /// Forbids loans of the keys of which a message may publish something newer, or that it makes stale: see [`crate::near`].
-    fn close(&self, message: &Message<E>) -> Option<Closed> {
-        if !is_lent(E::KIND) || self.node.remote().is_none() {
-            return None;
-        }
-        let ids = match message {
-            Message::Op(Op::Changed { ids, .. }) | Message::Warmed(ids, ..) => ids,
-            Message::Loaded(id, Ok(Some(_))) | Message::Landed(id, Landing::Committed(_)) => std::slice::from_ref(id),
-            _ => return None,
-        };
-        Grants::close(&self.node, ids.iter().map(|id| Key::new(E::KIND, *id)).collect())
-    }
-
-    /// Takes the message once nobody answers from what was lent any more.
-    fn call_back(&self, closed: Closed, message: Message<E>) {
-        let called_back = async move {
-            closed.call_back().await;
-            closed
-        };
-        self.run(called_back, |closed| Message::CalledBack(Box::new(message), closed));
     }
 }
 
@@ -396,132 +373,6 @@ impl<E: Entity> Owner<E> {
                 (Queued::Write { write, waiter, tried }, known) => self.begin_write(id, known, write, (waiter, tried)),
                 (Queued::Settle { id, write, waiter }, _) => self.settle(id, *write, waiter),
             }
-        }
-    }
-
-    // ---- loads ----
-
-    fn start_load(&mut self, id: Uuid) {
-        let Some(busy) = self.busy.get_mut(&id) else { return };
-        busy.phase = Phase::Loading;
-        busy.tenure = Tenure::number(self.node.ownership.tenure(Slot::of(id)));
-        busy.early = (busy.queue.len(), busy.floor);
-        self.node.metrics.loads(E::KIND);
-        let node = self.node.clone();
-        self.run(async move { E::load(&node, id).await }, move |result| {
-            Message::Loaded(id, result.unwrap_or_else(|| Err(panicked("load"))))
-        });
-    }
-
-    fn loaded(&mut self, id: Uuid, result: Result<Option<E::State>, StoreError>) {
-        let Some(busy) = self.busy.get_mut(&id) else { return };
-        let state = match result {
-            Ok(state) => state,
-            Err(error) => return self.load_failed(id, &error),
-        };
-        busy.phase = Phase::Idle;
-        busy.known = Known::Unknown;
-        let absorbed = std::mem::take(&mut busy.absorbed);
-        let is_held = self.node.ownership.serves_of(Slot::of(id), busy.tenure);
-        let Some(state) = state else {
-            match is_held {
-                true => busy.known = Known::Absent,
-                false => self.serve_early(id, None),
-            }
-            return self.drain(id);
-        };
-        let (fresh, state) = absorb_all::<E>(state, &absorbed);
-        let version = E::version(&state);
-        if is_held && fresh && version >= busy.floor {
-            busy.reloads = 0;
-            busy.known = Known::Present(publish::<E>(&self.node, self.incarnation.number, busy.tenure, (id, state)));
-        } else if version >= busy.early.1 {
-            busy.reloads = 0;
-            self.serve_early(id, Some(state));
-        } else if busy.reloads < RELOADS_MAX {
-            busy.reloads += 1;
-        } else {
-            let reason = "the row stays older than a version already seen".to_owned();
-            let database = self.node.stores.domain(E::KIND).database();
-            return self.load_failed(id, &StoreError::Unavailable { database, reason });
-        }
-        self.drain(id);
-    }
-
-    /// Serves those who waited for a load from its beginning, when it is not what the next ones may be served: a change overtook it, or the slot is
-    /// another node's. For them it is new enough; and if they waited for the next one, a key that changes all the time could not be read at all.
-    /// Nothing is published. One of their writes at most is begun; if it was decided on too old a state, its commit finds out.
-    fn serve_early(&mut self, id: Uuid, state: Option<E::State>) {
-        let snapshot = state.map(|state| publication::<E>(self.incarnation.number, 0, state).into_snapshot(Key::new(E::KIND, id)));
-        let Some(busy) = self.busy.get_mut(&id) else { return };
-        let early: Vec<_> = busy.queue.drain(..busy.early.0.min(busy.queue.len())).collect();
-        let mut later = Vec::new();
-        for queued in early {
-            let idle = self.busy.get(&id).is_some_and(|busy| matches!(busy.phase, Phase::Idle));
-            match (queued, &snapshot) {
-                (queued, _) if queued.expired() => queued.refuse(ErrorCode::Expired.into()),
-                (Queued::View(_, waiter), Some(snapshot)) => waiter.send(Ok(snapshot.clone())),
-                (Queued::Query(query, waiter), Some(snapshot)) => self.start_query(id, snapshot, query, waiter),
-                (queued @ (Queued::View(..) | Queued::Query(..)), None) => queued.refuse(ErrorCode::NotFound.into()),
-                (Queued::Write { write, waiter, tried }, snapshot) if idle => {
-                    self.begin_write(id, snapshot.clone(), write, (waiter, tried))
-                }
-                (queued, _) => later.push(queued),
-            }
-        }
-        if let Some(busy) = self.busy.get_mut(&id) {
-            later.into_iter().rev().for_each(|queued| busy.queue.push_front(queued));
-        }
-    }
-
-    fn load_failed(&mut self, id: Uuid, error: &StoreError) {
-        tracing::warn!(kind = E::KIND.name(), %id, %error, "load failed");
-        let refusal = refusal_of(error);
-        for queued in self.busy.remove(&id).into_iter().flat_map(|busy| busy.queue) {
-            queued.refuse(refusal.clone());
-        }
-    }
-
-    // ---- queries ----
-
-    fn start_query(&mut self, id: Uuid, snapshot: &Arc<Snapshot>, query: Query, waiter: Waiter<Arc<Snapshot>>) {
-        let (key, version) = (Key::new(E::KIND, id), snapshot.view.version);
-        if let Some(part) = self.node.snapshots.part(key, version, &query, &self.node.ownership) {
-            return waiter.send(Ok(part));
-        }
-        let Some(state) = snapshot.state::<E>() else { return waiter.send(Err(ErrorCode::Internal.into())) };
-        let tenure = snapshot.tenure();
-        // What a kept query answers is right for its version, so others join it; nobody joins one that is not kept.
-        self.serial += 1;
-        let flight = if E::KEEPS_PARTS { version } else { self.serial };
-        let waiting = self.flights.entry((id, flight, query.clone())).or_default();
-        waiting.push(waiter);
-        if waiting.len() > 1 {
-            return;
-        }
-        self.node.metrics.loads(E::KIND);
-        let (node, asked) = (self.node.clone(), query.clone());
-        self.run(async move { second_level::query::<E>(&node, id, version, state, asked).await }, move |result| {
-            Message::Queried((id, flight, query), tenure, result.unwrap_or_else(|| Err(QueryError::Store(panicked("query")))))
-        });
-    }
-
-    fn queried(&mut self, flight: PartFlight, tenure: u64, result: Result<View, QueryError>) {
-        let waiting = self.flights.remove(&flight).unwrap_or_default();
-        let (id, _, query) = flight;
-        let answer = match result {
-            Ok(view) => {
-                let publication = Publication { view, state: Held::None, state_bytes: 0, incarnation: self.incarnation.number, tenure };
-                Ok(self.node.snapshots.publish_part(Key::new(E::KIND, id), query, publication, E::KEEPS_PARTS))
-            }
-            Err(QueryError::Refused(refusal)) => Err(refusal),
-            Err(QueryError::Store(error)) => {
-                tracing::warn!(kind = E::KIND.name(), %id, %error, "query failed");
-                Err(refusal_of(&error))
-            }
-        };
-        for waiter in waiting {
-            waiter.send(answer.clone());
         }
     }
 
