@@ -28,7 +28,7 @@ ADMIN, LINKS, PORTS_EACH = 10, 11, 12
 SETTINGS = ["account.argon2_memory_kib=64", "account.hashing_queue_max=4096", "log.filter=info", "cache.bytes_max=16MiB"]
 # What stands before the edges here learns at once where to go.
 SETTINGS += ["cluster.drain_wait_ms=1000"]
-SETTINGS += [f"rate.{kind}_per_s=0" for kind in ("read", "write", "search")] + [f"listen.{name}=off" for name in ("user", "content", "shop")]
+SETTINGS += [f"rate.{kind}_per_s=0" for kind in ("read", "write", "search")] + [f"listen.{name}=off" for name in ("user", "content", "shop", "media")]
 
 
 @dataclass

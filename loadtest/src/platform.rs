@@ -31,6 +31,7 @@ const SETTINGS: &[&str] = &[
     "listen.user=off",
     "listen.content=off",
     "listen.shop=off",
+    "listen.media=off",
 ];
 
 /// A platform process under test.

@@ -24,7 +24,7 @@ class Side:
 
 def settings(postgres, *more):
     """Command-line settings of the platform: one worker thread, no limits, and nearly no memory unless `more` says otherwise."""
-    pairs = [f"postgres.{name}_url={postgres.url(name)}?sslmode=disable" for name in ("users", "content", "shop")]
+    pairs = [f"postgres.{name}_url={postgres.url(name)}?sslmode=disable" for name in ("users", "content", "shop", "media")]
     pairs += ["node.worker_threads=1", "cache.bytes_max=1048576", "log.filter=warn", *more]
     pairs += [f"rate.{kind}_per_s=0" for kind in ("read", "write", "search")]
     return [word for pair in pairs for word in ("--set", pair)]
