@@ -27,7 +27,7 @@ const SETTLE_LOOKS_MAX: usize = 50;
 
 /// The queries by which the platform looks, by the clock, for work that is due, for what others wrote, and whether the store is well: no reader
 /// causes them.
-pub(crate) const POLLED: [&str; 5] = ["errands", "foreign_writes", "ping", "outbox", "checkouts_due"];
+pub(crate) const POLLED: [&str; 7] = ["errands", "foreign_writes", "ping", "outbox", "checkouts_due", "pending_files", "condemned"];
 
 /// Options of `loadtest herd`.
 #[derive(Args, Clone, Debug)]
