@@ -4,6 +4,7 @@
 
 use crate::{clock::by_the_clock, hand_off, node::Node, outbox, second_level, supervisor::Child};
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,9 +30,10 @@ pub fn watch(node: &Arc<Node>) -> Child {
             let sent = node.expected.take(&slots);
             // It waits for Redis for as long as that takes to be reached.
             tokio::spawn({
-                let (node, mut cold) = (node.clone(), slots.clone());
+                let (node, slots) = (node.clone(), slots.clone());
                 async move {
-                    cold.retain(|slot| !sent.iter().any(|kept| kept.key.slot() == *slot));
+                    let warm: HashSet<_> = sent.iter().map(|kept| kept.key.slot()).collect();
+                    let cold = &slots - &warm;
                     hand_off::warm(&node, sent, deadline).await;
                     second_level::warm(&node, &cold).await;
                 }

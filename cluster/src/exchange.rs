@@ -116,8 +116,8 @@ pub enum Action {
         /// The guard of its commits.
         epoch: Epoch,
     },
-    /// Begin no more writes in the slot, finish those under way, send what is warm to the next owner, then say [`Event::HandedOff`]. Until then, reads are
-    /// answered from memory. After [`crate::timing::HAND_OFF_MAX_MS`] it is stopped in any case.
+    /// Send what is warm to the next owner, then begin no more writes in the slot, finish those under way, call back what is lent of it, and say
+    /// [`Event::HandedOff`]. Until then, reads are answered from memory. After [`crate::timing::HAND_OFF_MAX_MS`] it is stopped in any case.
     HandOff {
         /// Which.
         slot: Slot,

@@ -69,8 +69,8 @@ impl Events {
         }
     }
 
-    /// An owner actor started anew, or the outcome of a commit is unknown: the slot is to be served above this epoch, or not at all. Answered by
-    /// [`super::Slots::serve`] or [`super::Slots::stop`].
+    /// An owner actor started anew, or the outcome of a commit is unknown: the slot is to be served above this epoch, or not at all, and one
+    /// of both is what [`Ownership`](crate::ownership::Ownership) says next of it.
     pub fn raise(&self, slot: Slot, epoch: Epoch) {
         self.tell(|kept| keep(&mut kept.raised, slot, epoch));
     }
