@@ -133,14 +133,6 @@ pub struct Drained {
 }
 
 impl Bound {
-    /// Binds all listeners, or none. Needs a tokio runtime.
-    ///
-    /// # Errors
-    /// The first listener that cannot be bound; a retry is safe.
-    pub fn bind(specs: Vec<ListenerSpec>) -> Result<Self, BindError> {
-        Reserved::take(specs)?.listen()
-    }
-
     /// Gives the address of each listener, in the order of their specs, with the port that the system chose.
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.listeners.iter().map(|listener| listener.addr)

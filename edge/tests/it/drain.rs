@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use edge::server::{Bound, Drained, Limits, ListenerSpec, Reason, RequestBody, Reserved, ResponseBody, Service, service_fn};
+use edge::server::{Drained, Limits, ListenerSpec, Reason, RequestBody, Reserved, ResponseBody, Service, service_fn};
 use http::{Request, Response};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
@@ -179,13 +179,13 @@ async fn all_listeners_are_bound_or_none_and_each_tells_its_place() {
         service_fn(
             |_: Request<RequestBody>, peer| async move { Response::new(ResponseBody::from(format!("{} {}", peer.listener, peer.tls))) },
         );
-    let bound = Bound::bind(vec![plain_spec(), plain_spec()]).expect("free ports");
+    let bound = Reserved::take(vec![plain_spec(), plain_spec()]).and_then(Reserved::listen).expect("free ports");
     let addrs: Vec<_> = bound.local_addrs().collect();
     // Bound and not served: connections queue, none is answered.
     let mut early = crate::wire::Client::connect(addrs[1]).await;
     early.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
     let taken = ListenerSpec { name: "user".into(), addr: addrs[0], ..plain_spec() };
-    let error = Bound::bind(vec![plain_spec(), taken]).expect_err("the port is taken");
+    let error = Reserved::take(vec![plain_spec(), taken]).and_then(Reserved::listen).expect_err("the port is taken");
     assert_eq!(error.to_string(), format!("cannot listen on {} for user", addrs[0]));
     let serving = tokio::spawn(bound.serve(service, Limits::default(), std::future::pending()));
     assert_eq!(early.response().await.body, "1 false");

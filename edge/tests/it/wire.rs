@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edge::server::{Bound, Drained, Limits, ListenerSpec, Service, Stats};
+use edge::server::{Drained, Limits, ListenerSpec, Reserved, Service, Stats};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -47,7 +47,7 @@ impl Server {
     }
 
     pub fn start_spec<S: Service>(service: S, limits: Limits, spec: ListenerSpec) -> Self {
-        let bound = Bound::bind(vec![spec]).expect("a free port");
+        let bound = Reserved::take(vec![spec]).and_then(Reserved::listen).expect("a free port");
         let addr = bound.local_addrs().next().expect("one listener");
         let stats = bound.stats();
         let (stop, stopped) = oneshot::channel();
