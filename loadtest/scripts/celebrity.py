@@ -11,9 +11,7 @@ programs and Redis. Only Python's standard library.
 import argparse
 import json
 import pathlib
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from scenarios.load import post  # noqa: E402
 from servers.cluster import Cluster  # noqa: E402
 from servers.place import LOOPBACK  # noqa: E402
-from servers.process import clean_up_when_ended, cpu  # noqa: E402
+from servers.process import begun, clean_up_when_ended, cpu, ended  # noqa: E402
 
 NODES = 6
 
@@ -51,18 +49,11 @@ class Measured:
         command = [self.options.folder / "loadtest", "run", "profile", "--existing", "--people", "1", "--posts", "1", "--products", "1", "--follows", "0"]
         command += [word for node in edges for word in ("--base", node.base)]
         command += ["--rate", rate, "--duration", f"{seconds + 3}s", "--warmup", "1s", "--connections", "30"]
-        load = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        said = []
-        for line in load.stderr:
-            said.append(line)
-            if re.match(r"\s*1 s\s", line):
-                break
+        load = begun(command)
         began, before = time.monotonic(), self.spent()
         time.sleep(seconds)
         after, took = self.spent(), time.monotonic() - began
-        out, err = load.communicate()
-        if load.returncode:
-            sys.exit("".join(said) + out + err)
+        ended(load)
         return {name: (after[name] - before[name]) / took - self.idle[name] for name in after}
 
     def compare(self):

@@ -10,16 +10,14 @@ Needs PostgreSQL's programs and Redis. Only Python's standard library.
 
 import argparse
 import pathlib
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from servers.cluster import Cluster  # noqa: E402
-from servers.process import clean_up_when_ended, cpu  # noqa: E402
+from servers.process import begun, clean_up_when_ended, cpu, ended  # noqa: E402
 
 
 def spent(cluster):
@@ -48,18 +46,11 @@ class Measured:
         bases = [word for node in self.cluster.nodes for word in ("--base", node.base)]
         command = [self.options.folder / "loadtest", "run", "profile", *bases, "--rate", self.options.rate, "--duration", f"{seconds + 3}s", "--warmup", "1s"]
         command += ["--zipf", "0", "--connections", "32"]
-        load = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        said = []
-        for line in load.stderr:
-            said.append(line)
-            if re.match(r"\s*1 s\s", line):
-                break
+        load = begun(command)
         began, before = time.monotonic(), spent(self.cluster)
         time.sleep(seconds)
         cost, took = spent(self.cluster) - before, time.monotonic() - began
-        out, err = load.communicate()
-        if load.returncode:
-            sys.exit("".join(said) + out + err)
+        ended(load)
         self.costs.append((cost - self.idle * took) / (self.options.rate * took) * 1e6)
 
 

@@ -5,6 +5,7 @@ import http.client
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -52,6 +53,24 @@ def cpu(pid, ended=False):
         return 0.0
     ticks = fields[13:15] if ended else fields[11:13]
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def begun(command):
+    """A `loadtest run` whose first second is over: its data are there, and what it reads is warm."""
+    load = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = []
+    for line in load.stderr:
+        said.append(line)
+        if re.match(r"\s*1 s\s", line):
+            return load
+    sys.exit("".join(said) + load.stdout.read())
+
+
+def ended(load):
+    """Waits for its end, and ends this program if it did not go well."""
+    out, err = load.communicate()
+    if load.returncode:
+        sys.exit(out + err)
 
 
 @contextlib.contextmanager
