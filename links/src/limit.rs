@@ -31,6 +31,9 @@ pub struct Limits {
     pub probes_max: usize,
     /// For how long an answer to a probe or an announcement is waited for.
     pub probe_max: Duration,
+    /// How long the link to a node that left in good order stays for the calls that are under way, and how long a node that leaves waits for the others
+    /// to end its links: a few times as long as a node may take to learn of it.
+    pub parting_max: Duration,
     /// How often the files of certificates are looked at.
     pub reload_every: Duration,
 }
@@ -53,6 +56,7 @@ impl Default for Limits {
             queued_answer_bytes_max: 16 << 20,
             probes_max: 8,
             probe_max: Duration::from_secs(2),
+            parting_max: Duration::from_secs(2),
             reload_every: Duration::from_secs(10),
         }
     }

@@ -7,7 +7,13 @@ use crate::{
     stream::Connection,
 };
 use ractor::ActorRef;
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 use tokio::{
     sync::{Semaphore, oneshot},
     task::AbortHandle,
@@ -20,6 +26,8 @@ pub(crate) struct Link {
     port: ActorRef<Message>,
     /// Calls to the peer that are under way.
     calls: Semaphore,
+    /// No more calls are taken.
+    is_parting: AtomicBool,
     /// Probes and announcements that are.
     probes: Semaphore,
     /// Ends with the link.
@@ -39,7 +47,7 @@ impl Link {
     pub(crate) fn new(connection: Arc<Connection>, port: ActorRef<Message>, announcer: AbortHandle) -> Self {
         let Limits { calls_max, probes_max, .. } = connection.limits;
         let (calls, probes) = (Semaphore::new(calls_max), Semaphore::new(probes_max));
-        Self { connection, port, calls, probes, _announcer: AbortOnDrop(announcer) }
+        Self { connection, port, calls, is_parting: AtomicBool::new(false), probes, _announcer: AbortOnDrop(announcer) }
     }
 
     /// Sends a call and waits for its answer until `deadline`.
@@ -48,7 +56,8 @@ impl Link {
     /// bound is on those who wait. What a peer that takes nothing can make wait here is bounded by the queue.
     pub(crate) async fn call(&self, frame: Vec<u8>, deadline: Instant) -> Result<Vec<u8>, LinkError> {
         let weight = u32::try_from(1 + frame.len() / CALL_WEIGHT_BYTES).map_err(|_| LinkError::Overloaded)?;
-        let _place = self.calls.try_acquire_many(weight).map_err(|_| LinkError::Overloaded)?;
+        let refused = |_| if self.is_parting.load(Ordering::Acquire) { LinkError::NotLinked } else { LinkError::Overloaded };
+        let _place = self.calls.try_acquire_many(weight).map_err(refused)?;
         if !self.connection.queue.admit(frame.len(), self.connection.limits.queued_bytes_max) {
             return Err(LinkError::Overloaded);
         }
@@ -73,6 +82,15 @@ impl Link {
             Ok(Err(_)) => Err(LinkError::Broken),
             Err(_) => Err(LinkError::TimedOut),
         }
+    }
+
+    /// Takes no more calls, and returns when those under way have their answers: after [`Limits::parting_max`] in any case.
+    pub(crate) async fn finish(&self) {
+        let Limits { calls_max, parting_max, .. } = self.connection.limits;
+        self.is_parting.store(true, Ordering::Release);
+        let all = u32::try_from(calls_max).unwrap_or(u32::MAX);
+        let _places = tokio::time::timeout(parting_max, self.calls.acquire_many(all)).await;
+        self.calls.close();
     }
 
     /// How many of the places for calls are taken.

@@ -11,6 +11,7 @@ use crate::{
     port::{Port, Serve, Topic},
     shared::{Event, Sessions, Shared},
 };
+use futures_util::future::join_all;
 use protocol::envelope::{Answer, Envelope, FRAME_BYTES_MAX, WIRE_VERSION, WIRE_VERSION_MIN};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use ractor_cluster::{IncomingEncryptionMode, NodeServer, NodeServerMessage, node::NodeConnectionMode};
@@ -183,10 +184,11 @@ impl Links {
         &self.root
     }
 
-    /// Links to these and to no others, until it is told otherwise. Links to those that are not among them are closed. This node itself may be among
-    /// them. May be called on any thread: links live on the runtime on which they were started.
-    pub fn members(&self, members: &[Member]) {
-        self.shared.set_members(members, dialler::keep);
+    /// Links to these and to no others, until it is told otherwise. Links to those that are not among them are closed: at once, or, of boots in `left`,
+    /// which still answer what they are asked, when calls under way have their answers. This node itself may be among the members. May be called on any
+    /// thread: links live on the runtime on which they were started.
+    pub fn members(&self, members: &[Member], left: &[Uuid]) {
+        self.shared.set_members(members, left, dialler::keep);
     }
 
     /// Asks another node, and waits for the answer until `deadline`. The version of the frame and the time that is left are filled in here.
@@ -248,6 +250,19 @@ impl Links {
         all
     }
 
+    /// For a node that has left: answers on, until these nodes heard of it and ended their links, as [`Links::members`] does. Links to nobody any more.
+    /// Returns after [`Limits::parting_max`](crate::Limits::parting_max) in any case.
+    pub async fn part(&self, from: &[Uuid]) {
+        let peers = self.shared.peers();
+        peers.iter().for_each(|peer| peer.end_dialling());
+        let unlinked = peers.iter().filter(|peer| from.contains(&peer.member.boot)).map(async |peer| {
+            let _ = peer.link.subscribe().wait_for(Option::is_none).await;
+        });
+        if tokio::time::timeout(self.shared.limits.parting_max, join_all(unlinked)).await.is_err() {
+            tracing::warn!("not every node has ended its link to this one, which has left");
+        }
+    }
+
     /// Ends all links and listens no more.
     pub async fn stop(&self) {
         // It fails if they have ended.
@@ -280,7 +295,7 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // Nobody is dialled any more.
-        self.shared.set_members(&[], dialler::keep);
+        self.shared.set_members(&[], &[], dialler::keep);
     }
 }
 

@@ -62,6 +62,13 @@ pub(crate) struct Peer {
     dialler: Mutex<Option<AbortOnDrop>>,
 }
 
+impl Peer {
+    /// A link that there is stays.
+    pub(crate) fn end_dialling(&self) {
+        *self.dialler.lock() = None;
+    }
+}
+
 /// See the module.
 pub(crate) struct Shared {
     pub boot: Uuid,
@@ -133,10 +140,12 @@ impl Shared {
         self.view.send_if_modified(|known| std::mem::replace(known, (*known).max(view)) < view);
     }
 
-    /// Links to these from now on, and to no others. `keep` tries for a link to a member for as long as it is one.
+    /// Links to these from now on, and to no others. `keep` tries for a link to a member for as long as it is one. Whoever is in `left` is waited for
+    /// with what is under way.
     pub(crate) fn set_members<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         members: &[Member],
+        left: &[Uuid],
         keep: impl Fn(Arc<Self>, Arc<Peer>) -> F,
     ) {
         let before = self.members.load_full();
@@ -156,11 +165,21 @@ impl Shared {
         self.members.store(Arc::new(now));
         for peer in gone {
             let boot = peer.member.boot;
-            *peer.dialler.lock() = None;
-            self.close_streams_of(boot, Duration::ZERO, "it is no member any more");
-            if peer.link.send_replace(None).is_some() {
+            peer.end_dialling();
+            let link = peer.link.send_replace(None);
+            if link.is_some() {
                 tracing::info!(%boot, "the link to a node is given up: it is no member any more");
                 self.tell(Event::Unlinked { boot });
+            }
+            match link.filter(|_| left.contains(&boot)) {
+                Some(link) => {
+                    let shared = Arc::clone(self);
+                    self.runtime.spawn(async move {
+                        link.finish().await;
+                        shared.close_streams_of(boot, Duration::ZERO, "it has left");
+                    });
+                }
+                None => self.close_streams_of(boot, Duration::ZERO, "it is no member any more"),
             }
         }
         for peer in new {

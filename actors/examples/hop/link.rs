@@ -69,7 +69,7 @@ pub async fn run(folder: &str, name: &str, boot: &str) {
     let line = input().await;
     let (boot, address) = line.split_once(' ').expect("a member");
     let other: Uuid = boot.parse().expect("a boot");
-    links.members(&[Member { boot: other, address: address.parse::<Address>().expect("an address") }]);
+    links.members(&[Member { boot: other, address: address.parse::<Address>().expect("an address") }], &[]);
     while events.recv().await != Some(Event::Linked { boot: other }) {}
     obey(move || {
         let links = links.clone();

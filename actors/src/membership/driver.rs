@@ -2,7 +2,7 @@
 
 use super::{Events, Outlook, Peers, Shared};
 use cluster::timing::LEASE_MS;
-use cluster::{Action, Answer, Boot, Change, Core, Event, Exit, Identity, Member, Moment, Statement, Ticket};
+use cluster::{Action, Answer, Boot, Change, Core, Death, Event, Exit, Identity, Member, Moment, Statement, Status, Ticket};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use protocol::Slot;
@@ -126,8 +126,10 @@ impl Running {
     fn members(&self, members: Vec<Member>) {
         tracing::info!(view = self.core.view().version(), members = members.len(), "the cluster's members changed");
         let members: Arc<[Member]> = members.into();
-        self.look_out(|outlook| outlook.members = Arc::clone(&members));
-        self.driver.peers.members(&members);
+        let has_left = |member: &&Member| member.status == Status::Dead(Death::Left);
+        let left: Arc<[Boot]> = self.core.view().members().iter().filter(has_left).map(|member| member.boot).collect();
+        self.look_out(|outlook| (outlook.members, outlook.left) = (Arc::clone(&members), Arc::clone(&left)));
+        self.driver.peers.members(&members, &left);
     }
 
     fn route(&self, moved: &[(Slot, Option<Boot>)]) {

@@ -22,8 +22,9 @@ use tokio::sync::watch;
 
 /// The links to other nodes. All calls come from one thread, in order, and must return at once.
 pub trait Peers: Send + Sync + 'static {
-    /// These nodes are not dead: link to those beside this one, and to no others. Each link that is established is told by [`Events::linked`].
-    fn members(&self, members: &[Member]);
+    /// These nodes are not dead: link to those beside this one, and to no others. Each link that is established is told by [`Events::linked`]. Those in
+    /// `left` still answer what they were asked.
+    fn members(&self, members: &[Member], left: &[Boot]);
 
     /// Sends a probe, to be answered through the mailbox of an owner actor there, and the answer told by [`Events::probe_answered`]. What is lost is lost.
     fn probe(&self, boot: Boot, round: u64);
@@ -39,6 +40,8 @@ pub struct Outlook {
     pub view: u64,
     /// The nodes that are not dead, this one among them, by boot.
     pub members: Arc<[Member]>,
+    /// Nodes that left in good order: they own nothing, and answer so for a while.
+    pub left: Arc<[Boot]>,
     /// By slot: its living owner.
     owners: Box<[Option<Boot>]>,
 }
@@ -55,6 +58,12 @@ impl Outlook {
     pub fn member(&self, boot: Boot) -> Option<&Member> {
         self.members.iter().find(|member| member.boot == boot)
     }
+
+    /// Whether a node died without leaving: it answers nobody any more.
+    #[must_use]
+    pub fn is_lost(&self, boot: Boot) -> bool {
+        self.member(boot).is_none() && !self.left.contains(&boot)
+    }
 }
 
 /// What the thread tells everybody.
@@ -66,7 +75,7 @@ struct Shared {
 
 impl Shared {
     fn new(slots: u16, ownership: Arc<Ownership>) -> Self {
-        let outlook = Outlook { view: 0, members: Arc::new([]), owners: vec![None; usize::from(slots)].into() };
+        let outlook = Outlook { view: 0, members: Arc::new([]), left: Arc::new([]), owners: vec![None; usize::from(slots)].into() };
         Self { ownership, outlook: watch::Sender::new(Arc::new(outlook)), exit: watch::Sender::new(None) }
     }
 

@@ -264,13 +264,15 @@ impl Remote {
         let mut is_patient = true;
         let answer = loop {
             tokio::select! {
+                // What was never sent is known not to have happened, whatever else is.
+                biased;
                 answer = &mut asked => break answer,
                 () = &mut impatience, if is_patient => {
                     is_patient = false;
                     self.suspect(boot);
                 }
                 // Whoever has died answers nobody; what it committed stands, and nothing it did not commit ever will.
-                Ok(_) = outlooks.wait_for(|outlook| outlook.member(boot).is_none()) => return Err(Unanswered::Unknown),
+                Ok(_) = outlooks.wait_for(|outlook| outlook.is_lost(boot)) => return Err(Unanswered::Unknown),
             }
         };
         match answer {

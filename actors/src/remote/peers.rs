@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 pub struct LinkPeers(pub Links);
 
 impl Peers for LinkPeers {
-    fn members(&self, members: &[Member]) {
+    fn members(&self, members: &[Member], left: &[Boot]) {
         let reach = |member: &Member| match member.address.parse() {
             Ok(address) => Some(links::Member { boot: member.boot.0, address }),
             Err(error) => {
@@ -17,7 +17,8 @@ impl Peers for LinkPeers {
                 None
             }
         };
-        self.0.members(&members.iter().filter_map(reach).collect::<Vec<_>>());
+        let left: Vec<_> = left.iter().map(|boot| boot.0).collect();
+        self.0.members(&members.iter().filter_map(reach).collect::<Vec<_>>(), &left);
     }
 
     fn probe(&self, boot: Boot, round: u64) {

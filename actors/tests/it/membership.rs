@@ -54,7 +54,7 @@ struct Links {
 }
 
 impl Peers for Links {
-    fn members(&self, members: &[Member]) {
+    fn members(&self, members: &[Member], _: &[Boot]) {
         let others: BTreeSet<_> = members.iter().map(|member| member.boot).filter(|boot| *boot != self.boot).collect();
         let before = std::mem::replace(&mut *self.known.lock(), others.clone());
         let wires = self.network.0.lock();

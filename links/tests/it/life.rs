@@ -49,6 +49,23 @@ fn who_is_no_member_any_more_is_not_linked_to() {
     b.wait_for(&format!("linked {}", a.boot));
 }
 
+/// A node that left still says of what it is asked that nothing was done, and whoever hears that it left waits for that.
+#[test]
+fn who_leaves_answers_until_the_others_know() {
+    let [a, b] = Cluster::new().linked(["node-a", "node-b"]);
+    let parted = b.begin(&format!("part # {}", a.boot));
+    let waiting = a.begin(&format!("call # {} 0 0 1000 60000", b.boot));
+    assert!(a.call(&b, [0, 0, 0, 20_000]).starts_with("ok "), "it does not know yet, and is answered");
+    a.members(&[a.member(), b.boot.to_string()]);
+    a.wait_for(&format!("unlinked {}", b.boot));
+    assert_eq!(a.call(&b, [0, 0, 0, 20_000]), "not-done NotLinked");
+    assert_eq!(b.wait(&parted, Duration::ZERO), None, "somebody waits for its answer");
+    assert!(a.wait_for(&waiting).starts_with("ok "));
+    assert_eq!(b.wait_for(&parted), "done");
+    b.forget();
+    assert_eq!(b.wait(&format!("linked {}", a.boot), Duration::from_secs(1)), None, "it does not come back");
+}
+
 #[test]
 fn another_cluster_of_the_same_authority_is_not_linked_to() {
     let cluster = Cluster::new();

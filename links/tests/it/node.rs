@@ -89,12 +89,19 @@ async fn obey(links: &Links, words: &[String]) -> Option<String> {
     let boot = |at: usize| words[at].parse::<Uuid>().expect("a boot");
     match word(0) {
         "members" => {
+            // Of those who left, only the boot is said.
+            let (left, members): (Vec<_>, Vec<_>) = words[2..].iter().partition(|word| !word.contains('='));
+            let left: Vec<Uuid> = left.into_iter().map(|boot| boot.parse().expect("a boot")).collect();
             let member = |text: &String| {
                 let (boot, address) = text.split_once('=').expect("a member");
                 Member { boot: boot.parse().expect("a boot"), address: address.parse::<Address>().expect("an address") }
             };
-            let members: Vec<_> = words[2..].iter().map(member).collect();
-            elsewhere(links, move |links| links.members(&members));
+            let members: Vec<_> = members.into_iter().map(member).collect();
+            elsewhere(links, move |links| links.members(&members, &left));
+            Some("done".to_owned())
+        }
+        "part" => {
+            links.part(&[boot(2)]).await;
             Some("done".to_owned())
         }
         "probe" => {

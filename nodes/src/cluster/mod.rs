@@ -138,6 +138,13 @@ pub async fn leave(node: &Node) -> Result<()> {
     let Some(remote) = node.remote() else { return Ok(()) };
     remote.seat().events().drain();
     let exit = tokio::time::timeout(LEAVING_MAX, remote.seat().ended()).await.context("the cluster was not left in time")?;
+    if exit == Exit::Left {
+        // Whoever has not heard yet still asks here, and is told that nothing was done.
+        let outlook = remote.outlook();
+        let others = outlook.members.iter().filter(|member| member.status == Status::Up && member.boot != remote.seat().boot());
+        let others: Vec<_> = others.map(|member| member.boot.0).collect();
+        remote.links().part(&others).await;
+    }
     remote.links().stop().await;
     ensure!(exit == Exit::Left, ended(exit));
     tracing::info!("left the cluster");

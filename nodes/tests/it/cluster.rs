@@ -6,6 +6,10 @@ use crate::{
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 use tempfile::TempDir;
 use testbed::postgres::Databases;
 
@@ -233,21 +237,29 @@ fn a_node_that_is_stopped_hands_over_and_nobody_waits() {
     let mut edges = cluster.edges();
     let people: Vec<_> = (0..12).map(|number| edges[number % 2].register(&format!("person{number}"))).collect();
     let leaving = cluster.nodes.pop().expect("two nodes");
-    leaving.process.signal(Signal::TERM);
-    let mut round = 0;
-    let mut ended = None;
-    let mut process = Some(leaving.process);
-    while ended.is_none() {
-        round += 1;
-        for person in &people {
-            let change = put(format!("/api/user/profile/{}", person.id), json!({ "firstName": format!("Round{round}") })).by(person);
-            edges[0].call(&change).ok(200);
+    let (staying, is_over) = (&cluster.nodes[0], AtomicBool::new(false));
+    // Many at once, so that something is under way at every moment of its leaving.
+    let (status, said) = thread::scope(|scope| {
+        for writer in people.chunks(2) {
+            let is_over = &is_over;
+            scope.spawn(move || {
+                let mut edge = staying.gateway();
+                for round in 0.. {
+                    for person in writer {
+                        let change = put(format!("/api/user/profile/{}", person.id), json!({ "firstName": format!("Round{round}") }));
+                        edge.call(&change.by(person)).ok(200);
+                    }
+                    if is_over.load(Ordering::Acquire) {
+                        break;
+                    }
+                }
+            });
         }
-        if status(&cluster.nodes[0])["members"].as_array().map(Vec::len) == Some(1) {
-            ended = process.take().map(Process::ended);
-        }
-    }
-    let (status, said) = ended.expect("it ended");
+        leaving.process.signal(Signal::TERM);
+        let ended = leaving.process.ended();
+        is_over.store(true, Ordering::Release);
+        ended
+    });
     assert!(status.success() && said.contains("left the cluster"), "{said}");
     cluster.settle();
     journey(&mut edges[..1], "alone");
