@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use testbed::postgres::Databases;
 
 /// The nodes of a test, and what they share.
-struct Cluster {
-    nodes: Vec<Server>,
+pub struct Cluster {
+    pub nodes: Vec<Server>,
     certificates: TempDir,
     databases: Databases,
     settings: Vec<String>,
@@ -27,7 +27,7 @@ impl Cluster {
         Self::with(count, &[])
     }
 
-    fn with(count: usize, settings: &[&str]) -> Self {
+    pub fn with(count: usize, settings: &[&str]) -> Self {
         let names: Vec<_> = (1..=count.max(2) + 1).map(|number| format!("node-{number}")).collect();
         let certificates = TempDir::new().expect("a folder");
         let made = binary().arg("certs").arg(certificates.path()).args(&names).status().expect("it starts");
@@ -81,7 +81,7 @@ impl Cluster {
     }
 
     /// A client of each node.
-    fn edges(&self) -> Vec<Client> {
+    pub fn edges(&self) -> Vec<Client> {
         self.nodes.iter().map(Server::gateway).collect()
     }
 }

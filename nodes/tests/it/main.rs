@@ -4,6 +4,7 @@ mod acceptance;
 mod access;
 mod account;
 mod backup;
+mod bucket;
 mod certs;
 mod cluster;
 mod concurrent;

@@ -41,18 +41,18 @@ fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../images/tests/corpus").join(name)
 }
 
-fn image(name: &str) -> Vec<u8> {
+pub fn image(name: &str) -> Vec<u8> {
     std::fs::read(corpus(name)).expect("a file of the corpus")
 }
 
 /// What an address leads to: the gateway's own paths follow its origin.
 #[track_caller]
-fn follow(client: &mut Client, address: &Value) -> Answer {
+pub fn follow(client: &mut Client, address: &Value) -> Answer {
     client.call(&get(path_of(address)))
 }
 
 #[track_caller]
-fn path_of(address: &Value) -> String {
+pub fn path_of(address: &Value) -> String {
     let address = text(address);
     format!("/{}", address.splitn(4, '/').nth(3).expect("an absolute address"))
 }
