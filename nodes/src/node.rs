@@ -57,7 +57,11 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     let letters = Letters { public_url: config.public_url(gateway) };
     let means = Arc::new(Means { node: node.clone(), accounts: accounts.clone(), mailer: mail::mailer(config)?, letters });
     let limiter = Arc::new(rate::Limiter::new(&rates(config), client.counts()));
-    let media = Media::new(&node, storage::objects(config, &registry)?, media_limits(config), &registry).await?;
+    let objects = storage::objects(config, &registry)?;
+    if objects.is_folder() && config.cluster.listen.is_some() {
+        tracing::warn!("files are kept in a folder: without media.storage_url, all nodes of the cluster need the same one mounted there");
+    }
+    let media = Media::new(&node, objects, media_limits(config), &registry).await?;
     let spool_dir = spool(config)?;
     let extra = Extra { limiter: Some(&limiter), media: media.children(config.node.roles.contains(&Role::Media)) };
     let spec = tree::spec(&node, intensity(config), means, extra);

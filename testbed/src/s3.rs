@@ -20,7 +20,7 @@ const IDENTITIES: &str = r#"{"identities": [{
     "name": "tests", "actions": ["Admin"], "credentials": [{"accessKey": "key", "secretKey": "secret"}]
 }]}"#;
 
-/// A server of one's own, which makes buckets as they are used; it ends when it is dropped, with what it holds.
+/// A server of one's own; it ends when it is dropped, with what it holds.
 pub struct Server {
     directory: tempfile::TempDir,
     /// By part: for HTTP, and for the others.
@@ -48,7 +48,7 @@ impl Server {
         command.args(["-logtostderr", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]);
         // Small files that are made when they are needed: a test keeps little.
         command.args(["-master.volumeSizeLimitMB=64", "-master.volumePreallocate=false", "-volume.max=100"]);
-        command.args(["-filer", "-s3", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
+        command.args(["-filer", "-s3", "-s3.autoCreateBucket=false", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
         command.arg(option("dir", &file("data"))).arg(option("s3.config", &file("identities.json")));
         command.arg(option("filer.localSocket", &file("filer.sock"))).arg(option("s3.localSocket", &file("s3.sock")));
         for (part, [http, grpc]) in PARTS.iter().zip(self.ports) {
@@ -83,26 +83,25 @@ impl Server {
         signal(self.process.as_ref().expect("it runs"), "-CONT");
     }
 
-    /// A bucket of it, as the setting `media.storage_url` takes it.
+    /// Makes a bucket, and gives it as the setting `media.storage_url` takes it.
     pub fn bucket(&self, name: &str) -> String {
+        let [.., [filer, _], _] = self.ports;
+        let made = ask(filer, "POST", &format!("/buckets/{name}/")).expect("an answer");
+        assert!(made.contains(" 201 "), "{made}");
         self.bucket_by("secret", name)
     }
 
-    /// The same for somebody who signs with this secret.
+    /// A bucket, there or not, for somebody who signs with this secret.
     pub fn bucket_by(&self, secret: &str, name: &str) -> String {
-        format!("http://key:{secret}@127.0.0.1:{}/{name}", self.port())
-    }
-
-    fn port(&self) -> u16 {
-        let [.., [http, _]] = self.ports;
-        http
+        let [.., [s3, _]] = self.ports;
+        format!("http://key:{secret}@127.0.0.1:{s3}/{name}")
     }
 
     /// What is in a bucket's folder as the server itself lists it, around S3: a JSON object whose `Entries` have `FullPath` and `Mode`; empty if there is no
     /// such folder. `folder` is `bucket/path`.
     pub fn listing(&self, folder: &str) -> String {
         let [.., [filer, _], _] = self.ports;
-        let answer = ask(filer, &format!("/buckets/{folder}/?limit=1000")).expect("an answer");
+        let answer = ask(filer, "GET", &format!("/buckets/{folder}/?limit=1000")).expect("an answer");
         answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned())
     }
 
@@ -110,14 +109,15 @@ impl Server {
     fn answers(&self) -> bool {
         let [[master, _], .., [s3, _]] = self.ports;
         // A volume that can be assigned says that the master knows the server of volumes.
-        ask(s3, "/").is_ok_and(|answer| answer.contains(" 403 ")) && ask(master, "/dir/assign").is_ok_and(|answer| answer.contains("\"fid\""))
+        ask(s3, "GET", "/").is_ok_and(|answer| answer.contains(" 403 "))
+            && ask(master, "GET", "/dir/assign").is_ok_and(|answer| answer.contains("\"fid\""))
     }
 }
 
-fn ask(port: u16, path: &str) -> std::io::Result<String> {
+fn ask(port: u16, method: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nAccept: application/json\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

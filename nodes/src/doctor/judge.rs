@@ -168,6 +168,26 @@ pub(super) fn second_level(examined: Result<redis::Examined, String>, answer_max
     }
 }
 
+/// Object storage: the bucket, or the folder where there is none.
+pub(super) fn objects(answers: Option<Result<(), String>>, data_dir: &Path, is_clustered: bool) -> Finding {
+    const SUBJECT: &str = "object storage";
+    let folder = data_dir.join("media");
+    match answers {
+        Some(Ok(())) => Finding::ok(SUBJECT, "the bucket answers"),
+        Some(Err(reason)) => Finding::fault(
+            SUBJECT,
+            format!("the bucket cannot be used ({reason})"),
+            "make it, give its user the right to read, write, list and delete there, or correct media.storage_url; until then uploads are refused",
+        ),
+        None if is_clustered => Finding::warning(
+            SUBJECT,
+            format!("files are in {}, which may be this node's alone", folder.display()),
+            "name a bucket in media.storage_url, or mount one folder there on all nodes: each serves what any of them took",
+        ),
+        None => Finding::ok(SUBJECT, format!("files are in {}", folder.display())),
+    }
+}
+
 /// An address to listen on. Where these data are served already, it is likely that server that has it.
 pub(super) fn listener(name: &str, address: SocketAddr, bound: Result<(), ErrorKind>, is_served: bool) -> Finding {
     let (subject, setting) = (format!("listener {name}"), format!("listen.{name}"));

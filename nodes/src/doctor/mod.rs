@@ -120,6 +120,7 @@ pub async fn look(config: &Config) -> Vec<Finding> {
         Some(found) => findings.extend(judge::databases(found, config)),
     }
     findings.extend(second_level(config).await);
+    findings.push(objects(config).await);
     if let (Some(_), Some(name), Some(folder)) = (config.cluster.listen, &config.cluster.name, &config.cluster.credentials) {
         let examined = cluster::examine(name.as_str(), folder).map_err(|error| format!("{error:#}"));
         findings.push(judge::credentials(name.as_str(), examined));
@@ -180,6 +181,18 @@ fn embedded(dir: &Path, holder: Result<Option<Option<u32>>, sqlite::OpenError>) 
 async fn second_level(config: &Config) -> Option<Finding> {
     let url = config.redis.url.as_ref()?;
     Some(judge::second_level(redis::examine(url.expose(), PATIENCE).await, Duration::from_millis(config.redis.timeout_ms)))
+}
+
+/// Where the bytes of files are.
+async fn objects(config: &Config) -> Finding {
+    let answers = match &config.media.storage_url {
+        None => None,
+        Some(_) => Some(match storage::objects(config, &prometheus::Registry::new()) {
+            Ok(objects) => objects.ping().await.map_err(|error| error.reason),
+            Err(error) => Err(format!("{error:#}")),
+        }),
+    };
+    judge::objects(answers, &config.node.data_dir, config.cluster.listen.is_some())
 }
 
 /// Whether somebody else has the address.

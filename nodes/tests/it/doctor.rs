@@ -121,6 +121,21 @@ fn redis_is_looked_at_and_may_be_away() {
 }
 
 #[test]
+fn object_storage_is_looked_at() {
+    let storage = testbed::s3::Server::own();
+    let data = Store::Sqlite.empty();
+    let look = |url: &str| look(&data, &[&format!("media.storage_url={url}"), "media.storage_timeout_ms=3000"]);
+    let (findings, code) = look(&storage.bucket("media"));
+    assert_eq!(code, 0, "{findings:#?}");
+    finds(&findings, "ok", "object storage", "answers");
+    for url in [storage.bucket_by("secret", "missing"), storage.bucket_by("hidden-password", "media")] {
+        let (findings, code) = look(&url);
+        assert_eq!(code, 2, "{findings:#?}");
+        finds(&findings, "fault", "object storage", "media.storage_url");
+    }
+}
+
+#[test]
 fn a_nodes_credentials_are_looked_at() {
     let data = Store::Postgres.empty();
     let folder = data.path().join("certificates");
@@ -132,6 +147,7 @@ fn a_nodes_credentials_are_looked_at() {
     };
     let look = |settings: &[String]| look(&data, &settings.iter().map(String::as_str).collect::<Vec<_>>()).0;
     finds(&look(&settings("node-1")), "ok", "cluster credentials", "node-1 can show them");
+    finds(&look(&settings("node-1")), "warning", "object storage", "this node's alone");
     finds(&look(&settings("node-2")), "fault", "cluster credentials", "the certificate cannot be used by this node");
     std::fs::remove_file(folder.join("node-1/cookie")).expect("it was there");
     finds(&look(&settings("node-1")), "fault", "cluster credentials", "cookie");

@@ -240,13 +240,14 @@ impl Objects {
         .await
     }
 
-    /// Answers when the storage does. For readiness.
+    /// Answers when the storage does, and the bucket is there. For readiness.
     ///
     /// # Errors
     /// [`Unavailable`].
     pub async fn ping(&self) -> Result<(), Unavailable> {
+        // Asked for one object, a bucket that is not there says the same as one that lacks it.
         let path = Path::from(PROBE);
-        self.asked(Operation::Look, async { absent(self.store.head(&path).await).map(drop) }).await
+        self.asked(Operation::Look, async { self.store.list(Some(&path)).try_next().await.map(drop).map_err(Unavailable::from) }).await
     }
 
     /// Whether it is a folder of this machine.
