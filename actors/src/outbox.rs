@@ -101,7 +101,11 @@ async fn carry_out(node: &Arc<Node>, effect: &Effect, deadline: Instant) -> Resu
     match effect {
         Effect::Changed { key, version } => changed(node, key.kind, vec![key.id], &Change::Version(*version), deadline).await,
         Effect::FanOut { author, post } => fan_out(node, *author, *post, deadline).await,
-        Effect::Standing(person) => remote::tell_everybody(node, *person, Notice::Standing, deadline).await,
+        Effect::Standing(person) => {
+            remote::tell_everybody(node, *person, Notice::Standing, deadline).await?;
+            // Who is not active shows nothing any more, and no file's row says so.
+            in_time(node.stores.media.purge_of(*person, Timestamp::now()), deadline).await
+        }
         Effect::Audit { entry, .. } => in_time(node.stores.users.note(Entry::clone(entry)), deadline).await,
         Effect::Verdict(case) => tell_verdict(node, *case, deadline).await,
     }

@@ -1,5 +1,6 @@
 //! The binary `lets-connect`: one node, from its configuration to its last answer.
 
+mod caches;
 pub mod certs;
 pub mod cli;
 pub mod cluster;

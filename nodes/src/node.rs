@@ -1,7 +1,7 @@
 //! One node, from its configuration to its last answer: stores, tree, edge, and the way down.
 
 use crate::{
-    cluster,
+    caches, cluster,
     config::{Config, Role},
     demo::{self, DemoOptions},
     mail,
@@ -61,7 +61,7 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
     if objects.is_folder() && config.cluster.listen.is_some() {
         tracing::warn!("files are kept in a folder: without media.storage_url, all nodes of the cluster need the same one mounted there");
     }
-    let media = Media::new(&node, objects, media_limits(config), &registry).await?;
+    let media = Media::new(&node, (objects, caches::caches(config)?), media_limits(config), &registry).await?;
     let spool_dir = spool(config)?;
     let extra = Extra { limiter: Some(&limiter), media: media.children(config.node.roles.contains(&Role::Media)) };
     let spec = tree::spec(&node, intensity(config), means, extra);

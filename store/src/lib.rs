@@ -55,7 +55,7 @@ pub mod transfer;
 pub use commit::{Commit, CommitError, Committed, Effect, Expect, ForeignWrite, Guard, Outboxed, Record, Touch, Write};
 pub use errand::{Errand, Task};
 pub use lease::Lease;
-pub use media::{Media, MediaWrite};
+pub use media::{Media, MediaWrite, Purge};
 pub use schema::Applied;
 
 /// Why a read failed. None of these is ever an answer to "does it exist?", and none is cached.

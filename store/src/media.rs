@@ -32,10 +32,27 @@ pub trait Media: Domain {
     async fn condemned(&self, limit: u32) -> Result<Vec<(ContentHash, Uuid)>, StoreError>;
     /// Forgets a folder whose objects are gone. Safe to repeat.
     async fn forget_folder(&self, folder: Uuid) -> Result<(), StoreError>;
+    /// Content that caches in front of the platform are to forget by then, what was due first.
+    async fn purges(&self, now: Timestamp, limit: u32) -> Result<Vec<Purge>, StoreError>;
+    /// Notes that caches forgot it: it is due once more at `again_at`, or done. What became due anew meanwhile stays so. Safe to repeat.
+    async fn purged(&self, purge: Purge, again_at: Timestamp) -> Result<(), StoreError>;
+    /// Has caches forget everything that a person shows to everybody. Safe to repeat.
+    async fn purge_of(&self, user: UserId, now: Timestamp) -> Result<(), StoreError>;
     /// With what addresses are signed: `new` if there was none before.
     async fn signing_key(&self, new: [u8; 32]) -> Result<[u8; 32], StoreError>;
     /// Carries out a write; see [`crate::commit`].
     async fn commit(&self, commit: Commit<MediaWrite>) -> Result<Committed, CommitError>;
+}
+
+/// Content that caches are to forget, since a file that showed it to everybody does not any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purge {
+    /// Which.
+    pub hash: ContentHash,
+    /// When it became due.
+    pub due_at: Timestamp,
+    /// They forgot it before. A request that began earlier may have brought it back, and none is under way any more.
+    pub is_last: bool,
 }
 
 /// Writes to the media database.

@@ -102,6 +102,9 @@ operations! {
     Condemn = "condemn",
     Condemned = "condemned",
     ForgetFolder = "forget_folder",
+    Purges = "purges",
+    Purged = "purged",
+    PurgeOf = "purge_of",
     SigningKey = "signing_key",
 }
 

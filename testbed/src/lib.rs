@@ -1,9 +1,10 @@
-//! The real servers that tests run against: PostgreSQL is started by whoever needs it first, shared, and gone when nobody needs it any more; Redis
-//! and what speaks S3 are each test's own.
+//! The real servers that tests run against: PostgreSQL is started by whoever needs it first, shared, and gone when nobody needs it any more; Redis,
+//! what speaks S3, and Varnish are each test's own.
 
 pub mod postgres;
 pub mod redis;
 pub mod s3;
+pub mod varnish;
 
 use std::{
     net::TcpListener,

@@ -2,17 +2,18 @@
 
 use crate::{free_port, signal};
 use std::{
-    env,
     fs::{self, File},
     io::{Read, Write},
     net::TcpStream,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 /// How long a server may take to start on a busy machine.
 const START_MAX: Duration = Duration::from_secs(60);
+/// The program: on the path, or where this project's `./test` put it.
+const PROGRAM: &str = r#"PATH="$PATH:${XDG_CACHE_HOME:-$HOME/.cache}/lets-connect/seaweedfs/bin"; exec weed "$@""#;
 /// The parts of the server, each of which has two ports.
 const PARTS: [&str; 4] = ["master", "volume", "filer", "s3"];
 /// Who may do everything there.
@@ -44,8 +45,8 @@ impl Server {
         assert!(self.process.is_none(), "it runs");
         let file = |name: &str| self.directory.path().join(name);
         let option = |name: &str, value: &Path| format!("-{name}={}", value.display());
-        let mut command = Command::new(program());
-        command.args(["-logtostderr", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", PROGRAM, "weed", "-logtostderr", "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]);
         // Small files that are made when they are needed: a test keeps little.
         command.args(["-master.volumeSizeLimitMB=64", "-master.volumePreallocate=false", "-volume.max=100"]);
         command.args(["-filer", "-s3", "-s3.autoCreateBucket=false", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]);
@@ -56,10 +57,14 @@ impl Server {
         }
         let log = File::create(file("log")).expect("writable");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        self.process = Some(command.spawn().expect("SeaweedFS starts"));
+        self.process = Some(command.spawn().expect("a shell"));
         let began = Instant::now();
         while !self.answers() {
-            assert!(began.elapsed() < START_MAX, "SeaweedFS does not start: {}", fs::read_to_string(file("log")).unwrap_or_default());
+            assert!(
+                began.elapsed() < START_MAX,
+                "SeaweedFS does not start (./test installs it, or put its program `weed` on the path): {}",
+                fs::read_to_string(file("log")).unwrap_or_default()
+            );
             // paced: between two looks at whether it answers.
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -127,13 +132,4 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// On the path, or where this project's `./test` put it.
-fn program() -> PathBuf {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")));
-    let own = cache.map(|cache| cache.join("lets-connect/seaweedfs/bin"));
-    let found = env::split_paths(&path).chain(own).map(|folder| folder.join("weed")).find(|program| program.is_file());
-    found.expect("SeaweedFS is installed: ./test does it, or put its program `weed` on the path")
 }

@@ -1,6 +1,6 @@
 //! What media counts. The names are documented in docs/metrics.md.
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets};
 
 /// What a job came to.
 #[derive(Clone, Copy)]
@@ -34,6 +34,8 @@ pub(super) struct Metrics {
     pub(super) waiting: IntGauge,
     pub(super) wait: Histogram,
     stages: [Histogram; STAGES.len()],
+    /// By whether the caches did it.
+    purges: [IntCounter; 2],
 }
 
 impl Metrics {
@@ -49,11 +51,19 @@ impl Metrics {
         let stage =
             HistogramOpts::new("media_stage_duration_seconds", "How long the stages of a job took on their thread.").buckets(buckets);
         let stages = HistogramVec::new(stage, &["stage"])?;
+        let purge = Opts::new("media_cache_purges_total", "Contents that caches in front of the platform were told to forget.");
+        let purges = IntCounterVec::new(purge, &["outcome"])?;
+        registry.register(Box::new(purges.clone()))?;
         registry.register(Box::new(jobs.clone()))?;
         registry.register(Box::new(waiting.clone()))?;
         registry.register(Box::new(wait.clone()))?;
         registry.register(Box::new(stages.clone()))?;
-        Ok(Self { jobs, waiting, wait, stages: STAGES.map(|stage| stages.with_label_values(&[stage])) })
+        let purges = ["failed", "done"].map(|outcome| purges.with_label_values(&[outcome]));
+        Ok(Self { jobs, waiting, wait, stages: STAGES.map(|stage| stages.with_label_values(&[stage])), purges })
+    }
+
+    pub(super) fn purged(&self, contents: usize, is_done: bool) {
+        self.purges[usize::from(is_done)].inc_by(contents as u64);
     }
 
     pub(super) fn job(&self, outcome: Outcome) {

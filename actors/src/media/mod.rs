@@ -2,6 +2,7 @@
 //!
 //! * `keep`: an upload becomes a file. The object is there before the row is; a row that is pending is the job of making its variants.
 //! * `pool`, `queue`, `thread`: the ImageOptimizerPool, a factory of ractor's whose workers have threads of their own, at a lower priority.
+//! * `purge`: caches in front of the platform forget what is not for everybody any more.
 //! * `render`: one job, from the object to the variants and what the file's owner is told of them.
 //! * `serve`: which bytes an address means, and whether they are there for everybody.
 //! * `sweep`: takes up what a process left behind, and removes what no file has.
@@ -11,6 +12,7 @@
 mod keep;
 mod metric;
 mod pool;
+mod purge;
 mod queue;
 mod render;
 mod serve;
@@ -18,6 +20,7 @@ mod sweep;
 mod thread;
 
 pub use keep::Upload;
+pub use purge::{Caches, key as cache_key};
 pub use serve::{Bytes, Found};
 
 use crate::{client::Client, node::Node, supervisor::Child};
@@ -62,6 +65,7 @@ pub struct Media {
     /// Bounded by [`Limits::serving_bytes_max`], in kibibytes.
     serving: Arc<Semaphore>,
     signing_key: [u8; 32],
+    caches: Option<Arc<dyn Caches>>,
     metrics: Metrics,
 }
 
@@ -70,7 +74,12 @@ impl Media {
     ///
     /// # Errors
     /// When the media database does not answer; a repetition is safe.
-    pub async fn new(node: &Arc<Node>, objects: Objects, limits: Limits, registry: &prometheus::Registry) -> Result<Arc<Self>, NewError> {
+    pub async fn new(
+        node: &Arc<Node>,
+        (objects, caches): (Objects, Option<Arc<dyn Caches>>),
+        limits: Limits,
+        registry: &prometheus::Registry,
+    ) -> Result<Arc<Self>, NewError> {
         let metrics = Metrics::register(registry).map_err(NewError::Metrics)?;
         let signing_key = node.stores.media.signing_key(rand::random()).await.map_err(NewError::Store)?;
         node.dependencies.depend_on(objects.clone());
@@ -82,6 +91,7 @@ impl Media {
             objects,
             limits,
             signing_key,
+            caches,
             metrics,
         }))
     }
@@ -100,7 +110,7 @@ impl Media {
 
     /// The rows of the supervision tree: the pool, on nodes that work on images, and the sweepers.
     pub fn children(self: &Arc<Self>, works_on_images: bool) -> Vec<Child> {
-        let mut children = vec![sweep::unused(self)];
+        let mut children = vec![sweep::unused(self), purge::child(self)];
         if works_on_images {
             children.extend([pool::child(self), sweep::pending(self)]);
         }

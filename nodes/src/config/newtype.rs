@@ -240,6 +240,58 @@ impl Value for ObjectsUrl {
     }
 }
 
+/// Where caches in front of the platform are told what to forget; before the host may stand a token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PurgeUrl {
+    url: String,
+    token: Option<String>,
+}
+
+impl PurgeUrl {
+    /// Returns the address without the token.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns the token. Never log it.
+    pub fn expose_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let url: Uri = text.parse().ok()?;
+        let scheme = url.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
+        let (token, host) = match url.authority()?.as_str().rsplit_once('@') {
+            Some((token, host)) => (Some(token.to_owned()).filter(|token| !token.is_empty() && !token.contains(':'))?.into(), host),
+            None => (None, url.authority()?.as_str()),
+        };
+        Some(Self { url: format!("{scheme}://{host}{}", url.path()), token })
+    }
+}
+
+impl fmt::Debug for PurgeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PurgeUrl(redacted)")
+    }
+}
+
+impl Value for PurgeUrl {
+    type Limits = ();
+    const SECRET: bool = true;
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        Self::parse(raw.text()?).ok_or(Refusal("is not the address of a cache"))
+    }
+
+    fn accepted((): &()) -> String {
+        "\"https://token@cache.example.org/\", or without a token".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::Redacted
+    }
+}
+
 /// The address of an SMTP server, which may hold a password: `smtps://`, or `smtp://` with `?tls=required`. Without TLS only on this machine, since
 /// mail carries tokens.
 #[derive(Clone, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use edge::address::Network;
 
 use super::{
     newtype::{
-        DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, ObjectsUrl, Origin, PublicUrl, RedisUrl, Role, Secret, Sender, SmtpUrl,
+        DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, ObjectsUrl, Origin, PublicUrl, PurgeUrl, RedisUrl, Role, Secret, Sender,
+        SmtpUrl,
     },
     table::{Section, Setting, sections},
     value::{Unit, Value, range},
@@ -187,6 +188,9 @@ sections! {
         /// Where the bytes are: a bucket of S3 or of what speaks its language. Without it, the folder `media` of the data directory; nodes of a cluster
         /// need a bucket, or the same folder.
         storage_url: Option<ObjectsUrl> = None;
+        /// A cache in front of the platform, such as a content delivery network's: it is sent `PURGE` with the header `Surrogate-Key`, and the token as
+        /// `Authorization: Bearer`, when files that it was sent are removed or not for everybody any more.
+        cache_purge_url: Option<PurgeUrl> = None;
         /// Time for one call of object storage.
         storage_timeout_ms: u64 = 5000, range(10, 600_000, Unit::Milliseconds);
     }

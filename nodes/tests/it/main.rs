@@ -5,6 +5,7 @@ mod access;
 mod account;
 mod backup;
 mod bucket;
+mod cached;
 mod certs;
 mod cluster;
 mod concurrent;

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::transaction::{Rows, Step, require};
 use super::verdict;
 use crate::metric::Operation;
-use crate::{Commit, CommitError, Committed, Ids, Media, MediaWrite, StoreError};
+use crate::{Commit, CommitError, Committed, Ids, Media, MediaWrite, Purge, StoreError};
 use async_trait::async_trait;
 use protocol::file::{Colour, ContentHash, File, Metadata};
 use protocol::{Key, Kind, MediaId, Page, Timestamp, UserId};
@@ -48,6 +48,12 @@ statements! {
                ) SELECT count(*) FROM condemned";
     CONDEMNED = "SELECT hash, folder FROM media_condemned ORDER BY folder LIMIT $1";
     FORGET_FOLDER = "DELETE FROM media_condemned WHERE folder = $1";
+    PURGES = "SELECT hash, due_at, is_last FROM media_purge WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
+    PURGE_AGAIN = "UPDATE media_purge SET due_at = $3, is_last = true WHERE hash = $1 AND due_at = $2";
+    FORGET_PURGE = "DELETE FROM media_purge WHERE hash = $1 AND due_at = $2";
+    PURGE_OF = "INSERT INTO media_purge (hash, due_at, is_last)
+                SELECT DISTINCT content_hash, $2::timestamptz, false FROM media_file WHERE user_id = $1 AND visibility = 'public'
+                ON CONFLICT (hash) DO UPDATE SET due_at = excluded.due_at, is_last = false";
     NEW_KEY = "INSERT INTO signing_key (key) VALUES ($1) ON CONFLICT (only_row) DO NOTHING";
     KEY = "SELECT key FROM signing_key";
     COUNT_IN = require!("UPDATE media_content SET files = files + 1, touched_at = greatest(touched_at, $3) WHERE id = $1 AND folder = $2 RETURNING 1");
@@ -114,6 +120,26 @@ impl Media for Database<MediaWrite> {
 
     async fn forget_folder(&self, folder: Uuid) -> Result<(), StoreError> {
         self.read(Operation::ForgetFolder, FORGET_FOLDER, &[&folder], |_| Ok(())).await
+    }
+
+    async fn purges(&self, now: Timestamp, limit: u32) -> Result<Vec<Purge>, StoreError> {
+        self.list(Operation::Purges, PURGES, &[&At(now), &i64::from(limit)], |row| {
+            let mut columns = Columns::of(row);
+            Ok(Purge { hash: ContentHash(columns.hash()?), due_at: columns.time()?, is_last: columns.take()? })
+        })
+        .await
+    }
+
+    async fn purged(&self, purge: Purge, again_at: Timestamp) -> Result<(), StoreError> {
+        let Purge { hash, due_at, is_last } = purge;
+        if is_last {
+            return self.read(Operation::Purged, FORGET_PURGE, &[&&hash.0[..], &At(due_at)], |_| Ok(())).await;
+        }
+        self.read(Operation::Purged, PURGE_AGAIN, &[&&hash.0[..], &At(due_at), &At(again_at)], |_| Ok(())).await
+    }
+
+    async fn purge_of(&self, user: UserId, now: Timestamp) -> Result<(), StoreError> {
+        self.read(Operation::PurgeOf, PURGE_OF, &[&user.0, &At(now)], |_| Ok(())).await
     }
 
     async fn signing_key(&self, new: [u8; 32]) -> Result<[u8; 32], StoreError> {

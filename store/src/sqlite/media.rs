@@ -6,7 +6,7 @@ use super::fault::{Fault, insert_refused};
 use super::transaction::Rows;
 use super::verdict;
 use crate::metric::Operation;
-use crate::{Commit, CommitError, Committed, Ids, Media, MediaWrite, StoreError};
+use crate::{Commit, CommitError, Committed, Ids, Media, MediaWrite, Purge, StoreError};
 use async_trait::async_trait;
 use protocol::file::{Colour, ContentHash, File, Metadata};
 use protocol::{Key, Kind, MediaId, Page, Timestamp, UserId};
@@ -41,6 +41,12 @@ statements! {
     FORGET_CONTENT = "DELETE FROM media_content WHERE id = ?1";
     CONDEMNED = "SELECT hash, folder FROM media_condemned ORDER BY folder LIMIT ?1";
     FORGET_FOLDER = "DELETE FROM media_condemned WHERE folder = ?1";
+    PURGES = "SELECT hash, due_at, is_last FROM media_purge WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2";
+    PURGE_AGAIN = "UPDATE media_purge SET due_at = ?3, is_last = 1 WHERE hash = ?1 AND due_at = ?2";
+    FORGET_PURGE = "DELETE FROM media_purge WHERE hash = ?1 AND due_at = ?2";
+    PURGE_OF = "INSERT INTO media_purge (hash, due_at, is_last)
+                SELECT content_hash, ?2, 0 FROM media_file WHERE user_id = ?1 AND visibility = 'public'
+                ON CONFLICT (hash) DO UPDATE SET due_at = excluded.due_at, is_last = 0";
     NEW_KEY = "INSERT INTO signing_key (only_row, key) VALUES (1, ?1) ON CONFLICT (only_row) DO NOTHING";
     KEY = "SELECT key FROM signing_key WHERE only_row = 1";
     COUNT_IN = "UPDATE media_content SET files = files + 1, touched_at = max(touched_at, ?3) WHERE id = ?1 AND folder = ?2";
@@ -131,6 +137,33 @@ impl Media for Database<MediaWrite> {
 
     async fn forget_folder(&self, folder: Uuid) -> std::result::Result<(), StoreError> {
         self.maintain(Operation::ForgetFolder, move |db| execute(db, FORGET_FOLDER, [folder.as_bytes()]).map(drop)).await
+    }
+
+    async fn purges(&self, now: Timestamp, limit: u32) -> std::result::Result<Vec<Purge>, StoreError> {
+        self.read(Operation::Purges, move |db| {
+            list(db, PURGES, (now.0, limit), |row| {
+                let mut columns = Columns::of(row);
+                Ok(Purge { hash: ContentHash(columns.take()?), due_at: columns.time()?, is_last: columns.take()? })
+            })
+        })
+        .await
+    }
+
+    async fn purged(&self, purge: Purge, again_at: Timestamp) -> std::result::Result<(), StoreError> {
+        let Purge { hash, due_at, is_last } = purge;
+        self.maintain(Operation::Purged, move |db| {
+            let done = if is_last {
+                execute(db, FORGET_PURGE, (hash.0, due_at.0))
+            } else {
+                execute(db, PURGE_AGAIN, (hash.0, due_at.0, again_at.0))
+            };
+            done.map(drop)
+        })
+        .await
+    }
+
+    async fn purge_of(&self, user: UserId, now: Timestamp) -> std::result::Result<(), StoreError> {
+        self.maintain(Operation::PurgeOf, move |db| execute(db, PURGE_OF, (user.0.as_bytes(), now.0)).map(drop)).await
     }
 
     async fn signing_key(&self, new: [u8; 32]) -> std::result::Result<[u8; 32], StoreError> {

@@ -6,8 +6,8 @@ use crate::{
     media::range::{Wanted, wanted},
 };
 use ::bytes::Bytes as Body;
-use actors::media::{Bytes, Found};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use actors::media::{Bytes, Found, cache_key};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use images::{Encoding, Variant};
 use protocol::{
     ErrorCode, Refusal, Timestamp,
@@ -25,6 +25,8 @@ const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// An address never means other bytes, so nobody need ask again.
 const OPEN: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Under what a cache in front of the platform keeps an answer, and is told to forget it.
+const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
 const VARIANTS: [Variant; 5] = [Variant::Thumbnail, Variant::Small, Variant::Medium, Variant::Large, Variant::Optimized];
@@ -56,6 +58,9 @@ pub(super) async fn serve(exchange: Arc<Exchange>, _: Body) -> Answered {
     let mut response = answer(&exchange, (&content, bytes), size).await?;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, if is_open { OPEN } else { PRIVATE });
+    if is_open && let Ok(key) = HeaderValue::try_from(cache_key(hash)) {
+        headers.insert(SURROGATE_KEY, key);
+    }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if matches!(named, Named::Negotiated(_)) {
         headers.append(header::VARY, HeaderValue::from_static("accept"));

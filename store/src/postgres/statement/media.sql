@@ -7,3 +7,4 @@ SELECT pg_temp.named('file', n), pg_temp.named('person', n % 4000), pg_temp.name
   CASE WHEN n % 3 = 0 THEN 'private' ELSE 'public' END, CASE WHEN n % 200 = 0 THEN 'pending' ELSE 'ready' END, 'smaller', 0, now(), now(), 1
 FROM generate_series(1, 40000) AS n;
 INSERT INTO signing_key (key) VALUES (sha256('key'));
+INSERT INTO media_purge (hash, due_at, is_last) SELECT decode(md5(n::text) || md5('purge' || n), 'hex'), now() + n * interval '1 s', n % 2 = 0 FROM generate_series(1, 20000) AS n;

@@ -3,7 +3,7 @@
 use crate::make::*;
 use protocol::file::{Colour, ContentHash, File, Metadata, Rendered, SHARERS_MAX, Status, Visibility};
 use protocol::moderation::Verdict;
-use protocol::{MediaId, UserId};
+use protocol::{MediaId, Timestamp, UserId};
 use store::{CommitError, Ids, MediaWrite, Stores};
 
 /// Keeps a file, as an upload does.
@@ -117,6 +117,53 @@ pub async fn content_is_kept_as_long_as_a_file_has_it(stores: Stores) {
     stores.media.forget_folder(folder).await.expect("forgotten");
     assert_eq!(stores.media.condemned(10).await.expect("a read"), []);
     assert_eq!(stores.media.condemn(much_later, 10).await.expect("done"), 0);
+}
+
+/// What showed a content to everybody and does not any more, however that came about, is due to be forgotten by caches: at once, and once more.
+pub async fn what_is_not_for_everybody_any_more_is_to_be_forgotten(stores: Stores) {
+    let media = &stores.media;
+    let user = UserId::new();
+    let [gone, closed, kept, private] = [1, 2, 3, 4].map(|number| file(user, content(number)));
+    let private = File { visibility: Visibility::Private, ..private };
+    for file in [&gone, &closed, &kept, &private] {
+        keep(&stores, file).await;
+    }
+    // Triggers note the time of the database's machine.
+    let (now, again_at) = (Timestamp::now().plus_ms(60_000), Timestamp::now().plus_ms(120_000));
+    assert_eq!(media.purges(now, 10).await.expect("a read"), []);
+    remove(&stores, &gone).await;
+    remove(&stores, &private).await;
+    let next = File { visibility: Visibility::Private, version: 2, ..closed.clone() };
+    media.commit(filing(&next, MediaWrite::SaveFile)).await.expect("saved");
+    let due = media.purges(now, 10).await.expect("a read");
+    let hashes: Vec<_> = due.iter().map(|purge| (purge.hash, purge.is_last)).collect();
+    assert_eq!(hashes, [(gone.content_hash, false), (closed.content_hash, false)], "what nobody but its owner saw is in no cache");
+    assert_eq!(media.purges(now, 1).await.expect("a read").len(), 1);
+
+    for purge in due {
+        media.purged(purge, again_at).await.expect("noted");
+        media.purged(purge, again_at).await.expect("noted twice, which is once");
+    }
+    assert_eq!(media.purges(now, 10).await.expect("a read"), []);
+    let again = media.purges(again_at, 10).await.expect("a read");
+    assert!(again.len() == 2 && again.iter().all(|purge| purge.is_last && purge.due_at == again_at), "{again:?}");
+    // One becomes due anew before it was told again: that it was told then says nothing of now.
+    let open = File { visibility: Visibility::Public, version: 3, ..closed.clone() };
+    media.commit(filing(&open, MediaWrite::SaveFile)).await.expect("saved");
+    let failed = File { status: Status::Failed, version: 4, ..open };
+    media.commit(filing(&failed, MediaWrite::SaveFile)).await.expect("saved");
+    for purge in again {
+        media.purged(purge, again_at).await.expect("noted");
+    }
+    let left = media.purges(again_at, 10).await.expect("a read");
+    assert!(matches!(&left[..], [purge] if purge.hash == closed.content_hash && !purge.is_last), "{left:?}");
+    media.purged(left[0], again_at.plus_ms(1)).await.expect("noted");
+
+    media.purge_of(user, now).await.expect("noted");
+    let all = media.purges(now, 10).await.expect("a read");
+    let mut hashes: Vec<_> = all.iter().map(|purge| purge.hash.0).collect();
+    hashes.sort_unstable();
+    assert_eq!(hashes, [closed.content_hash.0, kept.content_hash.0], "what a person shows to everybody");
 }
 
 pub async fn content_says_who_shows_it(stores: Stores) {
