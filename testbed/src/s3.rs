@@ -32,15 +32,20 @@ pub struct Server {
 impl Server {
     /// Starts one.
     pub fn own() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        fs::write(directory.path().join("identities.json"), IDENTITIES).expect("writable");
-        fs::create_dir(directory.path().join("data")).expect("a directory");
-        let mut server = Self { directory, ports: PARTS.map(|_| [free_port(), free_port()]), process: None };
+        let mut server = Self::new();
         server.start();
         server
     }
 
-    /// Starts it again, on the same ports with the same objects.
+    /// One that is not started yet, on ports that are its own.
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join("identities.json"), IDENTITIES).expect("writable");
+        fs::create_dir(directory.path().join("data")).expect("a directory");
+        Self { directory, ports: PARTS.map(|_| [free_port(), free_port()]), process: None }
+    }
+
+    /// Starts it.
     pub fn start(&mut self) {
         assert!(self.process.is_none(), "it runs");
         let file = |name: &str| self.directory.path().join(name);
@@ -67,14 +72,6 @@ impl Server {
             );
             // paced: between two looks at whether it answers.
             std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Ends it on the spot; what it was told to keep stays.
-    pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill();
-            process.wait().expect("it ends");
         }
     }
 
@@ -128,8 +125,17 @@ fn ask(port: u16, method: &str, path: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        self.kill();
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
