@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from checks import broken, consistency, policy, schema
+from checks import broken, compose, consistency, policy, schema
 from checks.rendering import folders, render
 
 
@@ -16,6 +16,7 @@ def judged(options, renderings):
         # What has no form is not looked at further.
         if not found[one.name]:
             found[one.name] += consistency.faults(options.binary, one)
+    found[compose.FILE.name] = compose.faults(options.binary, options.validator, compose.read())
     return found
 
 
@@ -23,6 +24,7 @@ def main():
     parser = argparse.ArgumentParser(prog="deploy/check")
     parser.add_argument("--kubectl", required=True)
     parser.add_argument("--checkov", required=True)
+    parser.add_argument("--validator", required=True)
     parser.add_argument("--binary", required=True)
     parser.add_argument("--broken", action="store_true", help="spoil copies, and expect that to be found")
     options = parser.parse_args()
@@ -33,7 +35,7 @@ def main():
     wrong = 0
     for name, faults in judged(options, renderings).items():
         count = sum(len(one.objects) for one in renderings if one.name == name)
-        print(f"{name}: {count} objects, {len(faults) or 'no'} faults")
+        print(f"{name}: {f'{count} objects, ' if count else ''}{len(faults) or 'no'} faults")
         for fault in faults:
             print(f"  {fault}")
         wrong += len(faults)

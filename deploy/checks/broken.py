@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 
-from checks import consistency, policy, schema
+from checks import compose, consistency, policy, schema
 
 NODE = ("StatefulSet", "lets-connect")
 SINGLE, DEVELOPMENT, PRODUCTION, MIGRATION = (
@@ -63,12 +63,31 @@ SPOILT = [
     (MIGRATION, ("Job", "migration"), "metadata.annotations", {"checkov.io/skip1": "CKV_K8S_43=no"}, "CKV_K8S_43 "),
 ]
 
+# The same of the compose file.
+NODE_2 = "services.node-2"
+SPOILT_COMPOSE = [
+    (f"{NODE_2}.memory", "1g", "compose schema:"),
+    (f"{NODE_2}.environment.LETS_CONNECT_CLUSTER_NAMES", "node-2", "compose: node-2:"),
+    (f"{NODE_2}.environment.LETS_CONNECT_CLUSTER_NAME", "node-1", "compose: node-2:"),
+    (f"{NODE_2}.environment.LETS_CONNECT_CLUSTER_CREDENTIALS", "/etc/lets-connect/link/node-1", "compose: node-2:"),
+    (f"{NODE_2}.ports", ["8100:8000"], "compose: node-2:"),
+    (f"{NODE_2}.read_only", False, "compose: node-2:"),
+    (f"{NODE_2}.stop_grace_period", "10s", "compose: node-2:"),
+    ("services.postgres", REMOVED, "compose: a URL"),
+]
+
 
 def spoil(rendering, wanted, path, value):
     """A copy in which one field is another. Generated objects have a hash behind their name, and are meant without."""
     spoilt = dataclasses.replace(rendering, objects=copy.deepcopy(rendering.objects))
     kind, name = wanted
     (at,) = [one for one in spoilt.of(kind) if one["metadata"]["name"] == name or (kind in ("ConfigMap", "Secret") and one["metadata"]["name"].rsplit("-", 1)[0] == name)]
+    put(at, path, value)
+    return spoilt
+
+
+def put(at, path, value):
+    """Changes the field at a path, whose steps are keys and places in lists."""
     *steps, last = path.split(".")
     for step in steps:
         at = at[int(step) if isinstance(at, list) else step]
@@ -76,7 +95,6 @@ def spoil(rendering, wanted, path, value):
         del at[last]
     else:
         at[last] = value
-    return spoilt
 
 
 def missed(options, renderings):
@@ -100,5 +118,13 @@ def missed(options, renderings):
         count += not hit
         if not hit:
             print(f"  MISSED: {folder}: {' '.join(wanted)}: {path}: expected {expected} and heard {said or 'nothing'}")
-    print(f"{len(SPOILT)} fields spoilt, {len(SPOILT) - count} found")
+    for path, value, expected in SPOILT_COMPOSE:
+        spoilt = copy.deepcopy(compose.read())
+        put(spoilt, path, value)
+        said = compose.faults(options.binary, options.validator, spoilt)
+        if not any(fault.startswith(expected) for fault in said):
+            count += 1
+            print(f"  MISSED: compose.yaml: {path}: expected {expected} and heard {said or 'nothing'}")
+    total = len(SPOILT) + len(SPOILT_COMPOSE)
+    print(f"{total} fields spoilt, {total - count} found")
     return count
