@@ -42,6 +42,7 @@ impl Cli {
             Some(Subcommands::Export { file, flags }) => (Command::Export(file), flags),
             Some(Subcommands::Import { file, flags }) => (Command::Import(file), flags),
             Some(Subcommands::Doctor { json, flags }) => (Command::Doctor { json }, flags),
+            Some(Subcommands::Health { ready, flags }) => (Command::Health { ready }, flags),
             Some(Subcommands::Config { docs, flags }) => (Command::Config { docs }, flags),
             Some(Subcommands::CheckConfig(flags)) => (Command::CheckConfig, flags),
             Some(Subcommands::Demo { demo, flags }) => (Command::Demo(demo), flags),
@@ -79,6 +80,11 @@ pub enum Command {
     Doctor {
         /// For programs.
         json: bool,
+    },
+    /// Say whether the running server of this configuration is well.
+    Health {
+        /// Whether it is to be sent requests, instead of whether it lives.
+        ready: bool,
     },
     /// Print the configuration in force.
     Config {
@@ -337,6 +343,16 @@ enum Subcommands {
         flags: Flags,
     },
 
+    /// Asks the running server of this configuration whether it lives, and exits with 0 if it does: for what keeps containers
+    Health {
+        /// Asks whether it is to be sent requests, which it is not while it starts, drains, or was voted out of its cluster
+        #[arg(long)]
+        ready: bool,
+
+        #[command(flatten)]
+        flags: Flags,
+    },
+
     /// Prints the configuration in force and where each value comes from, without secrets
     Config {
         /// Prints the reference of every setting instead, as Markdown
@@ -412,6 +428,8 @@ mod tests {
         assert_eq!(parts(&["export", "-"]).0, Command::Export("-".into()));
         assert_eq!(parts(&["import", "file"]).0, Command::Import("file".into()));
         assert_eq!(parts(&["doctor", "--json"]).0, Command::Doctor { json: true });
+        assert_eq!(parts(&["health"]).0, Command::Health { ready: false });
+        assert_eq!(parts(&["health", "--ready"]).0, Command::Health { ready: true });
         assert_eq!(parts(&["config"]).0, Command::Config { docs: false });
         assert_eq!(parts(&["config", "--docs"]).0, Command::Config { docs: true });
         assert_eq!(parts(&["check-config"]).0, Command::CheckConfig);

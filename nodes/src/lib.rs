@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod health;
 mod http;
 pub mod mail;
 pub mod node;

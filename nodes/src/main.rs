@@ -7,7 +7,7 @@ use nodes::{
     cli::{Cli, Command, MigrateOptions},
     cluster,
     config::{self, Config, Faults, Flags, Loaded, Log, LogFilter},
-    demo, doctor, node, open_files, operator, storage, telemetry, transfer,
+    demo, doctor, health, node, open_files, operator, storage, telemetry, transfer,
 };
 use std::{
     fmt::Display,
@@ -97,6 +97,7 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
             let done = runtime(config)?.block_on(operator::carry_out(config, &deed))?;
             print(format_args!("{done}\n"))?;
         }
+        Command::Health { ready } => print(runtime(config)?.block_on(health::ask(config, ready))?)?,
         Command::Cluster(question) => print(runtime(config)?.block_on(cluster::ask(config, &question))?)?,
         Command::Certs(_) | Command::Version | Command::Doctor { .. } => {}
     }

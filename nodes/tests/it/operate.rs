@@ -2,10 +2,15 @@
 
 use crate::{
     http::{Answer, Request, get, put, text},
-    server::Server,
+    server::{Server, binary},
 };
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 const SERVICES: [(&str, &str); 5] = [
     ("gateway", "gateway"),
@@ -207,4 +212,31 @@ fn an_admin_token_guards_what_operators_see_but_not_health() {
     }
     check_live(&admin.call(&get("/health")), "gateway");
     assert!(!server.process.said().concat().contains(token), "the token is in the log");
+}
+
+/// How `health` ends, and what it says.
+fn health(server: &Server, arguments: &[&str]) -> (bool, String) {
+    let mut command = binary();
+    command.args(["health", "--set", &format!("listen.admin={}", server.addr("admin"))]).args(arguments);
+    let output = command.stdout(Stdio::piped()).output().expect("it starts");
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+fn a_command_says_whether_the_server_is_well_and_waits_for_no_hung_one() {
+    let server = Server::start();
+    for arguments in [&[][..], &["--ready"]] {
+        assert_eq!(health(&server, arguments), (true, "healthy\n".to_owned()));
+    }
+    server.process.signal(Signal::STOP);
+    let since = Instant::now();
+    let (is_well, said) = health(&server, &[]);
+    assert!(!is_well && said.contains("within 4 s"), "{said}");
+    // The 5 s that it is given by who asks.
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    server.process.signal(Signal::CONT);
+    let admin = server.addr("admin");
+    server.stop();
+    let gone = binary().args(["health", "--set", &format!("listen.admin={admin}")]).status().expect("it starts");
+    assert!(!gone.success(), "nobody is there");
 }
