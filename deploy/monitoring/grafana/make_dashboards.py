@@ -125,6 +125,7 @@ MEDIA = [
     graph("Time of the stages, p95", [(quantile(0.95, "media_stage_duration_seconds", "stage"), "{{stage}}")], "s"),
     graph("Time of object storage, p95", [(quantile(0.95, "object_storage_duration_seconds", "operation"), "{{operation}}")], "s"),
     graph("Failures of object storage/s", [(rate("object_storage_failures_total", "operation"), "{{operation}}")]),
+    graph("Contents that caches in front were told to forget/s", [(rate("media_cache_purges_total", "outcome"), "{{outcome}}")]),
     graph("Media requests/s", [(rate("http_request_duration_seconds_count", "method, route", '{service="media-service"}'), "{{method}} {{route}}")], "reqps"),
     graph("Time of uploads", quantiles("http_request_duration_seconds", matchers='{route="/upload"}'), "s"),
 ]
