@@ -153,11 +153,14 @@ pub fn watch(node: &Arc<Node>) -> Child {
         async move {
             let mut more = false;
             if !node.ownership.serves(HEEDER.slot()) {
+                node.metrics.heeds_nothing();
                 return LOOK_EVERY;
             }
             for domain in node.stores.domains() {
+                node.metrics.heeds(domain.database());
                 match heed(&node, &*domain).await {
-                    Ok(left) => more |= left,
+                    Ok(true) => more = true,
+                    Ok(false) => node.metrics.caught_up(domain.database()),
                     Err(refusal) => tracing::warn!(%refusal, database = domain.database(), "foreign writes were not heeded; trying again"),
                 }
             }

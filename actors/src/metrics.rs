@@ -1,15 +1,22 @@
-//! What the actors count. The names are documented in docs/metrics.md.
+//! What the actors count. docs/metrics.md is generated from what is served.
+
+mod cluster;
 
 use crate::node::Node;
+use parking_lot::Mutex;
 use prometheus::{
-    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
-use protocol::Kind;
-use std::sync::{
-    Weak,
-    atomic::{AtomicU64, Ordering},
+use protocol::{Kind, Timestamp};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 /// Counters that the hot path touches are plain atomics, one cache line a kind and result, and become families when they are collected.
@@ -26,6 +33,9 @@ pub struct Metrics {
     fallbacks: [Line; Kind::TABLE],
     conflicts: IntCounterVec,
     outbox_rows: IntGaugeVec,
+    outbox_oldest: GaugeVec,
+    /// By database: when this node last saw that nothing of what others wrote waited. Empty while that is not for it to heed.
+    caught_up: Mutex<BTreeMap<&'static str, Instant>>,
     restarts: IntCounterVec,
     foreign_writes: IntCounterVec,
     errands: IntCounterVec,
@@ -36,12 +46,15 @@ pub struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         // Every series is there from the start, at 0: an alert on a first occurrence needs the one before it.
-        let counters = |name, help, label| {
-            let counters = IntCounterVec::new(Opts::new(name, help), &[label]).expect("a valid name");
+        let counters = |name, help| {
+            let counters = IntCounterVec::new(Opts::new(name, help), &["strategy"]).expect("a valid name");
             Kind::ALL.iter().for_each(|kind| counters.with_label_values(&[kind.name()]).inc_by(0));
             counters
         };
-        let warmed = Opts::new("cache_warmed_total", "Entities that were warm again at the price of a version, by who kept them.");
+        let warmed = Opts::new(
+            "cache_warmed_total",
+            "Entities that were warm again at the price of a version: sent ahead by the last owner of their slot (`hand_off`), or kept in Redis (`second_level`).",
+        );
         let warmed = IntCounterVec::new(warmed, &["source"]).expect("a valid name");
         ["hand_off", "second_level"].iter().for_each(|source| warmed.with_label_values(&[source]).inc_by(0));
         Self {
@@ -51,14 +64,39 @@ impl Metrics {
             loans: std::array::from_fn(|_| Line::default()),
             loads: std::array::from_fn(|_| Line::default()),
             fallbacks: std::array::from_fn(|_| Line::default()),
-            conflicts: counters("write_conflicts_total", "Writes decided again because their key's version moved.", "strategy"),
-            outbox_rows: IntGaugeVec::new(Opts::new("outbox_rows", "Effects that are not confirmed."), &["database"])
-                .expect("a valid name"),
+            conflicts: counters("write_conflicts_total", "Writes decided again because their key's version moved."),
+            outbox_rows: IntGaugeVec::new(
+                Opts::new(
+                    "outbox_rows",
+                    "Effects of commits that are not confirmed, at the last look (every 10 s; 1000 at most are seen).",
+                ),
+                &["database"],
+            )
+            .expect("a valid name"),
+            outbox_oldest: GaugeVec::new(
+                Opts::new(
+                    "outbox_oldest_seconds",
+                    "Age of the oldest effect that is not confirmed, at the last look: how far deliveries lag behind.",
+                ),
+                &["database"],
+            )
+            .expect("a valid name"),
+            caught_up: Mutex::default(),
             errands: errands(),
-            foreign_writes: counters("foreign_writes_total", "Notes of writes by others that were heeded.", "database"),
-            restarts: counters("owner_restarts_total", "Owner actors started again after one died.", "strategy"),
+            foreign_writes: IntCounterVec::new(
+                Opts::new("foreign_writes_total", "PostgreSQL: notes of what others wrote that were heeded."),
+                &["database"],
+            )
+            .expect("a valid name"),
+            restarts: counters("owner_restarts_total", "Owner actors started again after one died."),
             checkouts: {
-                let checkouts = IntCounterVec::new(Opts::new("checkouts_total", "Checkouts, by what they came to."), &["outcome"]);
+                let checkouts = IntCounterVec::new(
+                    Opts::new(
+                        "checkouts_total",
+                        "Checkouts that were `confirmed` or `refused` to their buyers, and those `expired` that nobody drove to their end.",
+                    ),
+                    &["outcome"],
+                );
                 let checkouts = checkouts.expect("a valid name");
                 ["confirmed", "refused", "expired"].iter().for_each(|outcome| checkouts.with_label_values(&[outcome]).inc_by(0));
                 checkouts
@@ -96,8 +134,26 @@ impl Metrics {
         self.conflicts.with_label_values(&[kind.name()]).inc();
     }
 
-    pub(crate) fn outbox_rows(&self, database: &str, rows: usize) {
+    /// Notes what a look into an outbox found: how many rows, and when the oldest one was written.
+    pub(crate) fn outbox(&self, database: &str, rows: usize, oldest: Option<Timestamp>) {
         self.outbox_rows.with_label_values(&[database]).set(i64::try_from(rows).unwrap_or(i64::MAX));
+        let age_ms = oldest.map_or(0, |oldest| Timestamp::now().0.saturating_sub(oldest.0).max(0));
+        self.outbox_oldest.with_label_values(&[database]).set(age_ms as f64 / 1e3);
+    }
+
+    /// This node is about to look for what others wrote.
+    pub(crate) fn heeds(&self, database: &'static str) {
+        self.caught_up.lock().entry(database).or_insert_with(Instant::now);
+    }
+
+    /// Nothing that others wrote waits.
+    pub(crate) fn caught_up(&self, database: &'static str) {
+        self.caught_up.lock().insert(database, Instant::now());
+    }
+
+    /// Another node looks for what others wrote.
+    pub(crate) fn heeds_nothing(&self) {
+        self.caught_up.lock().clear();
     }
 
     pub(crate) fn foreign_writes(&self, database: &str, notes: usize) {
@@ -139,7 +195,7 @@ impl NodeCollector {
     /// When they are registered already.
     pub fn register(node: &std::sync::Arc<Node>, registry: &Registry) -> prometheus::Result<()> {
         for domain in node.stores.domains() {
-            node.metrics.outbox_rows(domain.database(), 0);
+            node.metrics.outbox(domain.database(), 0, None);
             node.metrics.foreign_writes(domain.database(), 0);
         }
         let collector = Self { node: std::sync::Arc::downgrade(node), descs: Vec::new() };
@@ -155,22 +211,29 @@ impl NodeCollector {
         families.extend(by_kind("cache_misses_total", "Reads that memory could not answer, by strategy.", &m.misses));
         let help = "Reads of what another node owns that were answered from memory under its read lease, by strategy; also among the hits.";
         families.extend(by_kind("cache_loan_hits_total", help, &m.loans));
-        families.extend(by_kind("cache_loads_total", "Loads and queries that owners sent to the store, by strategy.", &m.loads));
-        let help = "Reads of what another node owns that were answered from the store, because it did not answer.";
+        families.extend(by_kind(
+            "cache_loads_total",
+            "Loads and queries that owners sent to the store, by strategy: below the misses where readers shared one.",
+            &m.loads,
+        ));
+        let help = "Reads of what another node owns that the store answered, because that node did not.";
         families.extend(by_kind("fallback_reads_total", help, &m.fallbacks));
         let (entries, bytes) = node.snapshots.size();
         families.extend(gauge("cache_entries", "Warm entities.", entries as u64));
         families.extend(gauge("cache_bytes", "Bytes that warm entities and their pages take, estimated.", bytes));
-        families.extend(gauge("slots_owned", "Slots that this node owns.", node.ownership.count() as u64));
+        families.extend(cluster::slots(&node));
+        families.extend(cluster::families(&node));
         families.extend(gauge(
             "people_inactive",
-            "People who are not active, and so hidden from everybody.",
+            "People whom this node hides from everybody, bans above all.",
             node.inactive.load().len() as u64,
         ));
         families.extend(dependencies(&node));
         families.extend(owners(&node));
         families.extend(m.conflicts.collect());
         families.extend(m.outbox_rows.collect());
+        families.extend(m.outbox_oldest.collect());
+        families.extend(lag(&node));
         families.extend(m.foreign_writes.collect());
         families.extend(m.restarts.collect());
         families.extend(m.errands.collect());
@@ -192,7 +255,10 @@ impl Collector for NodeCollector {
 
 /// Every series from the start, as above.
 fn errands() -> IntCounterVec {
-    let opts = Opts::new("errands_total", "Tries of what is done for people behind their answers, such as mail.");
+    let opts = Opts::new(
+        "errands_total",
+        "Tries of what is done for people behind their answers (mail): `done`, `failed` (will be tried again), `given_up`.",
+    );
     let errands = IntCounterVec::new(opts, &["task", "outcome"]).expect("a valid name");
     for task in store::Task::ALL {
         ["done", "failed", "given_up"].iter().for_each(|outcome| errands.with_label_values(&[task.name(), outcome]).inc_by(0));
@@ -218,8 +284,20 @@ fn gauge(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
     gauge.collect()
 }
 
+fn counter(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
+    let counter = IntCounter::new(name, help).expect("a valid name");
+    counter.inc_by(value);
+    counter.collect()
+}
+
 fn dependencies(node: &Node) -> Vec<MetricFamily> {
-    let up = IntGaugeVec::new(Opts::new("dependency_up", "Whether a dependency was well at the last look."), &["dependency"]);
+    let up = IntGaugeVec::new(
+        Opts::new(
+            "dependency_up",
+            "Whether a database (`database:users`, …), object storage (`object_storage`) or Redis (`redis`) was well at the last look, every second.",
+        ),
+        &["dependency"],
+    );
     let up = up.expect("a valid name");
     for (name, condition) in node.dependencies.conditions().iter() {
         up.with_label_values(&[name]).set(i64::from(condition.healthy));
@@ -230,10 +308,51 @@ fn dependencies(node: &Node) -> Vec<MetricFamily> {
 fn owners(node: &Node) -> Vec<MetricFamily> {
     let vector = |name, help| IntGaugeVec::new(Opts::new(name, help), &["strategy"]).expect("a valid name");
     let living = vector("owner_actors", "Owner actors that live.");
-    let inflight = vector("owner_mailbox_messages", "Messages in the mailboxes and in the care of owner actors.");
-    for (kind, owners, messages) in node.region.load(node.limits.owner_inflight_max) {
-        living.with_label_values(&[kind.name()]).set(i64::try_from(owners).unwrap_or(i64::MAX));
-        inflight.with_label_values(&[kind.name()]).set(i64::try_from(messages).unwrap_or(i64::MAX));
+    let inflight = vector("owner_mailbox_messages", "Messages in the mailboxes and in the care of owner actors, all of a kind together.");
+    let fullest = vector("owner_mailbox_fullest_messages", "The most messages that one owner actor has in its mailbox and in its care.");
+    let set = |gauge: &IntGaugeVec, kind: Kind, value: usize| {
+        gauge.with_label_values(&[kind.name()]).set(i64::try_from(value).unwrap_or(i64::MAX));
+    };
+    for (kind, load) in node.region.load(node.limits.owner_inflight_max) {
+        set(&living, kind, load.owners);
+        set(&inflight, kind, load.messages);
+        set(&fullest, kind, load.fullest);
     }
-    living.collect().into_iter().chain(inflight.collect()).collect()
+    let help = "How many messages one owner actor may have (`owner.mailbox_in_flight_max`); beyond, requests are refused.";
+    let limit = gauge("owner_mailbox_messages_max", help, node.limits.owner_inflight_max as u64);
+    [living.collect(), inflight.collect(), fullest.collect(), limit].into_iter().flatten().collect()
+}
+
+/// How far the look at what others wrote lags behind.
+fn lag(node: &Node) -> Vec<MetricFamily> {
+    let help = "PostgreSQL: how long ago the node that heeds what others wrote had heeded all of it; 0 at the other nodes.";
+    let lag = GaugeVec::new(Opts::new("foreign_writes_lag_seconds", help), &["database"]).expect("a valid name");
+    let caught_up = node.metrics.caught_up.lock();
+    for domain in node.stores.domains() {
+        let since = caught_up.get(domain.database()).map_or(0.0, |at| at.elapsed().as_secs_f64());
+        lag.with_label_values(&[domain.database()]).set(since);
+    }
+    lag.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The one series of a family.
+    fn value(family: &impl Collector) -> f64 {
+        family.collect()[0].get_metric()[0].get_gauge().get_value()
+    }
+
+    #[test]
+    fn the_age_of_an_outbox_is_that_of_its_oldest_row() {
+        let metrics = Metrics::new();
+        metrics.outbox("users", 2, Some(Timestamp::now().plus_ms(-90_000)));
+        assert_eq!(value(&metrics.outbox_rows), 2.0);
+        assert!((90.0..100.0).contains(&value(&metrics.outbox_oldest)));
+        metrics.outbox("users", 1, Some(Timestamp::now().plus_ms(5_000)));
+        assert_eq!(value(&metrics.outbox_oldest), 0.0, "another node's clock is ahead");
+        metrics.outbox("users", 0, None);
+        assert_eq!((value(&metrics.outbox_rows), value(&metrics.outbox_oldest)), (0.0, 0.0));
+    }
 }

@@ -257,7 +257,7 @@ async fn sweep(node: &Arc<Node>, domain: &dyn store::Domain, confirmed: Vec<i64>
     if turn.is_multiple_of(50) {
         let overdue = Timestamp::now().plus_ms(-OVERDUE_MS);
         let rows = domain.outbox(None, BATCH_MAX).await?;
-        node.metrics.outbox_rows(domain.database(), rows.len());
+        node.metrics.outbox(domain.database(), rows.len(), rows.first().map(|row| row.at));
         let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue && node.ownership.serves(row.slot)).collect();
         // What is not delivered was logged, and is tried again.
         let _ = deliver(node, due, Instant::now() + node.limits.request_deadline).await;

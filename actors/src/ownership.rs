@@ -71,6 +71,9 @@ pub struct Ownership {
     departing: parking_lot::Mutex<Vec<(Slot, Option<Boot>)>>,
     /// The node is about to leave its cluster.
     leaves: AtomicBool,
+    /// Tenures that began, and those that ended.
+    begun: AtomicU64,
+    ended: AtomicU64,
 }
 
 /// Who raises epochs.
@@ -138,6 +141,8 @@ impl Ownership {
             gained: parking_lot::Mutex::default(),
             departing: parking_lot::Mutex::default(),
             leaves: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
         })
     }
 
@@ -246,6 +251,7 @@ impl Ownership {
         }
         holding.epoch.store(epoch.0, Ordering::Release);
         if is_gained {
+            self.begun.fetch_add(1, Ordering::Relaxed);
             self.gained.lock().insert(slot);
         }
     }
@@ -253,7 +259,9 @@ impl Ownership {
     /// The slot is not this node's any more.
     pub(crate) fn stop(&self, slot: Slot) {
         let holding = &self.slots[slot.index()];
-        holding.epoch.store(0, Ordering::Release);
+        if holding.epoch.swap(0, Ordering::AcqRel) != 0 {
+            self.ended.fetch_add(1, Ordering::Relaxed);
+        }
         holding.since.store(0, Ordering::Release);
     }
 
@@ -421,6 +429,12 @@ impl Ownership {
     pub fn count(&self) -> usize {
         self.slots.iter().filter(|slot| slot.epoch.load(Ordering::Relaxed) != 0).count()
     }
+
+    /// How often a slot became this node's, and how often one was its own no more, since the start.
+    #[must_use]
+    pub fn moved(&self) -> (u64, u64) {
+        (self.begun.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed))
+    }
 }
 
 #[cfg(test)]
@@ -438,7 +452,10 @@ mod tests {
         let first = Tenure::number(ownership.tenure(slot()));
         ownership.serve(slot(), Epoch(2));
         assert!(ownership.serves_of(slot(), first), "an epoch that rises ends no tenure");
+        assert_eq!(ownership.moved(), (1, 0), "nor does it begin one");
         ownership.stop(slot());
+        ownership.stop(slot());
+        assert_eq!(ownership.moved(), (1, 1), "what is not owned cannot be lost");
         assert!(!ownership.serves_of(slot(), first) && ownership.tenure(slot()).is_none());
         ownership.serve(slot(), Epoch(5));
         assert!(ownership.serves(slot()) && !ownership.serves_of(slot(), first));

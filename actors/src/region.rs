@@ -2,15 +2,22 @@
 
 use crate::{
     node::Node,
-    owner::{Message, Op, OwnerActor, Start},
+    owner::{Message, Op, OwnerActor, Start, Waiter},
     snapshot::{SHARDS, shard_of},
     supervisor,
 };
 use arc_swap::ArcSwapOption;
-use protocol::{ErrorCode, Key, Kind, Refusal};
+use protocol::{ErrorCode, Key, Kind, Refusal, envelope::Change};
 use ractor::{Actor, ActorRef, DerivedActorRef};
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+/// How long an owner actor may take to say that it lives.
+const LIFE_SIGN_MAX: Duration = Duration::from_millis(500);
 
 /// A living owner actor.
 pub struct Handle {
@@ -60,15 +67,38 @@ impl Region {
         self.owners[kind.index()][shard].load_full()
     }
 
-    /// For each kind: owners that were started, and the work in their care.
-    pub(crate) fn load(&self, inflight_max: usize) -> impl Iterator<Item = (Kind, usize, usize)> + '_ {
+    /// What the owners of each kind have to do.
+    pub(crate) fn load(&self, inflight_max: usize) -> impl Iterator<Item = (Kind, Load)> + '_ {
         Kind::ALL.iter().map(move |kind| {
-            let living = self.owners[kind.index()].iter().filter_map(|owner| owner.load_full());
-            living.fold((*kind, 0, 0), |(kind, owners, inflight), handle| {
-                (kind, owners + 1, inflight + inflight_max.saturating_sub(handle.permits.available_permits()))
-            })
+            let mut load = Load::default();
+            for owner in self.owners[kind.index()].iter().filter_map(|owner| owner.load_full()) {
+                let messages = inflight_max.saturating_sub(owner.permits.available_permits());
+                load.owners += 1;
+                load.messages += messages;
+                load.fullest = load.fullest.max(messages);
+            }
+            (*kind, load)
         })
     }
+
+    /// Whether an owner actor takes a message out of its mailbox and answers within half a second: that the node's actors live. It touches no database.
+    pub async fn lives(&self) -> bool {
+        let Ok(owner) = self.owner(&Key::new(Kind::User, Uuid::nil())).await else { return false };
+        let (waiter, answered) = Waiter::of_the_platform(Instant::now() + LIFE_SIGN_MAX);
+        let op = Op::Changed { ids: Vec::new(), change: Change::Gone, waiter };
+        owner.port.send_message(op).is_ok() && matches!(tokio::time::timeout(LIFE_SIGN_MAX, answered).await, Ok(Ok(Ok(()))))
+    }
+}
+
+/// What the owners of a kind have to do.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Load {
+    /// Those that were started.
+    pub owners: usize,
+    /// Messages in their mailboxes and in their care.
+    pub messages: usize,
+    /// Those of the one that has the most.
+    pub fullest: usize,
 }
 
 /// Makes a starting owner the one of its shard.

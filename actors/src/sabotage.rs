@@ -19,6 +19,8 @@ pub enum Defect {
     RecallIgnored,
     /// An owner actor panics when it handles a write whose body holds the word `sabotage-panic`.
     PanicOnWord,
+    /// An owner actor blocks its thread for five seconds when it handles a write whose body holds the word `sabotage-hang`.
+    HangOnWord,
 }
 
 impl Defect {
@@ -34,6 +36,7 @@ impl Defect {
             Self::EpochIgnored => "epoch-ignored",
             Self::RecallIgnored => "recall-ignored",
             Self::PanicOnWord => "panic-on-word",
+            Self::HangOnWord => "hang-on-word",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     health::{Health, Stage},
     lookup::{Lost, gateway},
     media::{address::Addresses, intake},
-    metrics::HttpMetrics,
+    metrics::{HttpMetrics, Vitals},
     problem::{self, trace_id},
     rate::{Caller, Class, Exceeded, Limiter},
     route::{self, Auth, Glance, Route},
@@ -143,7 +143,7 @@ pub struct Edge {
     pub(crate) recognised: session::Recognised,
     headers: security::Headers,
     cors: Cors,
-    stage: AtomicU8,
+    stage: Arc<AtomicU8>,
     /// An operator asked the node to stop.
     asked_to_stop: watch::Sender<bool>,
 }
@@ -171,6 +171,13 @@ impl Edge {
         metrics.include_connections(counted.connections)?;
         let filters = routes.iter().map(|r| behind(r.input, r.handler.clone())).collect();
         let admission = Arc::new(Semaphore::new(options.inflight_max));
+        let stage = Arc::new(AtomicU8::new(Stage::Starting as u8));
+        metrics.include_vitals(Vitals {
+            admission: admission.clone(),
+            inflight_max: options.inflight_max,
+            stage: stage.clone(),
+            readings: readings.clone(),
+        })?;
         Ok(Arc::new(Self {
             client,
             accounts,
@@ -189,7 +196,7 @@ impl Edge {
             recognised: session::Recognised::new(session::RECOGNISED_MAX),
             headers: security::Headers::new(&options.public_url),
             cors: Cors::new(&options.cors_origins),
-            stage: AtomicU8::new(Stage::Starting as u8),
+            stage,
             asked_to_stop: watch::Sender::new(false),
             options,
         }))
@@ -220,8 +227,7 @@ impl Edge {
     /// Where the node is in its life.
     #[must_use]
     pub fn stage(&self) -> Stage {
-        let stages = [Stage::Starting, Stage::Serving, Stage::Draining, Stage::VotedOut];
-        stages.into_iter().find(|stage| *stage as u8 == self.stage.load(Ordering::Acquire)).unwrap_or(Stage::Starting)
+        Stage::of(self.stage.load(Ordering::Acquire))
     }
 
     /// Counts a request that was no route of a service.
@@ -244,7 +250,10 @@ impl Edge {
 
 /// Counts requests over their limit, each class from 0 on.
 fn limited_requests(registry: &prometheus::Registry) -> prometheus::Result<IntCounterVec> {
-    let counter = IntCounterVec::new(Opts::new("http_requests_limited_total", "Requests refused with 429."), &["class"])?;
+    let counter = IntCounterVec::new(
+        Opts::new("http_requests_limited_total", "Requests refused with 429 because their caller is over a limit."),
+        &["class"],
+    )?;
     for class in Class::ALL {
         counter.with_label_values(&[class.name()]);
     }

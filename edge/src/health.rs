@@ -30,6 +30,26 @@ pub enum Stage {
     VotedOut,
 }
 
+impl Stage {
+    /// All of them, as a life goes.
+    pub const ALL: [Self; 4] = [Self::Starting, Self::Serving, Self::Draining, Self::VotedOut];
+
+    /// What it is called among the figures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+            Self::VotedOut => "voted_out",
+        }
+    }
+
+    /// The one with this number.
+    pub(crate) fn of(number: u8) -> Self {
+        Self::ALL.into_iter().find(|stage| *stage as u8 == number).unwrap_or(Self::Starting)
+    }
+}
+
 /// What a health body says in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+use sysinfo::{Process, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// A reading takes about 0.2 ms of /proc; younger ones are given again.
 const READ_EVERY: Duration = Duration::from_secs(1);
@@ -17,6 +17,12 @@ pub struct Reading {
     pub process_heap_bytes: u64,
     /// Resident memory of this process.
     pub process_rss_bytes: u64,
+    /// Processor time that this process has taken.
+    pub process_cpu: Duration,
+    /// When it started, in seconds since 1970.
+    pub process_started_s: u64,
+    /// Files and sockets that it has open, and may have; 0 where the system does not tell.
+    pub process_files: (usize, usize),
     /// Memory in use, 0 to 100, of the machine's or of the container's limit where that is lower. Caches that the system can drop
     /// are not in use.
     pub memory_used_percent: f64,
@@ -71,8 +77,13 @@ impl fmt::Debug for Readings {
 
 fn take(system: &mut System) -> Reading {
     system.refresh_memory();
-    let process_rss_bytes = process_rss_bytes(system);
+    let process = process(system);
+    let process_rss_bytes = process.map_or(0, Process::memory);
+    let files = |process: &Process| Some((process.open_files()?, process.open_files_limit()?));
     Reading {
+        process_cpu: Duration::from_millis(process.map_or(0, Process::accumulated_cpu_time)),
+        process_started_s: process.map_or(0, Process::start_time),
+        process_files: process.and_then(files).unwrap_or_default(),
         process_heap_bytes: process_anonymous_bytes().unwrap_or(process_rss_bytes),
         process_rss_bytes,
         memory_used_percent: memory_used_percent(system),
@@ -81,13 +92,11 @@ fn take(system: &mut System) -> Reading {
     }
 }
 
-fn process_rss_bytes(system: &mut System) -> u64 {
-    let Ok(pid) = sysinfo::get_current_pid() else {
-        return 0;
-    };
-    let wanted = ProcessRefreshKind::nothing().with_memory();
+fn process(system: &mut System) -> Option<&Process> {
+    let pid = sysinfo::get_current_pid().ok()?;
+    let wanted = ProcessRefreshKind::nothing().with_memory().with_cpu();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, wanted);
-    system.process(pid).map_or(0, sysinfo::Process::memory)
+    system.process(pid)
 }
 
 /// Reads `RssAnon` (proc_pid_status(5), Linux 4.5 and later).

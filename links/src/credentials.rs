@@ -21,6 +21,8 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// A certificate that ends within this is worth a warning: a week is long enough for somebody to see it.
 const EXPIRY_NOTICE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// What holds longer than this counts as holding so long.
+const EXPIRY_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Where certificates are, in PEM. `lets-connect certs` writes them under these names, and so do cert-manager and `kubectl create secret tls`.
 #[derive(Clone, Debug)]
@@ -88,7 +90,8 @@ pub(crate) struct Credentials {
 pub(crate) struct Tls {
     pub acceptor: TlsAcceptor,
     pub connector: TlsConnector,
-    expires_soon: bool,
+    /// Since 1970: from when on peers do not believe it.
+    pub expires: Duration,
     /// What it was made of.
     pems: Pems,
 }
@@ -169,13 +172,12 @@ impl Tls {
         }
         let chain = certificates(&pems.certificate, &files.certificate)?;
         let key = PrivateKeyDer::from_pem_slice(&pems.key).map_err(malformed(&files.key))?;
-        let (acceptor, connector, expires_soon) =
-            configure(Arc::new(roots), &chain, &key, name, wires).map_err(CredentialsError::Refused)?;
-        Ok(Self { acceptor, connector, expires_soon, pems })
+        let (acceptor, connector, expires) = configure(Arc::new(roots), &chain, &key, name, wires).map_err(CredentialsError::Refused)?;
+        Ok(Self { acceptor, connector, expires, pems })
     }
 
     fn warn_of_expiry(&self, name: &str) {
-        if self.expires_soon {
+        if self.expires < Duration::from_secs(UnixTime::now().as_secs()) + EXPIRY_NOTICE {
             tracing::warn!(node = name, "the node's certificate is valid for less than a week");
         }
     }
@@ -192,7 +194,7 @@ fn configure(
     key: &PrivateKeyDer<'static>,
     name: &str,
     wires: &RangeInclusive<u16>,
-) -> Result<(TlsAcceptor, TlsConnector, bool), rustls::Error> {
+) -> Result<(TlsAcceptor, TlsConnector, Duration), rustls::Error> {
     let refused = |error: rustls::server::VerifierBuilderError| rustls::Error::General(error.to_string());
     // What peers would not believe is noticed here, before anything depends on it.
     let judge = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), provider()).build().map_err(refused)?;
@@ -201,7 +203,7 @@ fn configure(
     let holds_at = |time| judge.verify_server_cert(first, rest, &own, &[], time);
     let now = UnixTime::now();
     holds_at(now)?;
-    let expires_soon = holds_at(UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + EXPIRY_NOTICE)).is_err();
+    let expires = end_of(now.as_secs(), |second| holds_at(UnixTime::since_unix_epoch(Duration::from_secs(second))).is_ok());
 
     let protocols: Vec<_> = wires.clone().rev().map(protocol_name).collect();
     let peers = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), provider()).build().map_err(refused)?;
@@ -219,7 +221,22 @@ fn configure(
         .with_client_auth_cert(chain.to_vec(), key.clone_key())?;
     client.resumption = Resumption::disabled();
     client.alpn_protocols = protocols;
-    Ok((TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)), expires_soon))
+    Ok((TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)), expires))
+}
+
+/// The first second, since 1970, at which something that holds now does not. The verifier is asked, because what counts is the whole chain, its authority
+/// included; 32 times, since what does not hold any more does not hold again.
+fn end_of(now: u64, holds_at: impl Fn(u64) -> bool) -> Duration {
+    let (mut holds, mut ended) = (now, now + EXPIRY_MAX.as_secs());
+    while ended - holds > 1 {
+        let between = holds + (ended - holds) / 2;
+        if holds_at(between) {
+            holds = between;
+        } else {
+            ended = between;
+        }
+    }
+    Duration::from_secs(ended)
 }
 
 /// How a version of the frame is called in the handshake, where both ends agree on one before anything else is said (ALPN, RFC 7301).
@@ -236,4 +253,17 @@ pub(crate) fn wire_of(protocol: Option<&[u8]>) -> Option<u16> {
 pub(crate) fn carries(certificate: &CertificateDer<'_>, name: &str) -> bool {
     let Ok(certificate) = rustls::server::ParsedCertificate::try_from(certificate) else { return false };
     ServerName::try_from(name).is_ok_and(|name| rustls::client::verify_server_name(&certificate, &name).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_the_first_second_at_which_it_does_not_hold() {
+        for last in [1_000, 1_001, 1_000 + 90 * 24 * 60 * 60] {
+            assert_eq!(end_of(1_000, |second| second <= last), Duration::from_secs(last + 1));
+        }
+        assert_eq!(end_of(1_000, |_| true), Duration::from_secs(1_000) + EXPIRY_MAX);
+    }
 }

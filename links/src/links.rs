@@ -250,6 +250,12 @@ impl Links {
         all
     }
 
+    /// When peers stop to believe the certificate that is in use, as time since 1970: its end, or that of what it rests on.
+    #[must_use]
+    pub fn certificate_expires(&self) -> Duration {
+        self.shared.credentials.current().expires
+    }
+
     /// For a node that has left: answers on, until these nodes heard of it and ended their links, as [`Links::members`] does. Links to nobody any more.
     /// Returns after [`Limits::parting_max`](crate::Limits::parting_max) in any case.
     pub async fn part(&self, from: &[Uuid]) {

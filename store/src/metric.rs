@@ -136,7 +136,13 @@ impl Metrics {
         Ok(Self {
             queries: add(
                 registry,
-                IntCounterVec::new(Opts::new("store_queries_total", "Operations that a database carried out."), &query),
+                IntCounterVec::new(
+                    Opts::new(
+                        "store_queries_total",
+                        "Operations that a database carried out; `renew`, `read_view`, `change` and `raise_epochs` of the users database are the cluster's statements.",
+                    ),
+                    &query,
+                ),
             )?,
             durations: add(registry, HistogramVec::new(duration.buckets(buckets), &query))?,
             commits: add(

@@ -1,4 +1,4 @@
-//! What media counts. The names are documented in docs/metrics.md.
+//! What media counts. docs/metrics.md is generated from what is served.
 
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, exponential_buckets};
 
@@ -32,6 +32,7 @@ const STAGES: [&str; 3] = ["sizes", "full_size", "variant"];
 pub(super) struct Metrics {
     jobs: IntCounterVec,
     pub(super) waiting: IntGauge,
+    pub(super) running: IntGauge,
     pub(super) wait: Histogram,
     stages: [Histogram; STAGES.len()],
     /// By whether the caches did it.
@@ -41,25 +42,36 @@ pub(super) struct Metrics {
 impl Metrics {
     /// Makes the series, all of them from the start, and registers them; refused where they are registered already.
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let jobs = IntCounterVec::new(Opts::new("media_jobs_total", "Jobs on images, by what they came to."), &["outcome"])?;
+        let jobs = IntCounterVec::new(
+            Opts::new(
+                "media_jobs_total",
+                "Jobs on images: `done`, `failed` (the image's fault), `later` (something was away), `discarded` (no room).",
+            ),
+            &["outcome"],
+        )?;
         OUTCOMES.iter().for_each(|outcome| jobs.with_label_values(&[outcome]).inc_by(0));
         let waiting = IntGauge::new("media_jobs_waiting", "Jobs that wait for a worker.")?;
+        let running = IntGauge::new("media_jobs_running", "Jobs that a worker has.")?;
         let buckets = exponential_buckets(0.005, 2.5, 10)?;
         let wait = Histogram::with_opts(
             HistogramOpts::new("media_job_wait_seconds", "How long jobs waited for a worker.").buckets(buckets.clone()),
         )?;
-        let stage =
-            HistogramOpts::new("media_stage_duration_seconds", "How long the stages of a job took on their thread.").buckets(buckets);
+        let stage = HistogramOpts::new(
+            "media_stage_duration_seconds",
+            "How long the stages of a job took on their thread: decoding and `sizes`, the `full_size`, a `variant` that was asked for.",
+        )
+        .buckets(buckets);
         let stages = HistogramVec::new(stage, &["stage"])?;
         let purge = Opts::new("media_cache_purges_total", "Contents that caches in front of the platform were told to forget.");
         let purges = IntCounterVec::new(purge, &["outcome"])?;
         registry.register(Box::new(purges.clone()))?;
         registry.register(Box::new(jobs.clone()))?;
         registry.register(Box::new(waiting.clone()))?;
+        registry.register(Box::new(running.clone()))?;
         registry.register(Box::new(wait.clone()))?;
         registry.register(Box::new(stages.clone()))?;
         let purges = ["failed", "done"].map(|outcome| purges.with_label_values(&[outcome]));
-        Ok(Self { jobs, waiting, wait, stages: STAGES.map(|stage| stages.with_label_values(&[stage])), purges })
+        Ok(Self { jobs, waiting, running, wait, stages: STAGES.map(|stage| stages.with_label_values(&[stage])), purges })
     }
 
     pub(super) fn purged(&self, contents: usize, is_done: bool) {

@@ -65,6 +65,22 @@ impl Drop for Waiting {
     }
 }
 
+/// Counts a job as one that a worker has, for as long as it is held.
+struct Running(Arc<Media>);
+
+impl Running {
+    fn new(media: &Arc<Media>) -> Self {
+        media.metrics.running.inc();
+        Self(media.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.metrics.running.dec();
+    }
+}
+
 /// Where this process is with a file.
 #[derive(Clone, Copy)]
 pub(super) enum Stand {
@@ -183,6 +199,7 @@ impl Worker for Optimizer {
         thread: &mut Thread,
     ) -> Result<Person, ActorProcessingErr> {
         drop(waiting);
+        let _running = Running::new(&self.0);
         render::carry_out(&self.0, thread, task).await;
         Ok(key)
     }

@@ -68,6 +68,9 @@ impl<E: Entity> Owner<E> {
         if sabotage::active(Defect::PanicOnWord) && format!("{:?}", write.command).contains("sabotage-panic") {
             panic!("asked to");
         }
+        if sabotage::active(Defect::HangOnWord) && format!("{:?}", write.command).contains("sabotage-hang") {
+            std::thread::sleep(std::time::Duration::from_secs(5));
+        }
         if write.if_match.is_some_and(|version| state.as_deref().map(E::version) != Some(version)) {
             return Err(if state.is_some() { ErrorCode::PreconditionFailed } else { ErrorCode::NotFound }.into());
         }

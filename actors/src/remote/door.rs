@@ -4,27 +4,20 @@ use crate::{
     client::{Call, Client},
     node::Node,
     outbox,
-    owner::{Op, Waiter, WriteOp},
+    owner::WriteOp,
     snapshot::Snapshot,
 };
 use cluster::Boot;
 use futures_util::future::join_all;
 use links::{Incoming, Serve};
 use protocol::{
-    ErrorCode, Key, Kind, Query, Refusal, UserId, View,
+    ErrorCode, Key, Query, Refusal, UserId, View,
     envelope::{Answer, Body, CHANGED_MAX, Envelope, FRAME_BYTES_MAX, VIEWS_MAX, Viewed},
 };
-use std::{
-    future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use uuid::Uuid;
+use std::{future::Future, sync::Arc};
 
 /// What the views in one answer may come to. What is around them is small.
 const VIEWS_BYTES_MAX: usize = FRAME_BYTES_MAX / 8 * 7;
-/// How long an owner actor may take to say that it lives.
-const LIFE_SIGN_MAX: Duration = Duration::from_millis(500);
 
 /// Answers for this node.
 pub struct Door(pub Arc<Node>);
@@ -83,10 +76,7 @@ impl Serve for Door {
 
     /// Through the mailbox of an owner actor, so that a node whose actors hang is not taken for a living one.
     async fn probe(&self) -> bool {
-        let Ok(owner) = self.0.region.owner(&Key::new(Kind::User, Uuid::nil())).await else { return false };
-        let (waiter, answered) = Waiter::of_the_platform(Instant::now() + LIFE_SIGN_MAX);
-        let op = Op::Changed { ids: Vec::new(), change: protocol::envelope::Change::Gone, waiter };
-        owner.port.send_message(op).is_ok() && matches!(tokio::time::timeout(LIFE_SIGN_MAX, answered).await, Ok(Ok(Ok(()))))
+        self.0.region.lives().await
     }
 }
 

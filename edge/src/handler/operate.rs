@@ -107,9 +107,10 @@ fn body(status: StatusCode, value: &impl serde::Serialize) -> Response<Bytes> {
     json(status, serde_json::to_vec(value).map(Bytes::from).unwrap_or_default())
 }
 
-/// Liveness: the supervision tree answers and everything in it lives. A database that is away never fails it.
+/// Liveness: the supervision tree answers and everything in it lives, and an owner actor answers out of its mailbox. A database that is away never fails
+/// it. Where all threads of the runtime are blocked nothing answers at all, which whoever probes takes for the same.
 async fn live(edge: &Edge, scope: Scope) -> Response<Bytes> {
-    let alive = supervisor::report(&edge.root, "node").await.healthy();
+    let alive = supervisor::report(&edge.root, "node").await.healthy() && edge.client.node().region.lives().await;
     let liveness = edge.health.liveness(scope.service().name(), alive);
     body(liveness.status.code(), &liveness)
 }

@@ -28,9 +28,9 @@ const fn counter(name: &'static str, help: &'static str) -> Family {
 /// The families that each service has one series of, in the order of [`RequestCollector::values`].
 const SERVICE_FAMILIES: [Family; 10] = [
     gauge("service_uptime_seconds", "Time since the service started."),
-    counter("http_requests_total", "Requests answered."),
+    counter("http_requests_total", "Requests answered, at all of a service's listeners."),
     counter("http_requests_errors_total", "Requests answered with a server error (5xx)."),
-    gauge("http_request_duration_avg_ms", "Mean time to answer a request since the start."),
+    gauge("http_request_duration_avg_ms", "Mean time to answer a request since the start, in milliseconds."),
     gauge("http_request_error_rate_percent", "Share of requests answered with a server error (5xx) since the start."),
     gauge("process_memory_heap_bytes", "Anonymous resident memory of the process: heap and stacks."),
     gauge("process_memory_rss_bytes", "Resident memory of the process."),
@@ -39,11 +39,15 @@ const SERVICE_FAMILIES: [Family; 10] = [
     gauge("system_load_average_1m", "Load average of the last minute."),
 ];
 
-const DURATION: Family = Family { name: "http_request_duration_seconds", help: "Time to answer a request.", kind: MetricType::HISTOGRAM };
+const DURATION: Family = Family {
+    name: "http_request_duration_seconds",
+    help: "Time to answer a request; `route` is the pattern, or `other` for health, metrics and unknown paths.",
+    kind: MetricType::HISTOGRAM,
+};
 
 /// The families of a server's connections, in the order of [`ConnectionCollector::collect`].
 const CONNECTION_FAMILIES: [Family; 4] = [
-    gauge("http_connections_open", "Connections open."),
+    gauge("http_connections_open", "Connections open, of all listeners."),
     counter("http_connections_accepted_total", "Connections accepted."),
     counter("http_connections_refused_total", "Connections refused because their listener was full."),
     counter("http_connections_accept_failures_total", "Failures to accept a connection."),

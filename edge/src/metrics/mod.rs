@@ -5,6 +5,7 @@
 
 mod collector;
 mod route;
+mod vital;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::system::Readings;
 use collector::{ConnectionCollector, RequestCollector};
 
 pub use route::RouteMetrics;
+pub use vital::Vitals;
 
 /// More workers than this share counters, which costs them time but no counts.
 const SHARDS_MAX: usize = 16;
@@ -81,6 +83,14 @@ impl HttpMetrics {
     /// If a server's counts are shown already.
     pub fn include_connections(&self, stats: Arc<Stats>) -> prometheus::Result<()> {
         self.registry.register(Box::new(ConnectionCollector::new(stats)))
+    }
+
+    /// Shows how the node and its process are as well.
+    ///
+    /// # Errors
+    /// If that is shown already.
+    pub fn include_vitals(&self, vitals: Vitals) -> prometheus::Result<()> {
+        vitals.register(&self.registry)
     }
 
     /// Shows the metrics as text: one service's series, or all.

@@ -61,7 +61,7 @@ impl Cluster {
         (Process::spawn(server_of(folder.path(), &settings)), folder)
     }
 
-    fn join(&mut self, number: usize) {
+    pub fn join(&mut self, number: usize) {
         let (process, folder) = self.spawn(number);
         self.nodes.push(Server::started(process, folder));
         self.settle();

@@ -21,6 +21,7 @@ mod http;
 mod lifecycle;
 mod matrix;
 mod media;
+mod metrics;
 mod model;
 mod moderation;
 mod operate;

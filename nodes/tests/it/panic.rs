@@ -1,4 +1,4 @@
-//! An owner actor that panics: who notices, and what it costs. These need a build with deliberate defects (`--features sabotage`).
+//! An owner actor that panics, or hangs: who notices, and what it costs. These need a build with deliberate defects (`--features sabotage`).
 
 use crate::{
     http::{Client, Person, get, post, put, text},
@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 on_both_stores! {
     a_panic_costs_the_request_that_caused_it_and_nothing_else,
     beyond_the_restarts_that_are_borne_the_process_says_that_it_is_ill_and_keeps_what_it_acknowledged,
+    a_runtime_whose_threads_are_blocked_answers_no_probe,
+    an_owner_that_hangs_fails_liveness_while_the_rest_is_served,
 }
 
 fn start(data: Data, settings: &[&str]) -> Server {
     let mut command = data.server(settings);
-    command.env("LETS_CONNECT_SABOTAGE", "panic-on-word");
+    command.env("LETS_CONNECT_SABOTAGE", "panic-on-word,hang-on-word");
     Server::spawn(command, data)
 }
 
@@ -81,4 +83,48 @@ fn beyond_the_restarts_that_are_borne_the_process_says_that_it_is_ill_and_keeps_
     assert_eq!(client.call(&get(profile)).ok(200)["bio"], "kept");
     assert_eq!(client.call(&get(format!("/api/content/posts/{written}"))).ok(200)["content"], "kept");
     client.call(&get("/api/user/me").by(&ada)).ok(200);
+}
+
+/// Has the owner of a person's profile block its thread for five seconds.
+fn hang(server: &Server, person: &Person) -> Client {
+    let mut client = server.gateway();
+    let request = put(format!("/api/user/profile/{}", person.id), json!({"bio": "sabotage-hang"})).by(person);
+    client.send(&request.bytes()).expect("it listens");
+    client
+}
+
+fn a_runtime_whose_threads_are_blocked_answers_no_probe(store: Store) {
+    let server = start(store.empty(), &["node.worker_threads=1"]);
+    let ada = server.gateway().register("ada");
+    let mut probe = server.client("admin");
+    let mut hanging = hang(&server, &ada);
+    let request = get("/health");
+    eventually("the probe is not answered", || {
+        probe.send(&request.bytes()).expect("it listens");
+        probe.is_silent_for(Duration::from_secs(1)) || probe.answer("GET").is_err()
+    });
+    assert_eq!(probe.answer("GET").expect("an answer when the thread is free").status, 200);
+    assert_eq!(hanging.answer("PUT").expect("an answer").status, 200);
+}
+
+/// The shard of a person's owner, of 64 on a node.
+fn shard(admin: &mut Client, person: &str) -> u64 {
+    admin.call(&get(format!("/inspect/user/{person}"))).ok(200)["slot"].as_u64().expect("a slot") % 64
+}
+
+fn an_owner_that_hangs_fails_liveness_while_the_rest_is_served(store: Store) {
+    let server = start(store.empty(), &["node.worker_threads=4"]);
+    let (mut client, mut admin) = (server.gateway(), server.client("admin"));
+    // The owner that liveness asks.
+    let asked = shard(&mut admin, "00000000-0000-0000-0000-000000000000");
+    let mut people = (0..).map(|number| client.register(&format!("person{number}")));
+    let ada = people.find(|person| shard(&mut admin, &person.id) == asked).expect("there is no last one");
+    assert_eq!(admin.call(&get("/health")).status, 200);
+    let mut hanging = hang(&server, &ada);
+    let mut client = server.gateway();
+    eventually("liveness fails", || admin.call(&get("/health")).status == 503);
+    assert_eq!(client.call(&get("/health/ready")).status, 200, "readiness is not for that");
+    client.call(&get("/api/shop/public/products")).ok(200);
+    eventually("it is well again", || admin.call(&get("/health")).status == 200);
+    assert_eq!(hanging.answer("PUT").expect("an answer").status, 200);
 }

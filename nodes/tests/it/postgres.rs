@@ -114,6 +114,7 @@ fn a_server_that_restarts_is_waited_for_and_nothing_is_lost() {
         stale.header("cache-status").is_some()
     });
     assert_eq!((stale.status, text(&stale.json()["username"])), (200, "ada".to_owned()));
+    assert_eq!(client.call(&get("/health")).status, 200, "to restart the process would help nobody");
     let (status, age) = (stale.header("cache-status").expect("a label"), stale.header("age").expect("an age"));
     assert_eq!(status, format!("lets-connect; hit; ttl=-{age}; detail=database-away"));
     for path in ["/api/user/me".to_owned(), "/api/shop/public/products".to_owned()] {

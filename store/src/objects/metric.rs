@@ -1,4 +1,4 @@
-//! What is counted of object storage. The names are documented in docs/metrics.md.
+//! What is counted of object storage. docs/metrics.md is generated from what is served.
 
 use super::Operation;
 use crate::metric::add;

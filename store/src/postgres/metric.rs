@@ -18,10 +18,13 @@ pub(super) struct Metrics {
 impl Metrics {
     /// Makes the families and registers all but the one that [`PoolCollectors`] fills.
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let wait = HistogramOpts::new("store_pool_wait_seconds", "From when a connection was asked for until there was one.");
-        let waiting = Opts::new("store_pool_waiting", "Operations that wait for a connection.");
-        let timeouts = Opts::new("store_pool_timeouts_total", "Operations that got no connection in time.");
-        let connections = Opts::new("store_pool_connections", "Connections to a database, by what they do.");
+        let wait = HistogramOpts::new("store_pool_wait_seconds", "PostgreSQL: from when a connection was asked for until there was one.");
+        let waiting = Opts::new("store_pool_waiting", "PostgreSQL: operations that wait for a connection.");
+        let timeouts = Opts::new("store_pool_timeouts_total", "PostgreSQL: operations that got no connection in time.");
+        let connections = Opts::new(
+            "store_pool_connections",
+            "PostgreSQL: connections: `busy`, `idle`, and those that look-ups by key share (`shared`).",
+        );
         Ok(Self {
             waiting: add(registry, IntGaugeVec::new(waiting, &["database"]))?,
             wait: add(registry, HistogramVec::new(wait.buckets(exponential_buckets(0.000_01, 4.0, 10)?), &["database"]))?,

@@ -1,4 +1,4 @@
-//! What is counted of the second level. The names are documented in docs/metrics.md.
+//! What is counted of the second level. docs/metrics.md is generated from what is served.
 
 use super::strategy::Strategy;
 use crate::metric::add;
@@ -58,11 +58,18 @@ pub(super) struct Metrics {
 impl Metrics {
     /// Makes the series, all of them from the start, and registers them; refused where they are registered already.
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let opts = Opts::new("redis_reads_total", "Reads of the second level, by what they came to.");
+        let opts =
+            Opts::new("redis_reads_total", "Reads of Redis: `hit`, `miss`, `stale` (there at another version), `unreadable`, `away`.");
         let reads = add(registry, IntCounterVec::new(opts, &["strategy", "outcome"]))?;
-        let opts = Opts::new("redis_writes_total", "Values given to the second level, by what came of it.");
+        let opts = Opts::new(
+            "redis_writes_total",
+            "Values given to Redis: `kept`, `older` (something newer was there), `dropped` (too much waited), `failed`.",
+        );
         let writes = add(registry, IntCounterVec::new(opts, &["outcome"]))?;
-        let opts = Opts::new("redis_counts_total", "Counts that edges shared by Redis, or each had for itself because it did not answer.");
+        let opts = Opts::new(
+            "redis_counts_total",
+            "Counts that edges share: callers whose spending was told (`requests`) and tries to sign in (`tries`), `shared`, or `failed`: then each edge goes by its own.",
+        );
         let counts = add(registry, IntCounterVec::new(opts, &["of", "outcome"]))?;
         let opts =
             HistogramOpts::new("redis_duration_seconds", "From when Redis was asked until it answered, or no longer was waited for.");
@@ -72,7 +79,7 @@ impl Metrics {
             writes: WRITES.map(|outcome| writes.with_label_values(&[outcome])),
             counts: SHARED.map(|of| ["shared", "failed"].map(|outcome| counts.with_label_values(&[of, outcome]))),
             duration: add(registry, Histogram::with_opts(opts.buckets(exponential_buckets(0.000_05, 2.0, 12)?)))?,
-            up: add(registry, IntGauge::new("redis_up", "Whether Redis answers: 1, or 0 while it is left alone."))?,
+            up: add(registry, IntGauge::new("redis_up", "Whether Redis is in use: 0 while it is left alone because it did not answer."))?,
         })
     }
 

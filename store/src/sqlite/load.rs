@@ -19,8 +19,8 @@ pub(super) struct Load {
 impl Loads {
     /// Makes the families and registers them; refused where they are registered already.
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let batch = HistogramOpts::new("store_commit_batch_size", "Writes that became durable, or failed, by one COMMIT.");
-        let depth = Opts::new("store_queue_depth", "Jobs that wait for a database's threads.");
+        let batch = HistogramOpts::new("store_commit_batch_size", "SQLite: writes that became durable, or failed, by one COMMIT.");
+        let depth = Opts::new("store_queue_depth", "SQLite: jobs that wait for a database's threads.");
         Ok(Self {
             batches: add(registry, HistogramVec::new(batch.buckets(exponential_buckets(1.0, 2.0, 10)?), &["database"]))?,
             depths: add(registry, IntGaugeVec::new(depth, &["database", "queue"]))?,
