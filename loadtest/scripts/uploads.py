@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""What readers feel of uploads: the latency of profiles, without anything else and while fifty photos are uploaded and optimised, in turns.
+"""What readers feel of uploads: the latency of profiles alone, beside as many idle loops as there are processors, and while fifty photos are uploaded and optimised, in turns.
 
     loadtest/scripts/uploads.py target/release [--photos FILE…] [--rounds 5] [--seconds 10] [--rate 500]
 
 One server on the embedded store, with its defaults but for the rates that one caller may ask at. Each of fifty uploads is another image: a photo whose quantisation
 differs by one. They are sent by ten clients, and the next fifty begin when these are ready, until the time is over. Open-loop load, latency counted from when each
-request was due. Without photos of yours the JPEGs of images/tests/corpus are taken, which are small. Only Python's standard library.
+request was due. The loops are the floor: they run when nobody else wants the processor
+(SCHED_IDLE), so what readers feel of them is the machine's. Without photos of yours the JPEGs of images/tests/corpus are taken, which are small. Only Python's standard library.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import concurrent.futures
 import contextlib
 import itertools
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -47,6 +49,11 @@ def another(photo, number):
     return bytes(changed)
 
 
+def yields_to_everybody():
+    """Who uploads has a processor of their own: here this thread takes what nobody else wants."""
+    os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
+
+
 class Uploads:
     """Uploads fifty at a time, again and again, until it is told to stop."""
 
@@ -68,7 +75,7 @@ class Uploads:
             sys.exit(f"an upload was answered {status}: {said[:300]}")
 
     def run(self):
-        with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS, initializer=yields_to_everybody) as clients:
             while not self.stops.is_set():
                 for done in clients.map(self.one, itertools.islice(self.numbers, UPLOADS)):
                     assert done is None
@@ -83,6 +90,19 @@ class Uploads:
         finally:
             self.stops.set()
             runner.join()
+
+
+@contextlib.contextmanager
+def loops_going_on():
+    """On each processor a loop that takes what nobody else wants."""
+    loop = "import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True:\n    pass"
+    loops = [subprocess.Popen([sys.executable, "-c", loop]) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for each in loops:
+            each.kill()
+            each.wait()
 
 
 def measured(options, port, folder):
@@ -121,16 +141,23 @@ def main():
 
 
 def compare(options, port, folder, uploads):
-    alone, beside = [], []
+    alone, floor, beside = [], [], []
     for _ in range(options.rounds):
         alone.append(measured(options, port, folder))
+        with loops_going_on():
+            floor.append(measured(options, port, folder))
         with uploads.going_on():
             beside.append(measured(options, port, folder))
     for name in ("p50", "p99"):
-        ratios = [b[f"{name}Us"] / a[f"{name}Us"] for a, b in zip(alone, beside)]
-        print(f"{name} of {options.rate} profiles a second: {shown(alone, name)} ms alone, {shown(beside, name)} ms beside uploads: {statistics.median(ratios):.2f} times ({min(ratios):.2f}–{max(ratios):.2f})")
+        print(f"{name} of {options.rate} profiles a second, ms: {shown(alone, name)} alone, {shown(floor, name)} beside idle loops, {shown(beside, name)} beside uploads:", end=" ")
+        print(f"{times(alone, beside, name)} of alone, {times(floor, beside, name)} of beside loops")
     mean = statistics.mean(len(photo) for photo in uploads.photos) / 1e6
     print(f"{uploads.done} photos of {mean:.2f} MB on average were optimised meanwhile, {uploads.done / options.rounds / (options.seconds + 2):.1f} a second")
+
+
+def times(before, after, name):
+    ratios = [b[f"{name}Us"] / a[f"{name}Us"] for a, b in zip(before, after)]
+    return f"{statistics.median(ratios):.2f} times ({min(ratios):.2f}–{max(ratios):.2f})"
 
 
 def shown(values, name):
