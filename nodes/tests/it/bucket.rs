@@ -27,7 +27,7 @@ fn picture(number: u8) -> Vec<u8> {
     let pixel =
         |x: u32, y: u32| image::Rgb([x, y, x * y / 64 + u32::from(number) * 5].map(|part| u8::try_from(part % 256).expect("a byte")));
     let mut file = Cursor::new(Vec::new());
-    RgbImage::from_fn(640, 480, pixel).write_to(&mut file, ImageFormat::Png).expect("it is written");
+    RgbImage::from_fn(320, 240, pixel).write_to(&mut file, ImageFormat::Png).expect("it is written");
     file.into_inner()
 }
 
