@@ -8,12 +8,20 @@ pub mod varnish;
 
 use std::{
     net::TcpListener,
-    process::{Child, Command, Output},
+    process::{self, Child, Command, Output},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
-/// A port that was free just now.
+/// A port for a server that starts in a moment, or in some seconds. It is none of those that the system gives to clients (from 32768 on), which would take
+/// it meanwhile, and none of another test's: each process has ports of its own, by its number, and hands none of them out twice.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+    const PORTS: (u32, u32) = (20_000, 12_000);
+    const EACH: u32 = 12;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let (first, count) = PORTS;
+    let tries = (0..count).map(|_| process::id() * EACH + GIVEN.fetch_add(1, Ordering::Relaxed)).map(|number| first + number % count);
+    let mut ports = tries.filter_map(|port| u16::try_from(port).ok());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port")
 }
 
 pub(crate) fn signal(process: &Child, signal: &str) {

@@ -65,11 +65,11 @@ impl Server {
         self.process = Some(command.spawn().expect("a shell"));
         let began = Instant::now();
         while !self.answers() {
-            assert!(
-                began.elapsed() < START_MAX,
-                "SeaweedFS does not start (./test installs it, or put its program `weed` on the path): {}",
-                fs::read_to_string(file("log")).unwrap_or_default()
-            );
+            let ended = self.process.as_mut().and_then(|process| process.try_wait().ok()).flatten();
+            if ended.is_some() || began.elapsed() > START_MAX {
+                let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+                panic!("SeaweedFS does not start (./test installs it, or put its program `weed` on the path): {log}");
+            }
             // paced: between two looks at whether it answers.
             std::thread::sleep(Duration::from_millis(50));
         }
