@@ -19,8 +19,9 @@ pub(crate) fn free_port() -> u16 {
     const EACH: u32 = 12;
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     let (first, count) = PORTS;
-    let tries = (0..count).map(|_| process::id() * EACH + GIVEN.fetch_add(1, Ordering::Relaxed)).map(|number| first + number % count);
-    let mut ports = tries.filter_map(|port| u16::try_from(port).ok());
+    let mut ports = (0..count)
+        .map(|_| first + (process::id() * EACH + GIVEN.fetch_add(1, Ordering::Relaxed)) % count)
+        .filter_map(|port| u16::try_from(port).ok());
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a port")
 }
 

@@ -261,11 +261,12 @@ impl PurgeUrl {
     fn parse(text: &str) -> Option<Self> {
         let url: Uri = text.parse().ok()?;
         let scheme = url.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
-        let (token, host) = match url.authority()?.as_str().rsplit_once('@') {
-            Some((token, host)) => (Some(token.to_owned()).filter(|token| !token.is_empty() && !token.contains(':'))?.into(), host),
-            None => (None, url.authority()?.as_str()),
-        };
-        Some(Self { url: format!("{scheme}://{host}{}", url.path()), token })
+        let authority = url.authority()?.as_str();
+        let (token, host) = authority.rsplit_once('@').map_or((None, authority), |(token, host)| (Some(token.to_owned()), host));
+        if token.as_ref().is_some_and(|token| token.is_empty() || token.contains(':')) {
+            return None;
+        }
+        Some(Self { url: format!("{scheme}://{host}{}", url.path_and_query()?), token })
     }
 }
 

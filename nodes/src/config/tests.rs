@@ -347,3 +347,21 @@ fn a_bucket_is_one_url_and_its_secret_is_not_shown() {
         assert_eq!(bucket(refused), None, "{refused}");
     }
 }
+
+#[test]
+fn where_caches_are_told_is_one_url_and_its_token_is_not_shown() {
+    let purge = |url: &str| {
+        let loaded = loaded(&format!("media.cache_purge_url = \"{url}\""), &[], &[]).ok()?;
+        let purge = loaded.config.media.cache_purge_url.as_ref()?.clone();
+        assert!(!format!("{:?}", loaded.config).contains("s3cret"), "{url}");
+        Some((purge.url().to_owned(), purge.expose_token().map(str::to_owned)))
+    };
+    let of = |url: &str, token: Option<&str>| Some((url.to_owned(), token.map(str::to_owned)));
+    assert_eq!(purge("http://s3cret@127.0.0.1:6081"), of("http://127.0.0.1:6081/", Some("s3cret")));
+    assert_eq!(purge("https://cache.example.org/purge?zone=1"), of("https://cache.example.org/purge?zone=1", None));
+    for refused in
+        ["ftp://cache.example.org/", "http://user:s3cret@cache.example.org/", "http://@cache.example.org/", "cache.example.org", ""]
+    {
+        assert_eq!(purge(refused), None, "{refused}");
+    }
+}
