@@ -7,14 +7,16 @@ use crate::{
     ownership::Ownership,
     remote::{Asked, Given, Place, Remote, Unanswered},
     snapshot::Snapshot,
+    trace,
 };
 use cluster::Boot;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
-use protocol::{Command, ErrorCode, Idempotency, Key, Principal, Query, Refusal, Reply, envelope::VIEWS_MAX};
+use protocol::{Command, ErrorCode, Idempotency, Key, Principal, Query, Refusal, Reply, Trace, envelope::VIEWS_MAX};
 use std::{collections::HashMap, sync::Arc, time::Instant};
 use store::redis::{Redis, count::Counts};
 use tokio::sync::{oneshot, oneshot::error::RecvError};
+use tracing::{Instrument, Span};
 
 /// The circumstances of a request.
 #[derive(Clone, Debug)]
@@ -27,6 +29,15 @@ pub struct Call {
     pub if_match: Option<u64>,
     /// The client's idempotency key, for writes that create.
     pub idempotency: Option<Idempotency>,
+    /// The trace that it is part of, for the log of whichever node works on it.
+    pub trace: Option<Trace>,
+}
+
+impl Call {
+    /// The platform's own, until then.
+    pub(crate) const fn of_the_platform(deadline: Instant) -> Self {
+        Self { principal: Principal::Platform, deadline, if_match: None, idempotency: None, trace: None }
+    }
 }
 
 /// Asks owners. Cheap to clone.
@@ -103,7 +114,7 @@ impl Client {
     /// A call on behalf of `principal` with the configured deadline.
     #[must_use]
     pub fn call(&self, principal: Principal) -> Call {
-        Call { principal, deadline: Instant::now() + self.node.limits.request_deadline, if_match: None, idempotency: None }
+        Call { principal, ..Call::of_the_platform(Instant::now() + self.node.limits.request_deadline) }
     }
 
     /// The entity's snapshot, if it is warm on this node. Never waits, never enters a mailbox, and is as fresh as asking the owner: a write is
@@ -224,7 +235,7 @@ impl Client {
                     Err(refusal) if refusal.code == ErrorCode::OutcomeUnknown => Err(Unanswered::Unknown),
                     done => done.map_err(Unanswered::Refused),
                 },
-                Place::There(boot) if !remote.is_suspect(boot) => remote.write(boot, call.deadline, key, write.clone()).await,
+                Place::There(boot) if !remote.is_suspect(boot) => remote.write(boot, call, key, write.clone()).await,
                 Place::There(_) | Place::Nowhere => Err(Unanswered::Elsewhere),
             };
             let last = match done {
@@ -312,16 +323,19 @@ impl Client {
     // ---- this node's owner actors ----
 
     pub(crate) async fn view_here(&self, call: &Call, key: Key, version_min: u64) -> Result<Arc<Snapshot>, Refusal> {
-        self.ask(call.deadline, key, ErrorCode::Unavailable, |waiter| Op::View { id: key.id, version_min, waiter }).await
+        let asked = self.ask(call.deadline, key, ErrorCode::Unavailable, |waiter| Op::View { id: key.id, version_min, waiter });
+        asked.instrument(trace::owner("view", &key)).await
     }
 
     pub(crate) async fn query_here(&self, call: &Call, key: Key, query: Query) -> Result<Arc<Snapshot>, Refusal> {
-        self.ask(call.deadline, key, ErrorCode::Unavailable, |waiter| Op::Query { id: key.id, query, waiter }).await
+        let asked = self.ask(call.deadline, key, ErrorCode::Unavailable, |waiter| Op::Query { id: key.id, query, waiter });
+        asked.instrument(trace::owner("query", &key)).await
     }
 
     /// `not_owner` when nothing was done because the slot is another node's.
     pub(crate) async fn write_here(&self, deadline: Instant, key: Key, write: WriteOp) -> Result<Reply, Refusal> {
-        self.ask(deadline, key, ErrorCode::OutcomeUnknown, |waiter| Op::Write { id: key.id, write: Box::new(write), waiter }).await
+        let asked = self.ask(deadline, key, ErrorCode::OutcomeUnknown, |waiter| Op::Write { id: key.id, write: Box::new(write), waiter });
+        asked.instrument(trace::owner("write", &key)).await
     }
 
     /// Sends to this node's owner actor and waits. `lost` is what the caller learns when that one dies with the request in its care.
@@ -329,7 +343,7 @@ impl Client {
         let owner = self.node.region.owner(&key).await?;
         let permit = owner.permits.clone().try_acquire_owned().map_err(|_| ErrorCode::Overloaded)?;
         let (answer, answered) = oneshot::channel();
-        if owner.port.send_message(op(Waiter { answer, deadline, _permit: Some(permit) })).is_err() {
+        if owner.port.send_message(op(Waiter { answer, deadline, span: Span::current(), _permit: Some(permit) })).is_err() {
             return Err(ErrorCode::Unavailable.into());
         }
         match tokio::time::timeout_at(deadline.into(), answered).await {

@@ -46,6 +46,7 @@ pub mod snapshot;
 mod standing;
 pub mod supervisor;
 pub mod takeover;
+pub mod trace;
 pub mod visibility;
 
 pub use client::{Call, Client};

@@ -4,7 +4,7 @@
 //! after confirmation; what a crash left there is delivered by [`Sweeper`].
 
 use crate::{
-    client::Client,
+    client::{Call, Client},
     clock::by_the_clock,
     node::Node,
     owner::{Op, Waiter},
@@ -16,7 +16,7 @@ use crate::{
 use cluster::Boot;
 use futures_util::future::{join, join_all};
 use protocol::{
-    Command, ErrorCode, Key, Kind, Principal, Refusal, Slot, Timestamp, UserId,
+    Command, ErrorCode, Key, Kind, Refusal, Slot, Timestamp, UserId,
     audit::Entry,
     envelope::{CHANGED_MAX, Change, Notice},
     file, follow,
@@ -124,7 +124,7 @@ async fn tell_verdict(node: &Arc<Node>, case: Uuid, deadline: Instant) -> Result
         Target::Review(_) => Command::Review(review::Command::Moderate(verdict)),
         Target::File(_) => Command::File(file::Command::Moderate(verdict)),
     };
-    let call = crate::Call { principal: Principal::Platform, deadline, if_match: None, idempotency: None };
+    let call = Call::of_the_platform(deadline);
     match Client::new(node.clone()).write(&call, case.target.key(), command).await {
         // It was deleted meanwhile: nobody sees it.
         Err(refusal) if refusal.code == ErrorCode::NotFound => Ok(()),
@@ -165,7 +165,7 @@ pub(crate) async fn fan_out(node: &Arc<Node>, author: UserId, post: Uuid, deadli
 /// the followers read so far; the rest find it in the author's timeline, since every node knows before this one is acknowledged.
 async fn pull(node: &Arc<Node>, author: UserId, deadline: Instant) -> Result<(), Refusal> {
     let client = Client::new(node.clone());
-    let call = crate::Call { principal: Principal::Platform, deadline, if_match: None, idempotency: None };
+    let call = Call::of_the_platform(deadline);
     client.write(&call, Key::new(Kind::Follows, author), Command::Follows(follow::Command::MarkPulled)).await?;
     pulled_by_all(node, author, deadline).await
 }

@@ -119,7 +119,8 @@ pub struct State {
 
 impl State {
     async fn start(&mut self, supervisor: ActorCell, number: usize, restart: bool) -> Result<(), ActorProcessingErr> {
-        let cell = (self.spec.children[number].start)(supervisor, restart).await?;
+        // In a task of its own: whoever asked for a child does not wait within its life, which the span of an actor is.
+        let cell = tokio::spawn((self.spec.children[number].start)(supervisor, restart)).await??;
         self.numbers.insert(cell.get_id(), number);
         self.cells[number] = Some(cell);
         Ok(())

@@ -5,8 +5,7 @@ use crate::{
     cursor::Params,
     dispatch::Edge,
     exchange::Exchange,
-    intake,
-    problem::{self, trace_id},
+    intake, problem,
     route::{self, Input},
     server::{RequestBody, ResponseBody},
     session,
@@ -14,7 +13,7 @@ use crate::{
 use bytes::Bytes;
 use http::{Request, Response};
 use parking_lot::Mutex;
-use protocol::{ErrorCode, Refusal};
+use protocol::{ErrorCode, Refusal, Trace};
 use std::{
     net::IpAddr,
     sync::{Arc, OnceLock},
@@ -32,9 +31,9 @@ pub(crate) async fn admitted(
     edge: Arc<Edge>,
     request: Request<RequestBody>,
     (index, ids, path): (usize, Vec<Uuid>, String),
-    (peer, began): (IpAddr, Instant),
+    (peer, began, part_of): (IpAddr, Instant, Trace),
 ) -> Response<ResponseBody> {
-    let trace = trace_id(request.headers());
+    let trace = part_of.id();
     let Ok(_permit) = edge.admission.clone().try_acquire_owned() else {
         return problem::refuse(&ErrorCode::Overloaded.into(), &trace);
     };
@@ -67,6 +66,7 @@ pub(crate) async fn admitted(
         query,
         headers,
         address,
+        trace: part_of,
         ends_at,
         work_began,
         incoming,
@@ -109,7 +109,7 @@ pub(crate) fn behind(input: Input, handler: route::Handler) -> Behind {
                 };
                 let response = answer.unwrap_or_else(|refusal| {
                     if refusal.code == ErrorCode::Internal {
-                        tracing::error!(trace_id = &*trace.0, detail = &*refusal.detail, "internal fault");
+                        tracing::error!(detail = &*refusal.detail, "internal fault");
                     }
                     problem::response(&refusal, &trace.0)
                 });

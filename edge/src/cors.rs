@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 const ALLOW_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, idempotency-key, if-match, if-none-match, traceparent");
 /// … and see, beside what every script may.
-const EXPOSE_HEADERS: HeaderValue = HeaderValue::from_static("allow, etag, ratelimit, ratelimit-policy, retry-after");
+const EXPOSE_HEADERS: HeaderValue = HeaderValue::from_static("allow, etag, ratelimit, ratelimit-policy, retry-after, traceresponse");
 /// Seconds for which a browser need not ask again. Chromium keeps an answer for two hours at most; ten minutes let a changed list take effect.
 const MAX_AGE_S: HeaderValue = HeaderValue::from_static("600");
 const ORIGIN: HeaderValue = HeaderValue::from_static("origin");

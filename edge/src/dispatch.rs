@@ -20,6 +20,7 @@ use crate::{
     server::{Answer, Fault, Peer, RequestBody, ResponseBody, Service as Served, Stats},
     session, stale,
     system::Readings,
+    trace::{Sampling, Traced},
 };
 use actors::{Client, account::Accounts, media::Media, supervisor};
 use futures_util::future::BoxFuture;
@@ -37,6 +38,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, watch};
+use tracing::Instrument;
 
 /// What a listener answers for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,6 +113,22 @@ pub struct Options {
     pub origin: String,
     /// How often somebody may guess.
     pub attempts: AttemptLimits,
+    /// Which requests' traces are taken; `None` where nothing takes any.
+    pub traces: Option<Sampling>,
+    /// The log.
+    pub log: Arc<dyn Log>,
+}
+
+/// The log of the process, as an operator changes it while it runs.
+pub trait Log: Send + Sync {
+    /// What is logged, as the library writes it.
+    fn filter(&self) -> String;
+
+    /// Logs by this filter from now on.
+    ///
+    /// # Errors
+    /// What a filter is, if this is none.
+    fn set_filter(&self, filter: &str) -> Result<(), String>;
 }
 
 /// The edge of a node.
@@ -304,10 +322,15 @@ impl Served for Dispatcher {
             edge.metrics.route(found.index).observe(response.status(), arrival.began.elapsed());
             return edge.now(response, arrival.origin);
         }
+        let traced = edge.taken(request.headers(), route, arrival.peer);
         if let (Some(fast), &Method::GET) = (route.fast, request.method()) {
             let query = request.uri().query().unwrap_or_default();
             let glance = Glance { edge, client: &edge.client, headers: request.headers(), query, ids: found.ids(), principal };
-            if let Some(response) = fast(&glance).or_else(|| stale::answer(&glance, fast)) {
+            let _within = traced.as_ref().map(|traced| traced.span.enter());
+            if let Some(mut response) = fast(&glance).or_else(|| stale::answer(&glance, fast)) {
+                if let Some(traced) = &traced {
+                    traced.answered(&mut response);
+                }
                 edge.metrics.route(found.index).observe(response.status(), arrival.began.elapsed());
                 return edge.now(response.map(ResponseBody::Full), arrival.origin);
             }
@@ -316,6 +339,8 @@ impl Served for Dispatcher {
         let Arrival { began, peer, origin, .. } = arrival;
         let edge = edge.clone();
         let fast = route.fast.filter(|_| request.method() == Method::GET);
+        let traced = traced.unwrap_or_else(|| Traced::noted(request.headers()));
+        let span = traced.span.clone();
         let work = async move {
             if let Some(fast) = fast
                 && let Some(response) = edge.stale(&request, &ids, fast).await
@@ -323,11 +348,12 @@ impl Served for Dispatcher {
                 edge.metrics.route(index).observe(response.status(), began.elapsed());
                 return response.map(ResponseBody::Full);
             }
-            let response = admitted(edge.clone(), request, (index, ids, path), (peer, began)).await;
+            let mut response = admitted(edge.clone(), request, (index, ids, path), (peer, began, traced.trace)).await;
             edge.metrics.route(index).observe(response.status(), began.elapsed());
+            traced.answered(&mut response);
             response
         };
-        self.0.later(work, origin)
+        self.0.later(work.instrument(span), origin)
     }
 
     fn fault(&self, fault: Fault) -> Response<ResponseBody> {
@@ -395,6 +421,11 @@ impl Edge {
             client: address::client(peer, headers, &self.options.trusted_proxies),
             origin: if self.cors.is_on() { self.cors.allowed(headers) } else { None },
         }
+    }
+
+    /// The trace of a request to a route, if it is taken.
+    fn taken(&self, headers: &HeaderMap, route: &Route, peer: IpAddr) -> Option<Traced> {
+        Traced::taken(self.options.traces?, headers, route, (peer, &self.options.trusted_proxies))
     }
 
     /// Counts a request against its caller: the person, if one is known, or else the address.

@@ -10,7 +10,7 @@ use actors::{Call, Client, account::Token, read::Viewer};
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use parking_lot::Mutex;
-use protocol::{ErrorCode, Idempotency, Principal, Refusal, UserId};
+use protocol::{ErrorCode, Idempotency, Principal, Refusal, Trace, UserId};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::{
@@ -43,6 +43,8 @@ pub struct Exchange {
     pub headers: HeaderMap,
     /// Where the client is, as far as the proxies in between are trusted.
     pub address: IpAddr,
+    /// The trace that it is part of.
+    pub trace: Trace,
     /// Until when the client waits.
     pub ends_at: Instant,
     /// When its work began: the body was whole by then. Empty until the first call.
@@ -63,7 +65,7 @@ impl Exchange {
     pub fn call(&self) -> Call {
         let work_max = self.client().node().limits.request_deadline;
         let deadline = self.ends_at.min(*self.work_began.get_or_init(Instant::now) + work_max);
-        Call { principal: self.principal, deadline, if_match: None, idempotency: None }
+        Call { principal: self.principal, deadline, if_match: None, idempotency: None, trace: Some(self.trace) }
     }
 
     /// The same request, when a long part of its work is behind it: what is left to do has the time of a new one, within the client's.
@@ -80,6 +82,7 @@ impl Exchange {
             query: self.query.clone(),
             headers: self.headers.clone(),
             address: self.address,
+            trace: self.trace,
             ends_at: self.ends_at,
             work_began: OnceLock::new(),
             incoming: Mutex::default(),

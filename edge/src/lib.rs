@@ -33,5 +33,6 @@ pub mod server;
 pub mod session;
 mod stale;
 pub mod system;
+pub mod trace;
 
 pub use dispatch::{Edge, Options, Scope};

@@ -3,7 +3,7 @@
 use crate::server::ResponseBody;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use protocol::{ErrorCode, Refusal};
+use protocol::{ErrorCode, Refusal, Trace};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
@@ -101,9 +101,17 @@ pub(crate) fn refuse(refusal: &Refusal, trace_id: &str) -> Response<ResponseBody
 
 /// The trace id of a request: the client's, if it sent a W3C `traceparent`, or a new one.
 pub(crate) fn trace_id(headers: &HeaderMap) -> String {
-    let sent = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(|text| text.split('-').nth(1));
-    let valid = |id: &&str| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
-    sent.filter(valid).map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_ascii_lowercase)
+    trace(headers).id()
+}
+
+/// The trace of a request: the client's, or a new one.
+pub(crate) fn trace(headers: &HeaderMap) -> Trace {
+    sent_trace(headers).unwrap_or_else(|| Trace { trace_id: Uuid::new_v4().as_u128(), parent_id: 0, flags: 0 })
+}
+
+/// The trace that a client says its request is part of.
+pub(crate) fn sent_trace(headers: &HeaderMap) -> Option<Trace> {
+    Trace::parse(headers.get("traceparent")?.to_str().ok()?)
 }
 
 /// docs/errors.md, whole. A test keeps the file equal to it.

@@ -16,5 +16,6 @@ pub mod operator;
 mod prompt;
 pub mod storage;
 pub mod telemetry;
+pub mod traces;
 pub mod transfer;
 pub mod tree;

@@ -7,7 +7,9 @@ use nodes::{
     cli::{Cli, Command, MigrateOptions},
     cluster,
     config::{self, Config, Faults, Flags, Loaded, Log, LogFilter},
-    demo, doctor, health, node, open_files, operator, storage, telemetry, transfer,
+    demo, doctor, health, node, open_files, operator, storage, telemetry,
+    traces::Traces,
+    transfer,
 };
 use std::{
     fmt::Display,
@@ -74,9 +76,13 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
             print(format_args!("{done}\n"))?;
         }
         Command::Serve => {
-            telemetry::start(&config.log)?;
+            let runtime = runtime(config)?;
+            let traces = runtime.block_on(async { Traces::start(config) })?;
+            let telemetry = telemetry::start(&config.log, traces)?;
             open_files::allow(node::open_files(config, config.listeners().len()), node::open_files(config, 1));
-            runtime(config)?.block_on(async { node::serve(config, asked_to_stop()?).await })?;
+            let served = runtime.block_on(async { node::serve(config, &telemetry, asked_to_stop()?).await });
+            telemetry.finish();
+            served?;
         }
         Command::Demo(options) if options.bulk => {
             anyhow::ensure!(
@@ -93,7 +99,7 @@ fn with_config(command: Command, loaded: &Loaded) -> Result<()> {
         }
         Command::User(deed) => {
             // What goes wrong is told; what goes well is one sentence.
-            telemetry::start(&Log { filter: LogFilter::parse("warn").context("a level is a filter")?, ..config.log.clone() })?;
+            telemetry::start(&Log { filter: LogFilter::parse("warn").context("a level is a filter")?, ..config.log.clone() }, None)?;
             let done = runtime(config)?.block_on(operator::carry_out(config, &deed))?;
             print(format_args!("{done}\n"))?;
         }

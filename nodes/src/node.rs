@@ -6,6 +6,8 @@ use crate::{
     demo::{self, DemoOptions},
     mail,
     storage::{self, Storage},
+    telemetry::Telemetry,
+    traces::{self, Traces},
     tree::{self, Extra},
 };
 use actors::{
@@ -37,8 +39,9 @@ use std::{future::Future, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync:
 ///
 /// # Errors
 /// When the node cannot start: the message says what to do. Nothing answers before everything is bound.
-pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Result<()> {
+pub async fn serve(config: &Config, telemetry: &Telemetry, shutdown: impl Future<Output = ()>) -> Result<()> {
     let registry = Registry::new();
+    traces::Figures::register(telemetry.traces.as_ref(), &registry)?;
     // Until there is somebody to answer, whoever connects is refused, and goes to another node of a cluster.
     let reserved = Reserved::take(listeners(config)?)?;
     let mut storage = Storage::open(config, &registry).await?;
@@ -73,7 +76,7 @@ pub async fn serve(config: &Config, shutdown: impl Future<Output = ()>) -> Resul
 
     let platform = Platform { client, accounts, root: root.clone(), limiter, media };
     let bound = reserved.listen()?;
-    let edge = Edge::new(platform, options(config, gateway, spool_dir), Counted { registry, connections: bound.stats() })?;
+    let edge = Edge::new(platform, options(config, telemetry, gateway, spool_dir), Counted { registry, connections: bound.stats() })?;
     announce(config, &addresses, gateway);
     actors::dependency::look(&node).await;
     edge.enter(Stage::Serving);
@@ -156,7 +159,7 @@ fn listeners(config: &Config) -> Result<Vec<ListenerSpec>> {
     Ok(config.listeners().into_iter().map(spec).collect())
 }
 
-fn options(config: &Config, gateway: SocketAddr, spool_dir: PathBuf) -> Options {
+fn options(config: &Config, telemetry: &Telemetry, gateway: SocketAddr, spool_dir: PathBuf) -> Options {
     let scope = |(name, _): (&str, SocketAddr)| match name {
         "user" => Scope::Own(Service::User),
         "content" => Scope::Own(Service::Content),
@@ -182,6 +185,8 @@ fn options(config: &Config, gateway: SocketAddr, spool_dir: PathBuf) -> Options 
             address_failures_max: config.account.failures_per_address_max,
             window: Duration::from_secs(config.account.failures_window_s),
         },
+        traces: telemetry.traces.as_ref().map(Traces::sampling),
+        log: Arc::new(telemetry.log.clone()),
     }
 }
 

@@ -35,7 +35,10 @@ use tracing_subscriber::{
     reload,
 };
 
-use crate::config::{Log, LogFilter, LogFormat};
+use crate::{
+    config::{Log, LogFilter, LogFormat},
+    traces::Traces,
+};
 
 /// What log lines say of the service, and the namespace of the fields that the schema does not name.
 const SERVICE_NAME: &str = "lets-connect";
@@ -62,10 +65,38 @@ pub enum Error {
     Gone(#[from] reload::Error),
 }
 
+/// What the process tells of itself while it runs.
+pub struct Telemetry {
+    /// The log.
+    pub log: Handle,
+    /// What takes traces, if anything does.
+    pub traces: Option<Traces>,
+}
+
+impl Telemetry {
+    /// Sends what was not sent yet.
+    pub fn finish(self) {
+        if let Some(traces) = self.traces {
+            traces.finish();
+        }
+    }
+}
+
 /// The running log. Cheap to clone; dropping it does not stop the log.
 #[derive(Clone)]
 pub struct Handle {
     filter: reload::Handle<EnvFilter, Registry>,
+}
+
+impl edge::dispatch::Log for Handle {
+    fn filter(&self) -> String {
+        self.filter().unwrap_or_default()
+    }
+
+    fn set_filter(&self, filter: &str) -> Result<(), String> {
+        let filter = LogFilter::parse(filter).ok_or_else(LogFilter::form)?;
+        self.set_filter(&filter).map_err(|error| error.to_string())
+    }
 }
 
 impl Handle {
@@ -88,12 +119,12 @@ impl Handle {
     }
 }
 
-/// Starts the log of this process, on standard error, and logs panics from now on.
+/// Starts the log of this process, on standard error, and logs panics from now on. Spans go to `traces`, if there is something that takes them.
 ///
 /// # Errors
 ///
 /// [`Error::Started`] if the process has a log.
-pub fn start(log: &Log) -> Result<Handle, Error> {
+pub fn start(log: &Log, traces: Option<Traces>) -> Result<Telemetry, Error> {
     let terminal = io::stderr().is_terminal();
     let style = match log.format {
         LogFormat::Json => Style::Json,
@@ -101,9 +132,9 @@ pub fn start(log: &Log) -> Result<Handle, Error> {
         LogFormat::Auto | LogFormat::Human => Style::Human { colour: terminal && !no_colour() },
     };
     let (subscriber, handle) = subscriber(&log.filter, style, io::stderr);
-    subscriber::set_global_default(subscriber)?;
+    subscriber::set_global_default(subscriber.with(traces.as_ref().map(Traces::layer)))?;
     panic::set_hook(Box::new(log_panic));
-    Ok(handle)
+    Ok(Telemetry { log: handle, traces })
 }
 
 /// Whether the user wants no colour (<https://no-color.org>).
@@ -117,7 +148,7 @@ enum Style {
     Json,
 }
 
-fn subscriber<W>(filter: &LogFilter, style: Style, writer: W) -> (impl Subscriber + Send + Sync, Handle)
+fn subscriber<W>(filter: &LogFilter, style: Style, writer: W) -> (impl Subscriber + for<'lookup> LookupSpan<'lookup> + Send + Sync, Handle)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -128,7 +159,7 @@ where
         Style::Json => lines.fmt_fields(JsonFields::new()).event_format(EcsLine).boxed(),
         Style::Human { colour } => lines.with_ansi(colour).fmt_fields(debug_fn(write_field).delimited(" ")).boxed(),
     };
-    (Registry::default().with(filter).with(held).with(lines), Handle { filter: handle })
+    (Registry::default().with(lines.with_filter(filter).with_filter(held)), Handle { filter: handle })
 }
 
 /// Makes the library's filter. What the directives leave out is logged from `warn` on: left to itself the library would
@@ -235,6 +266,10 @@ struct Fields(BTreeMap<String, Value>);
 
 impl Fields {
     fn insert(&mut self, name: &str, value: Value) {
+        // What only traces are told.
+        if name.starts_with("otel.") {
+            return;
+        }
         let value = if is_redacted(name) { REDACTED_VALUE.into() } else { value };
         let name = match name {
             "message" => "message".to_owned(),

@@ -6,6 +6,7 @@ use crate::{
     key::Key,
     principal::Principal,
     slot::{Epoch, Slot},
+    trace::Trace,
     view::View,
 };
 use serde::{Deserialize, Serialize};
@@ -38,23 +39,12 @@ pub struct Envelope {
     pub epoch: Epoch,
     /// Milliseconds left when the frame was sent. No clock is shared, so a span travels, not an instant.
     pub deadline_ms: u32,
-    /// W3C trace context: version 00 trace id, parent id and flags.
+    /// The trace that the request is part of.
     pub trace: Option<Trace>,
     /// On whose behalf.
     pub principal: Principal,
     /// What is asked.
     pub body: Body,
-}
-
-/// A W3C trace context.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Trace {
-    /// The trace's id, not zero.
-    pub trace_id: u128,
-    /// The caller's span.
-    pub parent_id: u64,
-    /// Bit 0: sampled.
-    pub flags: u8,
 }
 
 /// What a request asks of an owner.
@@ -100,6 +90,26 @@ pub enum Body {
     ViewsLeased(Vec<Key>),
     /// The receiver answers from what it kept of the envelope's key no more, nor from anything that it asked for before this.
     Recall,
+}
+
+impl Body {
+    /// What is asked, in a word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::View { .. } => "view",
+            Self::Query(_) => "query",
+            Self::Write { .. } => "write",
+            Self::Changed(_) | Self::ChangedMany(..) => "changed",
+            Self::Views(_) => "views",
+            Self::Lapsed(_) => "lapsed",
+            Self::Notice(_) => "notice",
+            Self::Warm(_) => "warm",
+            Self::Leased { .. } => "leased",
+            Self::ViewsLeased(_) => "views leased",
+            Self::Recall => "recall",
+        }
+    }
 }
 
 /// An entity as its owner keeps it, for its next owner.

@@ -6,7 +6,7 @@
 //!   [`checkout`], [`review`], [`wishlist`], [`file`]: one file a domain, with its data, commands and limits.
 //! * [`people`]: finding people, and who comes first; [`fold`]: words as searches compare them. [`audit`]: what was done by rank.
 //! * [`moderation`]: flags, cases, decisions, appeals.
-//! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes.
+//! * [`error`]: the closed list of refusals. [`envelope`]: the frame between nodes. [`trace`]: what a request is part of.
 //!
 //! Nothing here does I/O, knows actors, HTTP or SQL, or depends on another crate of ours.
 
@@ -40,6 +40,7 @@ pub mod review;
 mod schema;
 pub mod slot;
 pub mod time;
+pub mod trace;
 pub mod user;
 mod validate;
 pub mod view;
@@ -56,4 +57,5 @@ pub use patch::Patch;
 pub use principal::{Principal, Role};
 pub use slot::{Epoch, SLOTS, Slot};
 pub use time::Timestamp;
+pub use trace::Trace;
 pub use view::{Audience, Fact, View};

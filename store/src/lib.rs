@@ -50,6 +50,7 @@ pub mod postgres;
 pub mod redis;
 mod schema;
 pub mod sqlite;
+mod trace;
 pub mod transfer;
 
 pub use commit::{Commit, CommitError, Committed, Effect, Expect, ForeignWrite, Guard, Outboxed, Record, Touch, Write};

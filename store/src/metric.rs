@@ -13,6 +13,11 @@ macro_rules! operations {
 
         impl Operation {
             const NAMES: &'static [&'static str] = &[$($text),*];
+
+            /// The value of the label.
+            pub(crate) const fn name(self) -> &'static str {
+                Self::NAMES[self as usize]
+            }
         }
     };
 }

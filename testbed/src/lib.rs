@@ -1,6 +1,7 @@
 //! The real servers that tests run against: PostgreSQL is started by whoever needs it first, shared, and gone when nobody needs it any more; Redis,
-//! what speaks S3, and Varnish are each test's own.
+//! what speaks S3, Varnish, and what takes traces are each test's own.
 
+pub mod otlp;
 pub mod postgres;
 pub mod redis;
 pub mod s3;

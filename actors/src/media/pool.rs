@@ -25,6 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, oneshot};
+use tracing::debug_span;
 
 /// How long a job rests when something that it needs is away.
 const REST: Duration = Duration::from_secs(5);
@@ -170,9 +171,9 @@ impl Media {
 
     fn dispatch(self: &Arc<Self>, of: UserId, task: Task) {
         let work = Work { task, waiting: Waiting::new(self) };
-        if let Some(factory) = &*self.pool.factory.load()
-            && factory.dispatch(of.0.as_u128(), work).is_err()
-        {
+        // The job takes the span along, and may end long after whoever asked for it was answered.
+        let dispatched = debug_span!("image").in_scope(|| Some(self.pool.factory.load().as_ref()?.dispatch(of.0.as_u128(), work)));
+        if let Some(Err(_)) = dispatched {
             tracing::debug!("the pool is being started again");
         }
     }

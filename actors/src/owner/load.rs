@@ -8,6 +8,7 @@ use crate::owner::{
 use crate::ownership::Tenure;
 use protocol::{ErrorCode, Key, Slot};
 use store::StoreError;
+use tracing::{Instrument, debug_span};
 use uuid::Uuid;
 
 /// How often a load is repeated because it came back older than a version already heard of.
@@ -21,9 +22,8 @@ impl<E: Entity> Owner<E> {
         busy.early = (busy.queue.len(), busy.floor);
         self.node.metrics.loads(E::KIND);
         let node = self.node.clone();
-        self.run(async move { E::load(&node, id).await }, move |result| {
-            Message::Loaded(id, result.unwrap_or_else(|| Err(panicked("load"))))
-        });
+        let load = async move { E::load(&node, id).await }.instrument(debug_span!("load", kind = E::KIND.name()));
+        self.run(load, move |result| Message::Loaded(id, result.unwrap_or_else(|| Err(panicked("load")))));
     }
 
     pub(super) fn loaded(&mut self, id: Uuid, result: Result<Option<E::State>, StoreError>) {
@@ -71,6 +71,7 @@ impl<E: Entity> Owner<E> {
         let mut later = Vec::new();
         for queued in early {
             let idle = self.busy.get(&id).is_some_and(|busy| matches!(busy.phase, Phase::Idle));
+            let _waits_in = queued.span().entered();
             match (queued, &snapshot) {
                 (queued, _) if queued.expired() => queued.refuse(ErrorCode::Expired.into()),
                 (Queued::View(_, waiter), Some(snapshot)) => waiter.send(Ok(snapshot.clone())),

@@ -36,6 +36,7 @@ use std::{
     time::{Duration, Instant},
 };
 use store::{CommitError, Committed, Guard, StoreError};
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 /// How often a write is decided again because the key's version moved under it, before the client gets `conflict`.
@@ -197,6 +198,14 @@ impl Queued {
         }
     }
 
+    /// What whoever asked waits in.
+    fn span(&self) -> Span {
+        match self {
+            Self::View(_, waiter) | Self::Query(_, waiter) => waiter.span.clone(),
+            Self::Write { waiter, .. } | Self::Settle { waiter, .. } => waiter.span.clone(),
+        }
+    }
+
     fn expired(&self) -> bool {
         match self {
             Self::View(_, waiter) | Self::Query(_, waiter) => waiter.expired(),
@@ -349,6 +358,8 @@ impl<E: Entity> Owner<E> {
                 queued.refuse(ErrorCode::Expired.into());
                 continue;
             }
+            // What it waited for was done for somebody else.
+            let _waits_in = queued.span().entered();
             // Whether what is known is still the truth is looked at each time that something is answered from it.
             if !self.node.ownership.serves_of(Slot::of(id), busy.tenure) {
                 busy.known = Known::Unknown;
@@ -385,17 +396,18 @@ impl<E: Entity> Owner<E> {
         then: impl FnOnce(Option<T>) -> Message<E> + Send + 'static,
     ) {
         let myself = self.myself.clone();
-        tokio::spawn(async move {
+        let task = async move {
             let result = AssertUnwindSafe(task).catch_unwind().await.ok();
             // The actor may have died: then its successor fences what this task did.
             let _ = myself.cast(then(result));
-        });
+        };
+        tokio::spawn(task.in_current_span());
     }
 
     /// Raises epochs, for as long as it takes, and sends `then`.
     fn raise(&self, slots: Vec<Slot>, then: Message<E>) {
         let (node, myself) = (self.node.clone(), self.myself.clone());
-        tokio::spawn(async move {
+        let raising = async move {
             while let Err(error) = node.ownership.raise(&node.stores, slots.iter().copied()).await {
                 tracing::warn!(%error, kind = E::KIND.name(), "epochs not raised; trying again");
                 if myself.get_status() == ractor::ActorStatus::Stopped {
@@ -404,7 +416,8 @@ impl<E: Entity> Owner<E> {
                 tokio::time::sleep(RAISE_PAUSE).await;
             }
             let _ = myself.cast(then);
-        });
+        };
+        tokio::spawn(raising.in_current_span());
     }
 }
 

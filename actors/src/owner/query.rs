@@ -8,6 +8,7 @@ use crate::{
 };
 use protocol::{ErrorCode, Key, Query, View};
 use std::sync::Arc;
+use tracing::{Instrument, debug_span};
 use uuid::Uuid;
 
 impl<E: Entity> Owner<E> {
@@ -28,7 +29,8 @@ impl<E: Entity> Owner<E> {
         }
         self.node.metrics.loads(E::KIND);
         let (node, asked) = (self.node.clone(), query.clone());
-        self.run(async move { second_level::query::<E>(&node, id, version, state, asked).await }, move |result| {
+        let answer = async move { second_level::query::<E>(&node, id, version, state, asked).await };
+        self.run(answer.instrument(debug_span!("load part", kind = E::KIND.name())), move |result| {
             Message::Queried((id, flight, query), tenure, result.unwrap_or_else(|| Err(QueryError::Store(panicked("query")))))
         });
     }

@@ -16,6 +16,7 @@ use crate::{
 use protocol::{Epoch, ErrorCode, Idempotency, Key, Outcome, Refusal, Reply, Slot, Timestamp};
 use std::sync::Arc;
 use store::{Commit, CommitError, Committed, Guard, Write, commit::NewRecord};
+use tracing::{Instrument, debug_span};
 use uuid::Uuid;
 
 impl<E: Entity> Owner<E> {
@@ -54,7 +55,8 @@ impl<E: Entity> Owner<E> {
         let flight = Flight { write, waiter, tried, guard, decided, pass, is_decided_in_tenure };
         busy.phase = Phase::Committing(Box::new(flight));
         let node = self.node.clone();
-        self.run(async move { land(&node, E::KIND, record, commit).await }, move |landing| {
+        let land = async move { land(&node, E::KIND, record, commit).await }.instrument(debug_span!("commit", kind = E::KIND.name()));
+        self.run(land, move |landing| {
             Message::Landed(id, landing.unwrap_or_else(|| Landing::Failed(CommitError::Unknown(panicked("commit")))))
         });
     }
@@ -188,10 +190,11 @@ impl<E: Entity> Owner<E> {
             busy.phase = Phase::Settling(Box::new(flight));
         }
         let (ownership, myself) = (Arc::clone(&self.node.ownership), self.myself.clone());
-        tokio::spawn(async move {
+        let settle = async move {
             let is_ours = ownership.settled(Slot::of(id), epoch).await;
             let _ = myself.cast(Message::Settled(id, is_ours));
-        });
+        };
+        tokio::spawn(settle.in_current_span());
     }
 
     pub(super) fn settled(&mut self, id: Uuid, is_ours: bool) {
@@ -298,10 +301,11 @@ fn acknowledge(node: Arc<Node>, effects: Vec<store::Outboxed>, waiter: Waiter<Re
     if effects.is_empty() {
         return waiter.send(Ok(reply));
     }
-    tokio::spawn(async move {
+    let deliver = async move {
         let delivered = outbox::deliver(&node, effects, waiter.deadline).await;
         waiter.send(delivered.map(|()| reply));
-    });
+    };
+    tokio::spawn(deliver.instrument(debug_span!("deliver")));
 }
 
 /// Answers a write that found nothing to change. What made it so may be another commit whose effects are still on their way: they are delivered

@@ -6,6 +6,7 @@ use crate::{
     outbox,
     owner::WriteOp,
     snapshot::Snapshot,
+    trace,
 };
 use cluster::Boot;
 use futures_util::future::join_all;
@@ -15,6 +16,7 @@ use protocol::{
     envelope::{Answer, Body, CHANGED_MAX, Envelope, FRAME_BYTES_MAX, VIEWS_MAX, Viewed},
 };
 use std::{future::Future, sync::Arc};
+use tracing::Instrument;
 
 /// What the views in one answer may come to. What is around them is small.
 const VIEWS_BYTES_MAX: usize = FRAME_BYTES_MAX / 8 * 7;
@@ -25,9 +27,22 @@ pub struct Door(pub Arc<Node>);
 impl Serve for Door {
     async fn call(&self, incoming: Incoming) -> Answer {
         let Incoming { envelope, deadline, from } = incoming;
-        let Envelope { view, key, principal, body, .. } = envelope;
+        let Envelope { view, key, principal, body, trace, .. } = envelope;
         self.heard(view);
-        let call = Call { principal, deadline, if_match: None, idempotency: None };
+        let span = trace::served(trace, &key, body.name());
+        let call = Call { principal, trace, ..Call::of_the_platform(deadline) };
+        self.answered(call, key, body, Boot(from)).instrument(span).await
+    }
+
+    /// Through the mailbox of an owner actor, so that a node whose actors hang is not taken for a living one.
+    async fn probe(&self) -> bool {
+        self.0.region.lives().await
+    }
+}
+
+impl Door {
+    async fn answered(&self, call: Call, key: Key, body: Body, from: Boot) -> Answer {
+        let &Call { principal, deadline, .. } = &call;
         match body {
             Body::View { version_min } => self.view(&call, key, version_min).await,
             Body::Query(query) => self.query(&call, key, query).await,
@@ -62,8 +77,8 @@ impl Serve for Door {
                 true => Answer::Confirmed,
                 false => Answer::Refused(ErrorCode::Overloaded.into()),
             },
-            Body::Leased { version_min, answered } => self.lend(&call, key, version_min, (Boot(from), answered.saturating_add(1))).await,
-            Body::ViewsLeased(keys) if keys.len() <= VIEWS_MAX => self.views(keys, |key| self.lend(&call, key, 0, (Boot(from), 1))).await,
+            Body::Leased { version_min, answered } => self.lend(&call, key, version_min, (from, answered.saturating_add(1))).await,
+            Body::ViewsLeased(keys) if keys.len() <= VIEWS_MAX => self.views(keys, |key| self.lend(&call, key, 0, (from, 1))).await,
             Body::Recall => {
                 if let Some(remote) = self.0.remote() {
                     remote.holdings().recall(&key, || self.0.snapshots.return_loan(&key));
@@ -74,13 +89,6 @@ impl Serve for Door {
         }
     }
 
-    /// Through the mailbox of an owner actor, so that a node whose actors hang is not taken for a living one.
-    async fn probe(&self) -> bool {
-        self.0.region.lives().await
-    }
-}
-
-impl Door {
     /// The others' view may be newer than this node's.
     fn heard(&self, view: u64) {
         if let Some(remote) = self.0.remote() {

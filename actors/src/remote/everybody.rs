@@ -5,11 +5,11 @@
 //! is none any more, or may answer nobody from memory.
 
 use super::Remote;
-use crate::{node::Node, owner::refusal_of};
+use crate::{client::Call, node::Node, owner::refusal_of};
 use cluster::{Boot, timing::CLAIM_WAIT_MS};
 use futures_util::future::join_all;
 use protocol::{
-    ErrorCode, Key, Kind, Principal, Refusal, UserId,
+    ErrorCode, Key, Kind, Refusal, UserId,
     envelope::{Answer, Body, Notice},
 };
 use std::{
@@ -62,7 +62,7 @@ async fn tell_others(remote: &Remote, person: UserId, notice: Notice, deadline: 
             }
             let within = deadline.min(Instant::now() + ANSWER_MAX);
             let tell = |boot: Boot| async move {
-                let told = remote.call(boot, Key::new(Kind::User, person), Principal::Platform, Body::Notice(notice), within).await;
+                let told = remote.call(boot, Key::new(Kind::User, person), Body::Notice(notice), &Call::of_the_platform(within)).await;
                 matches!(told, Ok(Answer::Confirmed)).then_some(boot)
             };
             confirmed.extend(join_all(due.iter().copied().map(tell)).await.into_iter().flatten());

@@ -20,12 +20,13 @@ use crate::{
     membership::{Outlook, Seat},
     near::{Grants, Holdings, is_lent},
     owner::WriteOp,
+    trace,
 };
 use cluster::Boot;
 use links::{LinkError, Links};
 use parking_lot::Mutex;
 use protocol::{
-    Epoch, ErrorCode, Key, Kind, Principal, Query, Refusal, Reply, Slot, View,
+    Epoch, ErrorCode, Key, Kind, Query, Refusal, Reply, Slot, View,
     envelope::{Answer, Body, Change, Envelope, Kept, VIEWS_MAX, Viewed, WIRE_VERSION, WIRE_WARM},
 };
 use quick_cache::sync::Cache;
@@ -38,6 +39,7 @@ use std::{
     time::{Duration, Instant},
 };
 use store::postgres::Membership;
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// How long an owner may take to answer a read; after that the store is asked. Loads of a working store take a few milliseconds.
@@ -176,11 +178,13 @@ impl Remote {
 
     // ---- asking ----
 
-    async fn call(&self, boot: Boot, key: Key, principal: Principal, body: Body, deadline: Instant) -> Result<Answer, LinkError> {
-        let view = self.outlook().view;
+    async fn call(&self, boot: Boot, key: Key, body: Body, call: &Call) -> Result<Answer, LinkError> {
+        let (view, span) = (self.outlook().view, trace::call(body.name(), &key, boot));
+        let trace = span.in_scope(trace::current).or(call.trace);
+        let &Call { principal, deadline, .. } = call;
         let envelope =
-            Envelope { wire: WIRE_VERSION, view, key, slot: key.slot(), epoch: Epoch(0), deadline_ms: 0, trace: None, principal, body };
-        let answer = self.links.call(boot.0, envelope, deadline).await?;
+            Envelope { wire: WIRE_VERSION, view, key, slot: key.slot(), epoch: Epoch(0), deadline_ms: 0, trace, principal, body };
+        let answer = self.links.call(boot.0, envelope, deadline).instrument(span).await?;
         if let Answer::NotOwner { view } = answer {
             self.seat.events().heard(view);
         }
@@ -193,7 +197,7 @@ impl Remote {
             return Err(Unanswered::Elsewhere);
         }
         let patience = Instant::now() + READ_ANSWER_MAX;
-        match self.call(boot, key, call.principal, body, call.deadline.min(patience)).await {
+        match self.call(boot, key, body, &Call { deadline: call.deadline.min(patience), ..call.clone() }).await {
             Ok(Answer::Refused(refusal)) => Err(Unanswered::Refused(refusal)),
             Ok(Answer::NotOwner { .. }) => Err(Unanswered::Elsewhere),
             Ok(answer) => Ok(answer),
@@ -227,7 +231,7 @@ impl Remote {
     /// What a node has in memory though its lease ended.
     pub(crate) async fn lapsed(&self, boot: Boot, key: Key, query: Option<Query>, deadline: Instant) -> Option<View> {
         let deadline = deadline.min(Instant::now() + READ_ANSWER_MAX);
-        match self.call(boot, key, Principal::Platform, Body::Lapsed(query), deadline).await {
+        match self.call(boot, key, Body::Lapsed(query), &Call::of_the_platform(deadline)).await {
             Ok(Answer::View(view)) => Some(view),
             _ => None,
         }
@@ -254,10 +258,10 @@ impl Remote {
     }
 
     /// Has a write carried out. `moved` ends the wait when the node that was asked is none any more.
-    pub(crate) async fn write(&self, boot: Boot, deadline: Instant, key: Key, write: WriteOp) -> Result<Reply, Unanswered> {
-        let WriteOp { command, principal, if_match, idempotency } = write;
+    pub(crate) async fn write(&self, boot: Boot, call: &Call, key: Key, write: WriteOp) -> Result<Reply, Unanswered> {
+        let WriteOp { command, principal: _, if_match, idempotency } = write;
         let mut outlooks = self.seat.outlooks();
-        let asked = self.call(boot, key, principal, Body::Write { command, if_match, idempotency }, deadline);
+        let asked = self.call(boot, key, Body::Write { command, if_match, idempotency }, call);
         tokio::pin!(asked);
         let impatience = tokio::time::sleep(SUSPECT_AFTER);
         tokio::pin!(impatience);
@@ -298,14 +302,14 @@ impl Remote {
 
     /// Tells a node that what it was lent of a key is over. `false` if it did not confirm it within `patience`.
     pub(crate) async fn recall(&self, boot: Boot, key: Key, patience: Duration) -> bool {
-        let answer = self.call(boot, key, Principal::Platform, Body::Recall, Instant::now() + patience).await;
+        let answer = self.call(boot, key, Body::Recall, &Call::of_the_platform(Instant::now() + patience)).await;
         matches!(answer, Ok(Answer::Confirmed))
     }
 
     /// Gives a node what is warm of slots that are to become its own. `false` if it did not take it.
     pub(crate) async fn warm(&self, boot: Boot, lot: Vec<Kept>, deadline: Instant) -> bool {
         let Some(first) = lot.first() else { return true };
-        let answer = self.call(boot, first.key, Principal::Platform, Body::Warm(lot), deadline).await;
+        let answer = self.call(boot, first.key, Body::Warm(lot), &Call::of_the_platform(deadline)).await;
         matches!(answer, Ok(Answer::Confirmed))
     }
 
@@ -313,7 +317,7 @@ impl Remote {
     pub(crate) async fn changed(&self, boot: Boot, kind: Kind, ids: &[Uuid], change: &Change, deadline: Instant) -> Vec<Uuid> {
         let [first, ..] = ids else { return Vec::new() };
         let body = Body::ChangedMany(ids.to_vec(), change.clone());
-        match self.call(boot, Key::new(kind, *first), Principal::Platform, body, deadline).await {
+        match self.call(boot, Key::new(kind, *first), body, &Call::of_the_platform(deadline)).await {
             Ok(Answer::ConfirmedBut(left)) => left,
             _ => ids.to_vec(),
         }

@@ -19,6 +19,9 @@ use subtle::ConstantTimeEq;
 /// Hands over what the node owns, and ends it.
 const DRAIN: &str = "/cluster/drain";
 
+/// What is logged; put there as `?filter=`, it changes.
+const LOG: &str = "/log";
+
 /// Where an entity's owner is: behind it the kind and the id.
 const INSPECT: &str = "/inspect/";
 
@@ -44,15 +47,18 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
     let path = request.uri().path();
     let refused = |code: ErrorCode| problem::response(&code.into(), &trace_id(request.headers()));
     let known = (known(path) && !(scope == Scope::Admin && is_about_the_api(path)))
-        || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots" | "/cluster"))
+        || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots" | "/cluster" | LOG))
         || (scope == Scope::Admin && (path.starts_with(INSPECT) || path == DRAIN));
     if !known {
         return refused(ErrorCode::UnknownRoute);
     }
-    let is_allowed = if path == DRAIN { request.method() == Method::POST } else { matches!(*request.method(), Method::GET | Method::HEAD) };
-    if !is_allowed {
+    let allowed = match path {
+        DRAIN => "POST",
+        LOG => "GET, HEAD, PUT",
+        _ => "GET, HEAD",
+    };
+    if !allowed.split(", ").any(|method| method == request.method().as_str()) {
         let mut response = refused(ErrorCode::MethodNotAllowed);
-        let allowed = if path == DRAIN { "POST" } else { "GET, HEAD" };
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         return response;
     }
@@ -76,6 +82,7 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
             None => refused(ErrorCode::NotFound),
         },
         DRAIN => drain(edge, request).unwrap_or_else(|refusal| problem::response(&refusal, &trace_id(request.headers()))),
+        LOG => log(edge, request).unwrap_or_else(|refusal| problem::response(&refusal, &trace_id(request.headers()))),
         path if path.starts_with(INSPECT) => match key(&path[INSPECT.len()..]) {
             Some(key) => body(StatusCode::OK, &whereabouts(edge.client.node(), &key)),
             None => refused(ErrorCode::NotFound),
@@ -84,13 +91,29 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
     }
 }
 
-/// Has the node stop as SIGTERM does, and answers what it has to hand over. A page that an operator looks at must not be able to ask for it: browsers say
-/// where a POST comes from, and operators' tools do not.
+/// A page that an operator looks at must not be able to change anything: browsers say where such a request comes from, and operators' tools do not.
+fn by_a_tool(request: &Request<RequestBody>) -> Result<(), Refusal> {
+    if request.headers().contains_key(header::ORIGIN) { Err(ErrorCode::Forbidden.into()) } else { Ok(()) }
+}
+
+/// What is logged, after it was changed if the request asks for that. It is forgotten when the process ends.
+fn log(edge: &Edge, request: &Request<RequestBody>) -> Result<Response<Bytes>, Refusal> {
+    let log = &edge.options.log;
+    if request.method() == Method::PUT {
+        by_a_tool(request)?;
+        let query = request.uri().query().unwrap_or_default().as_bytes();
+        let filter = form_urlencoded::parse(query).find_map(|(name, value)| (name == "filter").then_some(value));
+        let filter = filter.ok_or_else(|| Refusal::new(ErrorCode::InvalidQuery, "say what to log, as ?filter=info,edge=debug"))?;
+        log.set_filter(&filter).map_err(|expected| Refusal::new(ErrorCode::InvalidQuery, format!("filter takes {expected}")))?;
+        tracing::warn!(filter = log.filter(), "an operator changed what is logged");
+    }
+    Ok(body(StatusCode::OK, &serde_json::json!({ "filter": log.filter() })))
+}
+
+/// Has the node stop as SIGTERM does, and answers what it has to hand over.
 fn drain(edge: &Edge, request: &Request<RequestBody>) -> Result<Response<Bytes>, Refusal> {
     let remote = edge.client.node().remote().ok_or(ErrorCode::NotFound)?;
-    if request.headers().contains_key(header::ORIGIN) {
-        return Err(ErrorCode::Forbidden.into());
-    }
+    by_a_tool(request)?;
     tracing::info!("an operator asks this node to leave the cluster");
     let status = remote.status(edge.client.node());
     edge.ask_to_stop();

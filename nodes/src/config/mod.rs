@@ -21,10 +21,12 @@ mod value;
 use std::collections::BTreeMap;
 
 pub use fault::{Fault, Faults, Place};
-pub use newtype::{DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, Origin, PublicUrl, RedisUrl, Role, Secret, Sender, SmtpUrl};
+pub use newtype::{
+    Collector, DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, Origin, PublicUrl, RedisUrl, Role, Secret, Sender, SmtpUrl,
+};
 pub use print::reference;
 pub use setting::{
-    Account, Cache, Cluster, Config, Demo, Feed, Gateway, Http, Listen, Log, Mail, Node, Owner, Postgres, Rate, Sqlite, Supervision,
+    Account, Cache, Cluster, Config, Demo, Feed, Gateway, Http, Listen, Log, Mail, Node, Owner, Postgres, Rate, Sqlite, Supervision, Traces,
 };
 pub use source::Flags;
 

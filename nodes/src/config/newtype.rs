@@ -259,15 +259,20 @@ impl PurgeUrl {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let url: Uri = text.parse().ok()?;
-        let scheme = url.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
-        let authority = url.authority()?.as_str();
-        let (token, host) = authority.rsplit_once('@').map_or((None, authority), |(token, host)| (Some(token.to_owned()), host));
-        if token.as_ref().is_some_and(|token| token.is_empty() || token.contains(':')) {
-            return None;
-        }
-        Some(Self { url: format!("{scheme}://{host}{}", url.path_and_query()?), token })
+        let (scheme, rest, token) = tokened(text)?;
+        matches!(&*scheme, "http" | "https").then(|| Self { url: format!("{scheme}://{rest}"), token })
     }
+}
+
+/// An address with a token before its host, or without one: the scheme, what stands behind it, and the token.
+fn tokened(text: &str) -> Option<(String, String, Option<String>)> {
+    let url: Uri = text.parse().ok()?;
+    let authority = url.authority()?.as_str();
+    let (token, host) = authority.rsplit_once('@').map_or((None, authority), |(token, host)| (Some(token.to_owned()), host));
+    if token.as_ref().is_some_and(|token| token.is_empty() || token.contains(':')) {
+        return None;
+    }
+    Some((url.scheme_str()?.to_owned(), format!("{host}{}", url.path_and_query()?), token))
 }
 
 impl fmt::Debug for PurgeUrl {
@@ -286,6 +291,76 @@ impl Value for PurgeUrl {
 
     fn accepted((): &()) -> String {
         "\"https://token@cache.example.org/\", or without a token".to_owned()
+    }
+
+    fn show(&self, (): &()) -> Shown {
+        Shown::Redacted
+    }
+}
+
+/// What takes traces by OTLP: over HTTP, or over gRPC; before the host may stand a token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Collector {
+    url: String,
+    token: Option<String>,
+    is_grpc: bool,
+}
+
+impl Collector {
+    /// Returns the address without the token, for a client of HTTP: over HTTP it names the path that takes traces.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns whether it is spoken to over gRPC.
+    pub const fn is_grpc(&self) -> bool {
+        self.is_grpc
+    }
+
+    /// Returns the token. Never log it.
+    pub fn expose_token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        /// Where a collector takes traces unless it is told otherwise (OTLP 1.9, "OTLP/HTTP Request").
+        const PATH: &str = "/v1/traces";
+        let (scheme, rest, token) = tokened(text)?;
+        let (scheme, is_grpc) = match &*scheme {
+            "http" | "https" => (&*scheme, false),
+            "grpc" => ("http", true),
+            "grpcs" => ("https", true),
+            _ => return None,
+        };
+        let bare = rest.strip_suffix('/').filter(|host| !host.contains('/'));
+        let url = match (bare, is_grpc) {
+            (Some(host), true) => format!("{scheme}://{host}"),
+            (Some(host), false) => format!("{scheme}://{host}{PATH}"),
+            (None, true) => return None,
+            (None, false) => format!("{scheme}://{rest}"),
+        };
+        Some(Self { url, token, is_grpc })
+    }
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Collector(redacted)")
+    }
+}
+
+impl Value for Collector {
+    type Limits = ();
+    const SECRET: bool = true;
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+        Self::parse(raw.text()?).ok_or(Refusal("is not the address of what takes OTLP"))
+    }
+
+    fn accepted((): &()) -> String {
+        "\"http://collector:4318\" (OTLP over HTTP) or \"grpc://collector:4317\", with TLS \"https://…\" or \"grpcs://…\"; before the host may \
+         stand a token and @"
+            .to_owned()
     }
 
     fn show(&self, (): &()) -> Shown {
@@ -388,6 +463,11 @@ impl LogFilter {
     /// Returns the filter as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns what a filter looks like.
+    pub fn form() -> String {
+        Self::accepted(&())
     }
 }
 

@@ -11,8 +11,8 @@ use edge::address::Network;
 
 use super::{
     newtype::{
-        DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, ObjectsUrl, Origin, PublicUrl, PurgeUrl, RedisUrl, Role, Secret, Sender,
-        SmtpUrl,
+        Collector, DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, ObjectsUrl, Origin, PublicUrl, PurgeUrl, RedisUrl, Role, Secret,
+        Sender, SmtpUrl,
     },
     table::{Section, Setting, sections},
     value::{Unit, Value, range},
@@ -292,6 +292,18 @@ sections! {
         /// `human` is one line for the eye, `json` one object a line with the names of the Elastic Common Schema;
         /// `auto` is human in a terminal and JSON elsewhere.
         format: LogFormat = LogFormat::Auto;
+    }
+
+    /// Traces of requests, in OpenTelemetry's form: from the edge through the owner's node to the statement, and back.
+    traces: Traces {
+        /// What takes them by OTLP, such as an OpenTelemetry Collector, Jaeger or Tempo. `off` takes none.
+        url: Option<Collector> = None;
+        /// One request in so many is traced, of those whose `traceparent` does not come through a trusted proxy, which decides for itself; 0 is none.
+        one_in: u32 = 100, range(0, 1_000_000, Unit::Count);
+        /// Spans that wait to be sent; further ones are left out.
+        queue_max: usize = 4096, range(512, 1_000_000, Unit::Count);
+        /// Time for one sending of up to 512 spans.
+        timeout_ms: u64 = 5000, range(10, 60_000, Unit::Milliseconds);
     }
 
     /// Demo data, made when the server starts on an empty store.

@@ -95,12 +95,12 @@ fn members(status: &Value) -> &Vec<Value> {
 }
 
 /// Whether an entity's owner is on this node.
-fn owns(node: &Server, kind: &str, id: &str) -> bool {
+pub fn owns(node: &Server, kind: &str, id: &str) -> bool {
     node.client("admin").call(&get(format!("/inspect/{kind}/{id}"))).ok(200)["here"] == true
 }
 
 /// A counter of a node, with these labels.
-fn count(node: &Server, name: &str, labels: &str) -> u64 {
+pub fn count(node: &Server, name: &str, labels: &str) -> u64 {
     let metrics = node.client("admin").call(&get("/metrics")).text();
     let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(labels));
     let value = line.and_then(|line| line.rsplit(' ').next()).unwrap_or_else(|| panic!("no {name} of {labels}"));

@@ -38,4 +38,5 @@ mod share;
 mod slow;
 mod store;
 mod thread;
+mod traces;
 mod transfer;

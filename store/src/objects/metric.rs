@@ -5,7 +5,7 @@ use crate::metric::add;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, exponential_buckets};
 use std::time::Duration;
 
-const OPERATIONS: [&str; 4] = ["put", "get", "look", "remove"];
+pub(super) const OPERATIONS: [&str; 4] = ["put", "get", "look", "remove"];
 
 pub(super) struct Metrics {
     durations: [Histogram; OPERATIONS.len()],

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
+use tracing::{Instrument, debug_span};
 use uuid::Uuid;
 
 /// Bytes of a part of a large object on its way in. S3 takes at least 5 MiB, and at most 10,000 parts.
@@ -134,6 +135,12 @@ enum Operation {
     Get,
     Look,
     Remove,
+}
+
+impl Operation {
+    const fn name(self) -> &'static str {
+        metric::OPERATIONS[self as usize]
+    }
 }
 
 impl Objects {
@@ -258,7 +265,8 @@ impl Objects {
 
     async fn asked<T>(&self, operation: Operation, work: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
         let began = Instant::now();
-        let done = tokio::time::timeout(self.answer_max, work).await.unwrap_or_else(|_| {
+        let span = debug_span!("objects", otel.kind = "client", otel.name = %format_args!("{} object", operation.name()));
+        let done = tokio::time::timeout(self.answer_max, work).instrument(span).await.unwrap_or_else(|_| {
             let reason = format!("no answer within {} s", self.answer_max.as_secs());
             Err(Unavailable { reason })
         });

@@ -5,16 +5,19 @@ use super::fault::Fault;
 use super::pool::Pool;
 use super::transaction::{self, Failure, Rows};
 use crate::metric::{DatabaseMetrics, Operation};
+use crate::trace;
 use crate::{Commit, CommitError, Committed, Domain, ForeignWrite, Outboxed, Record, StoreError};
 use async_trait::async_trait;
 use protocol::{Epoch, Key, Kind, Slot, Timestamp, UserId};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::iter;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tracing::Instrument;
 use uuid::Uuid;
 
 statements! {
@@ -48,6 +51,8 @@ statements! {
 const FORGET_MAX: i64 = 1000;
 /// Times that a write, or a read, is sent again when the server says that nothing came of it for a reason that passes.
 const REPETITIONS_MAX: u32 = 3;
+/// What spans call it.
+const SYSTEM: &str = "postgresql";
 
 /// The database that carries out `W`. Cheap to clone.
 pub(super) struct Database<W> {
@@ -74,6 +79,16 @@ enum Question<'q> {
     Shared(&'static str, Values<'q>),
     /// Planned for its values, on a connection that nobody else uses meanwhile.
     Search(&'q Asked),
+}
+
+impl Question<'_> {
+    fn sql(&self) -> &str {
+        match self {
+            Self::Alone(sql, _) => sql,
+            Self::Shared(sql, _) => sql,
+            Self::Search(asked) => &asked.sql,
+        }
+    }
 }
 
 /// What the first row says, if there is one.
@@ -121,9 +136,11 @@ impl<W> Database<W> {
         map: impl FnOnce(&[Row]) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let asked = Instant::now();
+        let span = trace::statement(SYSTEM, self.name, operation);
+        span.in_scope(|| trace::sql(iter::once(question.sql())));
         let mut repetitions = 0;
         let answer = loop {
-            match self.query(&question).await {
+            match self.query(&question).instrument(span.clone()).await {
                 Err(fault) if fault.is_of_the_connection() && repetitions < REPETITIONS_MAX => repetitions += 1,
                 answer => break answer,
             }
@@ -177,13 +194,14 @@ impl<W: Rows> Database<W> {
     /// Carries a commit out, also if the caller goes away.
     pub(super) async fn carry_out(&self, commit: Commit<W>) -> Result<Committed, CommitError> {
         let (database, asked) = (self.clone(), Instant::now());
-        let carried_out = tokio::spawn(async move {
+        let span = trace::statement(SYSTEM, self.name, Operation::Commit);
+        let carry_out = async move {
             let outcome = database.attempts(&commit).await;
             database.metrics.observe(Operation::Commit, asked.elapsed());
             database.metrics.count(&outcome);
             outcome
-        });
-        carried_out.await.unwrap_or_else(|_| {
+        };
+        tokio::spawn(carry_out.instrument(span)).await.unwrap_or_else(|_| {
             let reason = "the write was given up".to_owned();
             Err(CommitError::Unknown(StoreError::Unavailable { database: self.name, reason }))
         })

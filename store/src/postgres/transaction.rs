@@ -14,6 +14,7 @@ use super::fault::{Fault, REFUSED, certainly_not_written, is_transient};
 use super::pipeline::{self, Lost};
 use super::users;
 use crate::commit::NewRecord;
+use crate::trace;
 use crate::{Commit, CommitError, Committed, Effect, Expect, Guard, Outboxed, Record, StoreError, Touch};
 use protocol::{Epoch, Key, Outcome, Timestamp};
 use std::borrow::Cow;
@@ -215,6 +216,7 @@ pub(super) async fn carry_out<W: Rows>(
     };
     let plan = Plan::of(database, commit, &seen)?;
     let steps = &plan.steps;
+    trace::sql(steps.iter().map(|step| &*step.sql));
     let statements: Vec<_> = steps.iter().map(|step| step.sql.clone()).collect();
     let statements = connection.prepare_all(&statements).await.map_err(not_begun)?;
     let unknown = |fault: Fault| Failure::Refused(CommitError::Unknown(fault.store_error(database)));

@@ -18,6 +18,7 @@ use tokio::{
     sync::{Notify, Semaphore},
     time::timeout,
 };
+use tracing::{Instrument, debug_span};
 
 /// Answers in a row that did not come in time, after which Redis is left alone.
 const STRIKES_MAX: u32 = 5;
@@ -75,7 +76,10 @@ impl Link {
             return Err(Failure::Away);
         };
         let asked = Instant::now();
-        let answer = timeout(self.answer_max, commands.query_async(&mut MultiplexedConnection::clone(&connection))).await;
+        let mut connection_of_ours = MultiplexedConnection::clone(&connection);
+        let answering = commands.query_async(&mut connection_of_ours);
+        let span = debug_span!("redis", otel.kind = "client", db.system.name = "redis", db.operation.batch.size = commands.len());
+        let answer = timeout(self.answer_max, answering).instrument(span).await;
         let took = asked.elapsed();
         self.metrics.duration.observe(took.as_secs_f64());
         match answer {

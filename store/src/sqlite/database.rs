@@ -7,6 +7,7 @@ use super::queue::Queue;
 use super::reader::Read;
 use super::transaction::{self, Rows};
 use super::writer::{Job, Task};
+use crate::trace;
 use crate::{Commit, CommitError, Committed, Domain, Outboxed, Record, StoreError};
 use async_trait::async_trait;
 use protocol::{Epoch, Key, Slot, Timestamp, UserId};
@@ -15,6 +16,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 use uuid::Uuid;
 
 super::column::statements! {
@@ -27,6 +29,9 @@ super::column::statements! {
     CONFIRM = "DELETE FROM outbox WHERE id = ?1";
     FORGET_RECORDS = "DELETE FROM idempotency WHERE rowid IN (SELECT rowid FROM idempotency WHERE at < ?1 ORDER BY at LIMIT ?2)";
 }
+
+/// What spans call it.
+const SYSTEM: &str = "sqlite";
 
 /// Idempotency records that one transaction forgets: other writes wait no longer than these take.
 const FORGET_MAX: usize = 1000;
@@ -75,7 +80,7 @@ impl<W> Database<W> {
                 let _ = tell.send(rows);
             }
         }))?;
-        match answer.await {
+        match answer.instrument(trace::statement(SYSTEM, self.name, operation)).await {
             Ok(rows) => rows.map_err(|error| store_error(self.name, &error)),
             Err(_) => Err(StoreError::Unavailable { database: self.name, reason: "the read was given up".to_owned() }),
         }
@@ -99,7 +104,7 @@ impl<W> Database<W> {
             let _ = tell.send(outcome);
         });
         self.writes.submit(Box::new(task)).map_err(CommitError::Unavailable)?;
-        answer.await.unwrap_or_else(|_| {
+        answer.instrument(trace::statement(SYSTEM, self.name, operation)).await.unwrap_or_else(|_| {
             let reason = "the write was given up".to_owned();
             Err(CommitError::Unknown(StoreError::Unavailable { database: self.name, reason }))
         })
