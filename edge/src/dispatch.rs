@@ -24,7 +24,7 @@ use crate::{
 };
 use actors::{Client, account::Accounts, media::Media, supervisor};
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use prometheus::{IntCounterVec, Opts};
 use protocol::{ErrorCode, Refusal, UserId};
 use ractor::ActorRef;
@@ -115,20 +115,26 @@ pub struct Options {
     pub attempts: AttemptLimits,
     /// Which requests' traces are taken; `None` where nothing takes any.
     pub traces: Option<Sampling>,
-    /// The log.
-    pub log: Arc<dyn Log>,
+    /// What operators may ask of the process.
+    pub process: Arc<dyn Process>,
 }
 
-/// The log of the process, as an operator changes it while it runs.
-pub trait Log: Send + Sync {
+/// The process, as an operator sees and changes it while it runs.
+pub trait Process: Send + Sync {
     /// What is logged, as the library writes it.
-    fn filter(&self) -> String;
+    fn log_filter(&self) -> String;
 
     /// Logs by this filter from now on.
     ///
     /// # Errors
     /// What a filter is, if this is none.
-    fn set_filter(&self, filter: &str) -> Result<(), String>;
+    fn set_log_filter(&self, filter: &str) -> Result<(), String>;
+
+    /// Where the process spends its time, seen for so long: folded stacks.
+    ///
+    /// # Errors
+    /// Why not. A repetition is safe.
+    fn cpu_profile(&self, time: Duration) -> BoxFuture<'static, Result<String, String>>;
 }
 
 /// The edge of a node.
@@ -248,6 +254,23 @@ impl Edge {
         Stage::of(self.stage.load(Ordering::Acquire))
     }
 
+    /// Counts a request to a route, and tells of it whoever wants to hear of each: `edge::access=debug`.
+    fn observe(&self, index: usize, status: StatusCode, began: Instant) {
+        let took = began.elapsed();
+        self.metrics.route(index).observe(status, took);
+        let Route { service, method, path, .. } = &self.routes[index];
+        tracing::debug!(
+            target: "edge::access",
+            {
+                http.request.method = method.as_str(),
+                http.route = %format_args!("{}{path}", service.prefix()),
+                http.response.status_code = status.as_u16(),
+                event.duration = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
+            },
+            "answered"
+        );
+    }
+
     /// Counts a request that was no route of a service.
     fn observe_own(&self, service: route::Service, response: &Response<ResponseBody>, began: Instant) {
         let own = route::Service::ALL.iter().position(|s| *s == service).unwrap_or_default();
@@ -319,7 +342,7 @@ impl Served for Dispatcher {
         let person = principal.and_then(|principal| principal.user()).or_else(|| session::recognised(edge, request.headers()));
         if let Err(exceeded) = edge.count(route.class, person, &arrival) {
             let response = edge.limited(&exceeded, request.headers());
-            edge.metrics.route(found.index).observe(response.status(), arrival.began.elapsed());
+            edge.observe(found.index, response.status(), arrival.began);
             return edge.now(response, arrival.origin);
         }
         let traced = edge.taken(request.headers(), route, arrival.peer);
@@ -331,7 +354,7 @@ impl Served for Dispatcher {
                 if let Some(traced) = &traced {
                     traced.answered(&mut response);
                 }
-                edge.metrics.route(found.index).observe(response.status(), arrival.began.elapsed());
+                edge.observe(found.index, response.status(), arrival.began);
                 return edge.now(response.map(ResponseBody::Full), arrival.origin);
             }
         }
@@ -345,11 +368,11 @@ impl Served for Dispatcher {
             if let Some(fast) = fast
                 && let Some(response) = edge.stale(&request, &ids, fast).await
             {
-                edge.metrics.route(index).observe(response.status(), began.elapsed());
+                edge.observe(index, response.status(), began);
                 return response.map(ResponseBody::Full);
             }
             let mut response = admitted(edge.clone(), request, (index, ids, path), (peer, began, traced.trace)).await;
-            edge.metrics.route(index).observe(response.status(), began.elapsed());
+            edge.observe(index, response.status(), began);
             traced.answered(&mut response);
             response
         };

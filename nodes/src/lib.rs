@@ -13,6 +13,7 @@ pub mod mail;
 pub mod node;
 pub mod open_files;
 pub mod operator;
+mod profile;
 mod prompt;
 pub mod storage;
 pub mod telemetry;

@@ -186,7 +186,7 @@ fn options(config: &Config, telemetry: &Telemetry, gateway: SocketAddr, spool_di
             window: Duration::from_secs(config.account.failures_window_s),
         },
         traces: telemetry.traces.as_ref().map(Traces::sampling),
-        log: Arc::new(telemetry.log.clone()),
+        process: Arc::new(telemetry.log.clone()),
     }
 }
 

@@ -12,8 +12,10 @@ use std::{
     fmt,
     io::{self, IsTerminal},
     panic::{self, PanicHookInfo},
+    time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tracing::{
     Event, Level, Subscriber,
@@ -37,6 +39,7 @@ use tracing_subscriber::{
 
 use crate::{
     config::{Log, LogFilter, LogFormat},
+    profile,
     traces::Traces,
 };
 
@@ -88,14 +91,18 @@ pub struct Handle {
     filter: reload::Handle<EnvFilter, Registry>,
 }
 
-impl edge::dispatch::Log for Handle {
-    fn filter(&self) -> String {
+impl edge::dispatch::Process for Handle {
+    fn log_filter(&self) -> String {
         self.filter().unwrap_or_default()
     }
 
-    fn set_filter(&self, filter: &str) -> Result<(), String> {
+    fn set_log_filter(&self, filter: &str) -> Result<(), String> {
         let filter = LogFilter::parse(filter).ok_or_else(LogFilter::form)?;
         self.set_filter(&filter).map_err(|error| error.to_string())
+    }
+
+    fn cpu_profile(&self, time: Duration) -> BoxFuture<'static, Result<String, String>> {
+        Box::pin(profile::of_cpu(time))
     }
 }
 

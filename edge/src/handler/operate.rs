@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use protocol::{ErrorCode, Key, Kind, Refusal, Slot};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use subtle::ConstantTimeEq;
 
 /// Hands over what the node owns, and ends it.
@@ -21,6 +21,12 @@ const DRAIN: &str = "/cluster/drain";
 
 /// What is logged; put there as `?filter=`, it changes.
 const LOG: &str = "/log";
+
+/// Where the process spends its time, as folded stacks. It is looked at for so many seconds.
+const PROFILE: &str = "/profile/cpu";
+const PROFILE_S: u64 = 10;
+/// Less than the 30 s that a request may take.
+const PROFILE_MAX_S: u64 = 25;
 
 /// Where an entity's owner is: behind it the kind and the id.
 const INSPECT: &str = "/inspect/";
@@ -47,7 +53,7 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
     let path = request.uri().path();
     let refused = |code: ErrorCode| problem::response(&code.into(), &trace_id(request.headers()));
     let known = (known(path) && !(scope == Scope::Admin && is_about_the_api(path)))
-        || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots" | "/cluster" | LOG))
+        || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots" | "/cluster" | LOG | PROFILE))
         || (scope == Scope::Admin && (path.starts_with(INSPECT) || path == DRAIN));
     if !known {
         return refused(ErrorCode::UnknownRoute);
@@ -82,6 +88,7 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
             None => refused(ErrorCode::NotFound),
         },
         DRAIN => drain(edge, request).unwrap_or_else(|refusal| problem::response(&refusal, &trace_id(request.headers()))),
+        PROFILE => profile(edge, request).await.unwrap_or_else(|refusal| problem::response(&refusal, &trace_id(request.headers()))),
         LOG => log(edge, request).unwrap_or_else(|refusal| problem::response(&refusal, &trace_id(request.headers()))),
         path if path.starts_with(INSPECT) => match key(&path[INSPECT.len()..]) {
             Some(key) => body(StatusCode::OK, &whereabouts(edge.client.node(), &key)),
@@ -96,18 +103,36 @@ fn by_a_tool(request: &Request<RequestBody>) -> Result<(), Refusal> {
     if request.headers().contains_key(header::ORIGIN) { Err(ErrorCode::Forbidden.into()) } else { Ok(()) }
 }
 
+/// A parameter of the query.
+fn parameter(request: &Request<RequestBody>, name: &str) -> Option<String> {
+    let query = request.uri().query().unwrap_or_default().as_bytes();
+    form_urlencoded::parse(query).find_map(|(found, value)| (found == name).then(|| value.into_owned()))
+}
+
+/// Where the process spends its time, looked at for as long as it is asked to.
+async fn profile(edge: &Edge, request: &Request<RequestBody>) -> Result<Response<Bytes>, Refusal> {
+    by_a_tool(request)?;
+    let seconds =
+        parameter(request, "seconds").map_or(Some(PROFILE_S), |text| text.parse().ok().filter(|s| (1..=PROFILE_MAX_S).contains(s)));
+    let wrong = || Refusal::new(ErrorCode::InvalidQuery, format!("seconds takes 1 to {PROFILE_MAX_S}"));
+    let profile = edge.options.process.cpu_profile(Duration::from_secs(seconds.ok_or_else(wrong)?)).await;
+    let folded = profile.map_err(|why| Refusal::new(ErrorCode::Unavailable, why))?;
+    let mut response = json(StatusCode::OK, folded.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    Ok(response)
+}
+
 /// What is logged, after it was changed if the request asks for that. It is forgotten when the process ends.
 fn log(edge: &Edge, request: &Request<RequestBody>) -> Result<Response<Bytes>, Refusal> {
-    let log = &edge.options.log;
+    let process = &edge.options.process;
     if request.method() == Method::PUT {
         by_a_tool(request)?;
-        let query = request.uri().query().unwrap_or_default().as_bytes();
-        let filter = form_urlencoded::parse(query).find_map(|(name, value)| (name == "filter").then_some(value));
-        let filter = filter.ok_or_else(|| Refusal::new(ErrorCode::InvalidQuery, "say what to log, as ?filter=info,edge=debug"))?;
-        log.set_filter(&filter).map_err(|expected| Refusal::new(ErrorCode::InvalidQuery, format!("filter takes {expected}")))?;
-        tracing::warn!(filter = log.filter(), "an operator changed what is logged");
+        let filter = parameter(request, "filter")
+            .ok_or_else(|| Refusal::new(ErrorCode::InvalidQuery, "say what to log, as ?filter=info,edge=debug"))?;
+        process.set_log_filter(&filter).map_err(|expected| Refusal::new(ErrorCode::InvalidQuery, format!("filter takes {expected}")))?;
+        tracing::warn!(filter = process.log_filter(), "an operator changed what is logged");
     }
-    Ok(body(StatusCode::OK, &serde_json::json!({ "filter": log.filter() })))
+    Ok(body(StatusCode::OK, &serde_json::json!({ "filter": process.log_filter() })))
 }
 
 /// Has the node stop as SIGTERM does, and answers what it has to hand over.

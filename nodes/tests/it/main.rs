@@ -19,6 +19,7 @@ mod fuzz;
 mod gateway;
 mod http;
 mod lifecycle;
+mod log;
 mod matrix;
 mod media;
 mod metrics;

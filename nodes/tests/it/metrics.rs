@@ -32,7 +32,7 @@ This page is generated from what the binary serves (`cargo xtask docs`), and a t
 /// Families by the beginnings of their names.
 const SECTIONS: &[(&str, &[&str])] = &[
     ("Requests", &["http_", "service_"]),
-    ("The node and its process", &["node_", "build_", "dependency_", "process_", "system_"]),
+    ("The node and its process", &["node_", "build_", "dependency_", "process_", "system_", "traces_"]),
     ("Caches", &["cache_", "redis_", "fallback_", "people_"]),
     ("The cluster", &["cluster_", "slots_", "lease_"]),
     ("Owners, and what follows commits", &["owner_", "write_", "outbox_", "foreign_", "errands_", "checkouts_"]),
