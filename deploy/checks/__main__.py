@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from checks import broken, compose, consistency, policy, schema
+from checks import broken, compose, consistency, monitoring, policy, schema
 from checks.rendering import folders, render
 
 
@@ -16,6 +16,9 @@ def judged(options, renderings):
         # What has no form is not looked at further.
         if not found[one.name]:
             found[one.name] += consistency.faults(options.binary, one)
+    by_name = {one.name: one for one in renderings}
+    if not found[broken.MONITORING]:
+        found[broken.MONITORING] += monitoring.faults(by_name[broken.MONITORING], by_name[broken.PRODUCTION])
     found[compose.FILE.name] = compose.faults(options.binary, options.validator, compose.read())
     return found
 

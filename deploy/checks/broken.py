@@ -3,11 +3,11 @@
 import copy
 import dataclasses
 
-from checks import compose, consistency, policy, schema
+from checks import compose, consistency, monitoring, policy, schema
 
 NODE = ("StatefulSet", "lets-connect")
-SINGLE, DEVELOPMENT, PRODUCTION, MIGRATION = (
-    f"kubernetes/overlays/{name}" for name in ("single-node", "development", "production", "production/migration")
+SINGLE, DEVELOPMENT, PRODUCTION, MIGRATION, MONITORING = (
+    f"kubernetes/overlays/{name}" for name in ("single-node", "development", "production", "production/migration", "monitoring")
 )
 CONTAINER = "spec.template.spec.containers.0"
 # Folder, object, path of a field, what is put there (REMOVED: nothing), and how what is said of it begins.
@@ -54,6 +54,20 @@ SPOILT = [
     (PRODUCTION, ("NetworkPolicy", "links"), "spec.ingress.0.from", [{"namespaceSelector": {}}], "link_port:"),
     (PRODUCTION, ("PodDisruptionBudget", "lets-connect"), "spec.selector.matchLabels", {"app": "other"}, "references:"),
     (PRODUCTION, ("CronJob", "backup"), "spec.jobTemplate.spec.template.spec.volumes.2.secret.secretName", "backups", "references:"),
+    # Monitoring, with the files of deploy/monitoring and with the platform.
+    (MONITORING, ("ConfigMap", "prometheus"), "data.symptoms.yml", "groups: []", "monitoring:"),
+    (MONITORING, ("ConfigMap", "grafana-dashboards"), "data.store.json", REMOVED, "monitoring:"),
+    (MONITORING, ("StatefulSet", "prometheus"), "spec.template.spec.volumes.0.projected.sources.0.configMap.items.1.path", "recording.yml", "monitoring:"),
+    (MONITORING, ("StatefulSet", "prometheus"), f"{CONTAINER}.args.2", "--storage.tsdb.retention.time=15d", "monitoring:"),
+    (MONITORING, ("StatefulSet", "prometheus"), f"{CONTAINER}.volumeMounts.1.name", "configuration", "monitoring:"),
+    (MONITORING, ("StatefulSet", "prometheus"), "spec.template.spec.automountServiceAccountToken", False, "monitoring:"),
+    (MONITORING, ("ExternalSecret", "prometheus"), "spec.data.0.secretKey", "token", "monitoring:"),
+    (MONITORING, ("Service", "alertmanager"), "spec.ports.0.port", 9094, "monitoring:"),
+    (MONITORING, ("Deployment", "grafana"), f"{CONTAINER}.env.0.value", "http://metrics:9090", "monitoring:"),
+    (MONITORING, ("Deployment", "grafana"), f"{CONTAINER}.env.2.name", "GF_SECURITY_ADMIN_PASSWORD", "monitoring:"),
+    (MONITORING, ("NetworkPolicy", "prometheus"), "spec.egress.0.to.0.podSelector.matchLabels", {"app": "other"}, "monitoring:"),
+    (PRODUCTION, ("NetworkPolicy", "nodes"), "spec.ingress.1.from.0.namespaceSelector.matchLabels", {"kubernetes.io/metadata.name": "metrics"}, "monitoring:"),
+    (PRODUCTION, ("Role", "discovery"), "rules.0.resources", ["pods", "secrets"], "monitoring:"),
     # Policies.
     (PRODUCTION, NODE, f"{CONTAINER}.securityContext.readOnlyRootFilesystem", False, "CKV_K8S_22 "),
     (PRODUCTION, NODE, f"{CONTAINER}.securityContext.capabilities", REMOVED, "CKV_K8S_37 "),
@@ -74,6 +88,10 @@ SPOILT_COMPOSE = [
     (f"{NODE_2}.read_only", False, "compose: node-2:"),
     (f"{NODE_2}.stop_grace_period", "10s", "compose: node-2:"),
     ("services.postgres", REMOVED, "compose: a URL"),
+    ("configs.targets.content", "- targets: [node-1:8010]", "compose: prometheus:"),
+    ("configs.admin-token.content", "none", "compose: prometheus:"),
+    ("services.alertmanager.network_mode", "bridge", "compose: prometheus:"),
+    ("services.grafana.volumes.2", "./grafana/dashboards:/etc/grafana/dashboards:ro", "compose: prometheus:"),
 ]
 
 
@@ -87,10 +105,11 @@ def spoil(rendering, wanted, path, value):
 
 
 def put(at, path, value):
-    """Changes the field at a path, whose steps are keys and places in lists."""
-    *steps, last = path.split(".")
+    """Changes the field at a path, whose steps are keys and places in lists. The data of a ConfigMap are files, whose names have dots."""
+    *steps, last = path.split(".", 1) if path.startswith("data.") else path.split(".")
     for step in steps:
         at = at[int(step) if isinstance(at, list) else step]
+    last = int(last) if isinstance(at, list) else last
     if value is REMOVED:
         del at[last]
     else:
@@ -110,6 +129,9 @@ def missed(options, renderings):
     for one, (folder, wanted, path, _, expected) in zip(copies, SPOILT, strict=True):
         if expected == "schema:":
             said = [f"schema: {fault}" for fault in schema.faults(one)]
+        elif expected == "monitoring:":
+            beside = by_name | {folder: one}
+            said = monitoring.faults(beside[MONITORING], beside[PRODUCTION])
         elif one.name in found:
             said = found[one.name]
         else:

@@ -238,6 +238,8 @@ def faults(binary, rendering):
     for rule, found in (("references", references(rendering)), ("link_port", link_port(rendering)), ("commands", commands(binary, rendering))):
         yield from (f"{rule}: {fault}" for fault in found)
     for stateful_set in rendering.of("StatefulSet"):
+        if platform(stateful_set["spec"]["template"]) is None:
+            continue
         try:
             one = Node(binary, rendering, stateful_set)
         except node.Unresolved as refused:
