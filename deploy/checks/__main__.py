@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from checks import broken, compose, consistency, monitoring, policy, schema
+from checks import between, broken, compose, consistency, policy, schema
 from checks.rendering import folders, render
 
 
@@ -17,8 +17,9 @@ def judged(options, renderings):
         if not found[one.name]:
             found[one.name] += consistency.faults(options.binary, one)
     by_name = {one.name: one for one in renderings}
-    if not found[broken.MONITORING]:
-        found[broken.MONITORING] += monitoring.faults(by_name[broken.MONITORING], by_name[broken.PRODUCTION])
+    # What is not sound by itself is not held against others.
+    for rule, (name, _) in between.RULES.items() if not any(found.values()) else ():
+        found[name] += between.faults(rule, options.binary, by_name)
     found[compose.FILE.name] = compose.faults(options.binary, options.validator, compose.read())
     return found
 

@@ -108,12 +108,30 @@ def discovery(prometheus, platform):
         yield "prometheus is not let in by nodes"
 
 
+def signals(rendering, monitoring):
+    """What is wrong with what KEDA scales by: it asks a Prometheus that is there and lets it in, for what that records."""
+    recorded = {rule.get("record") for file in named("rules").values() for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]}
+    (service,) = monitoring.of("Service", "prometheus")
+    address = f"http://{service['metadata']['name']}.{service['metadata']['namespace']}:{service['spec']['ports'][0]['port']}"
+    asked = [one["metadata"] for scaled in rendering.of("ScaledObject") for one in scaled["spec"]["triggers"] if one["type"] == "prometheus"]
+    for one in asked:
+        if one["serverAddress"] != address:
+            yield f"{one['serverAddress']} is asked, and Prometheus is at {address}"
+        if one["query"].split("{")[0] not in recorded:
+            yield f"nothing records {one['query']}"
+    if {re.split(r"[:_]", one["query"])[1] for one in asked} != {"owner", "media"}:
+        yield f"it goes by {[one['query'] for one in asked]}: it is to go by what waits for owners, and by images that wait"
+    (policy,) = monitoring.of("NetworkPolicy", "prometheus")
+    if not any(selects(peer.get("namespaceSelector"), {"kubernetes.io/metadata.name": "keda"}) for rule in policy["spec"]["ingress"] for peer in rule["from"] if "namespaceSelector" in peer):
+        yield "Prometheus does not let KEDA in"
+
+
 def faults(rendering, platform):
     """Everything that is wrong with the monitoring of a rendering, for the platform of another."""
     try:
         prometheus, grafana = Server(rendering, "prometheus"), Server(rendering, "grafana")
         alertmanager = Server(rendering, "alertmanager")
     except node.Unresolved as missing:
-        return [f"monitoring: {missing}"]
-    found = [*of_prometheus(prometheus), *of_grafana(grafana), *same(alertmanager, "/etc/alertmanager", {"alertmanager.yml": FOLDER / "alertmanager.yml"}), *discovery(prometheus, platform)]
-    return [f"monitoring: {fault}" for fault in found]
+        return [str(missing)]
+    told = same(alertmanager, "/etc/alertmanager", {"alertmanager.yml": FOLDER / "alertmanager.yml"})
+    return [*of_prometheus(prometheus), *of_grafana(grafana), *told, *discovery(prometheus, platform)]
