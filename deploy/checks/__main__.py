@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from checks import between, broken, compose, consistency, policy, schema
+from checks import between, broken, compose, consistency, policy, routes, schema
 from checks.rendering import folders, render
 
 
@@ -20,6 +20,7 @@ def judged(options, renderings):
     # What is not sound by itself is not held against others.
     for rule, (name, _) in between.RULES.items() if not any(found.values()) else ():
         found[name] += between.faults(rule, options.binary, by_name)
+    found[routes.FILE.name] = list(routes.faults())
     found[compose.FILE.name] = compose.faults(options.binary, options.validator, compose.read())
     return found
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from checks import mesh, node
+from checks import mesh, node, routes
 from checks.rendering import ROOT, platform, selects
 
 # What the process takes beside what its settings bound (64 MB at start: docs/performance.md), and how much more than its own estimate the cache takes (1.3: 181 MB
@@ -170,13 +170,11 @@ def scaling(one):
 
 def ingress(one):
     """Every service is reached, by the gateway, under the address that answers name; and nothing for operators is."""
-    described = json.loads((ROOT.parent / "docs/openapi.json").read_text())["paths"]
-    services = {"/".join(path.split("/")[:3]) for path in described if path.startswith("/api/")} | {"/api/users"}
     for spec in (one["spec"] for one in one.rendering.of("Ingress")):
         (rule,), (tls,) = spec["rules"], spec["tls"]
-        paths = {path["path"] for path in rule["http"]["paths"]}
-        if paths != services | {"/docs", "/openapi.json"}:
-            yield f"the ingress has {sorted(paths)}, and the services are {sorted(services)}"
+        paths = [(path["path"], path["pathType"]) for path in rule["http"]["paths"]]
+        if paths != routes.paths():
+            yield f"the ingress has {paths}, and the routes are {routes.paths()}"
         public = one.settings["gateway"]["public_url"]
         if tls["hosts"] != [rule["host"]] or public != f"https://{rule['host']}":
             yield f"the ingress is for {rule['host']}, its certificate for {tls['hosts']}, and answers say {public}"
