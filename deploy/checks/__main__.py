@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 
-from checks import broken, compose, consistency, policy, schema
+from checks import between, broken, compose, consistency, policy, routes, schema
 from checks.rendering import folders, render
 
 
@@ -16,6 +16,11 @@ def judged(options, renderings):
         # What has no form is not looked at further.
         if not found[one.name]:
             found[one.name] += consistency.faults(options.binary, one)
+    by_name = {one.name: one for one in renderings}
+    # What is not sound by itself is not held against others.
+    for rule, (name, _) in between.RULES.items() if not any(found.values()) else ():
+        found[name] += between.faults(rule, options.binary, by_name)
+    found[routes.FILE.name] = list(routes.faults())
     found[compose.FILE.name] = compose.faults(options.binary, options.validator, compose.read())
     return found
 

@@ -3,12 +3,10 @@
 import copy
 import dataclasses
 
-from checks import compose, consistency, policy, schema
+from checks import between, compose, consistency, policy, schema
+from checks.between import DEVELOPMENT, KEDA, LINKERD, LOGGING, MIGRATION, MONITORING, PRODUCTION, SINGLE, STORES
 
 NODE = ("StatefulSet", "lets-connect")
-SINGLE, DEVELOPMENT, PRODUCTION, MIGRATION = (
-    f"kubernetes/overlays/{name}" for name in ("single-node", "development", "production", "production/migration")
-)
 CONTAINER = "spec.template.spec.containers.0"
 # Folder, object, path of a field, what is put there (REMOVED: nothing), and how what is said of it begins.
 REMOVED = object()
@@ -54,6 +52,53 @@ SPOILT = [
     (PRODUCTION, ("NetworkPolicy", "links"), "spec.ingress.0.from", [{"namespaceSelector": {}}], "link_port:"),
     (PRODUCTION, ("PodDisruptionBudget", "lets-connect"), "spec.selector.matchLabels", {"app": "other"}, "references:"),
     (PRODUCTION, ("CronJob", "backup"), "spec.jobTemplate.spec.template.spec.volumes.2.secret.secretName", "backups", "references:"),
+    # Monitoring, with the files of deploy/monitoring and with the platform.
+    (MONITORING, ("ConfigMap", "prometheus"), "data.symptoms.yml", "groups: []", "monitoring:"),
+    (MONITORING, ("ConfigMap", "grafana-dashboards"), "data.store.json", REMOVED, "monitoring:"),
+    (MONITORING, ("StatefulSet", "prometheus"), "spec.template.spec.volumes.0.projected.sources.0.configMap.items.1.path", "recording.yml", "monitoring:"),
+    (MONITORING, ("StatefulSet", "prometheus"), f"{CONTAINER}.args.2", "--storage.tsdb.retention.time=15d", "monitoring:"),
+    (MONITORING, ("StatefulSet", "prometheus"), f"{CONTAINER}.volumeMounts.1.name", "configuration", "monitoring:"),
+    (MONITORING, ("StatefulSet", "prometheus"), "spec.template.spec.automountServiceAccountToken", False, "monitoring:"),
+    (MONITORING, ("ExternalSecret", "prometheus"), "spec.data.0.secretKey", "token", "monitoring:"),
+    (MONITORING, ("Service", "alertmanager"), "spec.ports.0.port", 9094, "monitoring:"),
+    (MONITORING, ("Deployment", "grafana"), f"{CONTAINER}.env.0.value", "http://metrics:9090", "monitoring:"),
+    (MONITORING, ("Deployment", "grafana"), f"{CONTAINER}.env.3.name", "GF_SECURITY_ADMIN_PASSWORD", "monitoring:"),
+    (MONITORING, ("NetworkPolicy", "prometheus"), "spec.egress.0.to.0.podSelector.matchLabels", {"app": "other"}, "monitoring:"),
+    (PRODUCTION, ("NetworkPolicy", "nodes"), "spec.ingress.1.from.0.namespaceSelector.matchLabels", {"kubernetes.io/metadata.name": "metrics"}, "monitoring:"),
+    (PRODUCTION, ("Role", "discovery"), "rules.0.resources", ["pods", "secrets"], "monitoring:"),
+    # Scaling by the platform's own signals.
+    (KEDA, ("ScaledObject", "lets-connect"), "spec.triggers.2.metadata.querry", "up", "schema:"),
+    (KEDA, ("ScaledObject", "lets-connect"), "spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown.stabilizationWindowSeconds", 0, "scaling:"),
+    (KEDA, ("ScaledObject", "lets-connect"), "spec.maxReplicaCount", 12, "names:"),
+    (KEDA, ("ScaledObject", "lets-connect"), "spec.triggers.2.metadata.query", "owner_mailbox_wait_seconds", "signals:"),
+    (KEDA, ("ScaledObject", "lets-connect"), "spec.triggers.3.metadata.serverAddress", "http://prometheus:9090", "signals:"),
+    (MONITORING, ("NetworkPolicy", "prometheus"), "spec.ingress.0.from.1.namespaceSelector.matchLabels", {"kubernetes.io/metadata.name": "other"}, "signals:"),
+    # The mesh.
+    (LINKERD, ("Server", "link"), "spec.protocol", "opaque", "schema:"),
+    (LINKERD, ("Server", "link"), "spec.proxyProtocol", "HTTP/2", "mesh:"),
+    (LINKERD, ("Server", "admin"), "spec.port", "metrics", "mesh:"),
+    (LINKERD, ("AuthorizationPolicy", "link"), "spec.requiredAuthenticationRefs.0.name", "meshed", "mesh:"),
+    (LINKERD, ("AuthorizationPolicy", "gateway"), "spec.targetRef.name", "http", "mesh:"),
+    (LINKERD, NODE, "spec.template.metadata.annotations", {"linkerd.io/inject": "enabled"}, "mesh:"),
+    (LINKERD, ("Service", "nodes"), "metadata.annotations", {}, "mesh:"),
+    (LINKERD, ("NetworkPolicy", "mesh"), "spec.egress.0.ports.0.port", 8020, "mesh:"),
+    # Logging.
+    (LOGGING, ("ConfigMap", "fluent-bit"), "data.fluent-bit.yaml", REMOVED, "logs:"),
+    (LOGGING, ("Service", "loki"), "spec.ports.0.port", 80, "logs:"),
+    (LOGGING, ("DaemonSet", "fluent-bit"), f"{CONTAINER}.volumeMounts.2.readOnly", True, "logs:"),
+    (LOGGING, ("StatefulSet", "loki"), f"{CONTAINER}.volumeMounts.1.mountPath", "/data", "logs:"),
+    (PRODUCTION, ("ConfigMap", "settings"), "data.LETS_CONNECT_LOG_FORMAT", "human", "logs:"),
+    (PRODUCTION, NODE, f"{CONTAINER}.name", "node", "logs:"),
+    # Stores.
+    (STORES, ("Cluster", "postgres"), "spec.postgres", {}, "schema:"),
+    (STORES, ("ScheduledBackup", "postgres"), "spec.schedule", "37 1 * * *", "schema:"),
+    (STORES, ("Cluster", "postgres"), "spec.postgresql.parameters.max_connections", "500", "stores:"),
+    (STORES, ("Cluster", "postgres"), "spec.postgresql.synchronous.dataDurability", "preferred", "stores:"),
+    (STORES, ("Cluster", "postgres"), "spec.managed.roles.0.createdb", False, "stores:"),
+    (STORES, ("Cluster", "postgres"), "spec.managed.roles.1.name", "nodes", "stores:"),
+    (STORES, ("Cluster", "postgres"), "spec.plugins.0.parameters.barmanObjectName", "other", "stores:"),
+    (STORES, ("ExternalSecret", "postgres-backup"), "metadata.name", "backup", "stores:"),
+    (PRODUCTION, ("ConfigMap", "settings"), "data.LETS_CONNECT_POSTGRES_CONNECTIONS_MAX", "20", "stores:"),
     # Policies.
     (PRODUCTION, NODE, f"{CONTAINER}.securityContext.readOnlyRootFilesystem", False, "CKV_K8S_22 "),
     (PRODUCTION, NODE, f"{CONTAINER}.securityContext.capabilities", REMOVED, "CKV_K8S_37 "),
@@ -74,6 +119,10 @@ SPOILT_COMPOSE = [
     (f"{NODE_2}.read_only", False, "compose: node-2:"),
     (f"{NODE_2}.stop_grace_period", "10s", "compose: node-2:"),
     ("services.postgres", REMOVED, "compose: a URL"),
+    ("configs.targets.content", "- targets: [node-1:8010]", "compose: prometheus:"),
+    ("configs.admin-token.content", "none", "compose: prometheus:"),
+    ("services.alertmanager.network_mode", "bridge", "compose: prometheus:"),
+    ("services.grafana.volumes.2", "./grafana/dashboards:/etc/grafana/dashboards:ro", "compose: prometheus:"),
 ]
 
 
@@ -87,10 +136,11 @@ def spoil(rendering, wanted, path, value):
 
 
 def put(at, path, value):
-    """Changes the field at a path, whose steps are keys and places in lists."""
-    *steps, last = path.split(".")
+    """Changes the field at a path, whose steps are keys and places in lists. The data of a ConfigMap are files, whose names have dots."""
+    *steps, last = path.split(".", 1) if path.startswith("data.") else path.split(".")
     for step in steps:
         at = at[int(step) if isinstance(at, list) else step]
+    last = int(last) if isinstance(at, list) else last
     if value is REMOVED:
         del at[last]
     else:
@@ -110,6 +160,8 @@ def missed(options, renderings):
     for one, (folder, wanted, path, _, expected) in zip(copies, SPOILT, strict=True):
         if expected == "schema:":
             said = [f"schema: {fault}" for fault in schema.faults(one)]
+        elif expected.rstrip(":") in between.RULES:
+            said = between.faults(expected.rstrip(":"), options.binary, by_name | {folder: one})
         elif one.name in found:
             said = found[one.name]
         else:

@@ -64,6 +64,31 @@ def of_node(binary, document, name, service):
         yield "it has no time to stop, or no limit of memory"
 
 
+def monitoring(binary, document):
+    """What is wrong with Prometheus and those beside it: whom it looks at, with which token, and whether the files are there."""
+    by_target = {mount["target"]: document["configs"][mount["source"]]["content"] for mount in document["services"]["prometheus"]["configs"]}
+    wanted = set()
+    for name, service in nodes(document).items():
+        settings, refused = in_force(binary, document, service)
+        if refused is None:
+            wanted.add(f"{name}:{settings['listen']['admin'].rsplit(':', 1)[1]}")
+    groups = yaml.safe_load(by_target["/etc/prometheus/targets/nodes.yml"])
+    if {target for group in groups for target in group["targets"]} != wanted:
+        yield f"it looks at {groups}, and the admin listeners are {sorted(wanted)}"
+    secrets = tomllib.loads((FILE.parent / document["secrets"]["secrets.toml"]["file"]).read_text())
+    if by_target["/etc/prometheus/admin-token"] != secrets["listen"]["admin_token"]:
+        yield "its token is not the nodes'"
+    configuration = yaml.safe_load((FILE.parent / "monitoring/prometheus.yml").read_text())
+    (alertmanager,) = [target for one in configuration["alerting"]["alertmanagers"] for group in one["static_configs"] for target in group["targets"]]
+    if not alertmanager.startswith("127.0.0.1:") or document["services"]["alertmanager"].get("network_mode") != "service:prometheus":
+        yield f"nobody is at {alertmanager}"
+    for service in document["services"].values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./") and not (FILE.parent / source).exists():
+                yield f"there is no {source}"
+
+
 def faults(binary, validator, document):
     """Everything that is wrong."""
     found = list(form(validator, document))
@@ -73,6 +98,7 @@ def faults(binary, validator, document):
         found += [f"compose: {name}: {fault}" for fault in of_node(binary, document, name, service)]
     if len(nodes(document)) != 3:
         found.append("compose: there are not three nodes")
+    found += [f"compose: prometheus: {fault}" for fault in monitoring(binary, document)]
     hosts = [url.split("@")[-1].split("//")[-1].split(":")[0] for url in _urls(document)]
     return found + [f"compose: a URL leads to {host}, which is no service" for host in hosts if host not in document["services"]]
 

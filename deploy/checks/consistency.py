@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from checks import node
+from checks import mesh, node, routes
 from checks.rendering import ROOT, platform, selects
 
 # What the process takes beside what its settings bound (64 MB at start: docs/performance.md), and how much more than its own estimate the cache takes (1.3: 181 MB
@@ -16,6 +16,22 @@ LISTENERS = {"gateway": ("listen", "gateway"), "admin": ("listen", "admin"), "li
 PATHS = {"startupProbe": "/health", "livenessProbe": "/health", "readinessProbe": "/health/ready"}
 
 
+def autoscaler(rendering):
+    """What an HPA of the rendering says, or the one that KEDA would make; None if there is neither."""
+    for one in rendering.of("HorizontalPodAutoscaler"):
+        return one["spec"]
+    for spec in (one["spec"] for one in rendering.of("ScaledObject")):
+        resources = [(one["type"], one["metadata"]["value"]) for one in spec["triggers"] if one["metricType"] == "Utilization"]
+        return {
+            "scaleTargetRef": spec["scaleTargetRef"],
+            "minReplicas": spec["minReplicaCount"],
+            "maxReplicas": spec["maxReplicaCount"],
+            "metrics": [{"resource": {"name": name, "target": {"averageUtilization": int(value)}}} for name, value in resources],
+            "behavior": spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"],
+        }
+    return None
+
+
 class Node:
     """The StatefulSet of a rendering, and what a node of it would have in force."""
 
@@ -26,8 +42,7 @@ class Node:
         self.pod_name = f"{stateful_set['metadata']['name']}-1"
         self.settings = node.configuration(binary, rendering, self.pod, self.pod_name)
         self.ports = {port["name"]: port["containerPort"] for port in self.container["ports"]}
-        autoscalers = rendering.of("HorizontalPodAutoscaler")
-        self.autoscaler = autoscalers[0]["spec"] if autoscalers else None
+        self.autoscaler = autoscaler(rendering)
 
 
 def ports(one):
@@ -155,13 +170,11 @@ def scaling(one):
 
 def ingress(one):
     """Every service is reached, by the gateway, under the address that answers name; and nothing for operators is."""
-    described = json.loads((ROOT.parent / "docs/openapi.json").read_text())["paths"]
-    services = {"/".join(path.split("/")[:3]) for path in described if path.startswith("/api/")} | {"/api/users"}
     for spec in (one["spec"] for one in one.rendering.of("Ingress")):
         (rule,), (tls,) = spec["rules"], spec["tls"]
-        paths = {path["path"] for path in rule["http"]["paths"]}
-        if paths != services | {"/docs", "/openapi.json"}:
-            yield f"the ingress has {sorted(paths)}, and the services are {sorted(services)}"
+        paths = [(path["path"], path["pathType"]) for path in rule["http"]["paths"]]
+        if paths != routes.paths():
+            yield f"the ingress has {paths}, and the routes are {routes.paths()}"
         public = one.settings["gateway"]["public_url"]
         if tls["hosts"] != [rule["host"]] or public != f"https://{rule['host']}":
             yield f"the ingress is for {rule['host']}, its certificate for {tls['hosts']}, and answers say {public}"
@@ -189,7 +202,7 @@ def references(rendering):
     for policy in rendering.of("NetworkPolicy"):
         for peer in policy["spec"].get("ingress", []):
             chosen = [ports for _, labels, ports in bare if selects(policy["spec"]["podSelector"], labels)]
-            known = {value for ports in chosen for pair in ports.items() for value in pair}
+            known = {value for ports in chosen for pair in ports.items() for value in pair} | {mesh.PROXY}
             if chosen and not {port["port"] for port in peer["ports"]} <= known:
                 yield f"NetworkPolicy {policy['metadata']['name']}: lets in at {peer['ports']}, where nobody listens"
             if not peer.get("from"):
@@ -238,6 +251,8 @@ def faults(binary, rendering):
     for rule, found in (("references", references(rendering)), ("link_port", link_port(rendering)), ("commands", commands(binary, rendering))):
         yield from (f"{rule}: {fault}" for fault in found)
     for stateful_set in rendering.of("StatefulSet"):
+        if platform(stateful_set["spec"]["template"]) is None:
+            continue
         try:
             one = Node(binary, rendering, stateful_set)
         except node.Unresolved as refused:

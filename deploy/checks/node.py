@@ -64,24 +64,37 @@ def secrets(rendering, name):
     return {"secrets.toml": BY_HAND} if name == "secrets" else None
 
 
+def maps(rendering, name):
+    """The files of a ConfigMap."""
+    return next((one["data"] for one in rendering.of("ConfigMap", name)), None)
+
+
+def sources(volume):
+    """What a volume's files come from: (how it is looked up, reference to it) of each."""
+    of_kinds = {"secret": secrets, "configMap": maps}
+    for source in [*volume.get("projected", {}).get("sources", []), volume]:
+        for kind, look_up in of_kinds.items():
+            if kind in source:
+                yield look_up, source[kind]
+
+
 def mounted(rendering, pod, container):
     """The files that a container finds, by path; a folder ends with a slash, and holds whatever it will."""
     files, volumes = {}, {volume["name"]: volume for volume in pod["spec"].get("volumes", [])}
     for mount in container.get("volumeMounts", []):
-        volume, at = volumes.get(mount["name"], {}), mount["mountPath"]
+        at = mount["mountPath"]
         files[f"{at}/"] = None
-        sources = volume.get("projected", {}).get("sources", [])
-        sources = [one["secret"] for one in sources] + ([{"name": volume["secret"]["secretName"]}] if "secret" in volume else [])
-        for source in sources:
-            content = secrets(rendering, source["name"])
+        for look_up, source in sources(volumes.get(mount["name"], {})):
+            name = source.get("name") or source["secretName"]
+            content = look_up(rendering, name)
+            if content is None and source.get("optional"):
+                continue
             if content is None:
-                raise Unresolved(f"nothing makes the secret {source['name']}")
+                raise Unresolved(f"nothing makes {name}")
             for item in source.get("items") or [{"key": key, "path": key} for key in content]:
                 if item["key"] not in content:
-                    raise Unresolved(f"the secret {source['name']} has no {item['key']}")
+                    raise Unresolved(f"{name} has no {item['key']}")
                 files[f"{at}/{item['path']}"] = content[item["key"]]
-        for one in rendering.of("ConfigMap", volume.get("configMap", {}).get("name")) if "configMap" in volume else []:
-            files |= {f"{at}/{key}": value for key, value in one["data"].items()}
     return files
 
 

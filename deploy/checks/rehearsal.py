@@ -5,7 +5,8 @@ ready. Certificates are made by `lets-connect certs`, PostgreSQL and Redis are t
 
 * the join: three nodes that start at the same time are one cluster;
 * a rolling update, the highest ordinal first, under load: no request fails;
-* a node that is killed, one that hangs and one that nothing reaches: the others go on within seconds, and it is back as another life of itself.
+* a node that is killed, one that hangs, one that nothing reaches and one that takes more memory than it may: the others go on within seconds, and it is back as another
+  life of itself.
 """
 
 import contextlib
@@ -34,6 +35,8 @@ CLIENTS, PACE_S = 4, 0.05
 ANSWER_MAX_S = 15
 # What a node owned is others' 5 s after nobody heard of it (docs/cluster.md), and a write of it waits for that.
 TAKEN_OVER_MAX_S = 7
+# What a password takes to be hashed, in KiB: one fits into what a node of the manifest may have, and two at a time, which it does, do not.
+GREEDY = ("LETS_CONNECT_ACCOUNT_ARGON2_MEMORY_KIB=655360",)
 
 
 class Stores:
@@ -71,8 +74,8 @@ class Pod:
         self.stage, self.name = stage, f"{stage.stateful_set['metadata']['name']}-{ordinal}"
         self.address, self.ready = None, False
 
-    def start(self):
-        """A container as the manifest has it, on a data directory that is new."""
+    def start(self, variables=()):
+        """A container as the manifest has it, on a data directory that is new; with variables beside the manifest's."""
         stage, spec = self.stage, self.stage.template["spec"]
         container, security = platform(stage.template), spec["securityContext"]
         words = ["--read-only", "--user", f"{security['runAsUser']}:{security['runAsGroup']}", "--memory", node.size(container["resources"]["limits"]["memory"])]
@@ -82,6 +85,7 @@ class Pod:
             words += ["--add-host", f"{name}:{STORES}"]
         for name, value in node.environment(stage.rendering, container, self.name).items():
             words += ["--env", f"{name}={value}"]
+        words += [word for variable in variables for word in ("--env", variable)]
         for mount in container["volumeMounts"]:
             if mount["name"] != "data":
                 words += ["--volume", f"{stage.folder / mount['name']}:{mount['mountPath']}:ro"]
@@ -324,6 +328,37 @@ def cut_off(stage):
     fails(stage, "is cut off", lambda pod: silence(pod, "--append"), lambda pod: silence(pod, "--delete"))
 
 
+def outgrown(stage):
+    """It takes more memory than it may, and the kernel ends it: with a setting that the manifest does not have, for what it has a node keeps to."""
+    failing = stage.pods[0]
+    stage_out(failing)
+    failing.start(GREEDY)
+    stage.until_ready([failing])
+    stage.until_whole()
+    before = out_of_memory()
+
+    def register(pod, number):
+        person = {"username": f"greedy{number}", "email": f"greedy{number}@example.org", "password": "a long password"}
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            asked(pod.address, 8000, "POST", "/api/user/register", person)
+
+    def hash_passwords(pod):
+        clients = [threading.Thread(target=register, args=(pod, number)) for number in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+
+    fails(stage, "takes more memory than it may", hash_passwords)
+    stage.expect("it was the kernel that ended it, for its memory", out_of_memory() > before)
+
+
+def out_of_memory():
+    """How many processes this machine's kernel has ended for their memory."""
+    counted = dict(line.split() for line in pathlib.Path("/proc/vmstat").read_text().splitlines())
+    return int(counted["oom_kill"])
+
+
 def main(kubectl, binary):
     subprocess.run(["ip", "address", "add", f"{STORES}/32", "dev", "lo"], check=True)
     podman("network", "create", "--subnet", PODS, NETWORK)
@@ -341,7 +376,7 @@ def main(kubectl, binary):
         stage = Stage(rendering, own, binary)
         stage.secrets(postgres, redis)
         after.callback(lambda: subprocess.run(["podman", "rm", "--force", "--time", "0", *(pod.name for pod in stage.pods)], capture_output=True))
-        for act in (joins, updates, killed, hung, cut_off):
+        for act in (joins, updates, killed, hung, cut_off, outgrown):
             act(stage)
     sys.exit(1 if stage.wrong else 0)
 

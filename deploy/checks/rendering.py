@@ -24,7 +24,7 @@ class Rendering:
         """What runs: (kind and name, template of the pod) of each."""
         for one in self.objects:
             template = one.get("spec", {}).get("jobTemplate", one).get("spec", {}).get("template")
-            if template and one["kind"] in ("StatefulSet", "Deployment", "Job", "CronJob"):
+            if template and one["kind"] in ("StatefulSet", "DaemonSet", "Deployment", "Job", "CronJob"):
                 yield f"{one['kind']} {one['metadata']['name']}", template
 
     def text(self):

@@ -8,18 +8,18 @@ import kubernetes_validate
 
 # The oldest release that the manifests are for, and the newest whose schemas are at hand.
 RELEASES = ("1.31.0", "1.34.0", "1.37.0")
-# What operators define. Their schemas have some ten thousand lines; these have the fields that are used, closed, so that a field that is new here is looked up there.
-OTHERS = json.loads((pathlib.Path(__file__).parent / "crds.json").read_text())
+# What operators define, a file each. Their schemas have some ten thousand lines; these have the fields that are used, closed, so that a field that is new here is looked up there.
+OTHERS = [json.loads(file.read_text()) for file in sorted((pathlib.Path(__file__).parent / "crds").glob("*.json"))]
+KINDS = {kind: {"$defs": others["$defs"], **form} for others in OTHERS for kind, form in others["kinds"].items()}
 
 
 def faults(rendering):
     """Fields that do not exist, are missing, or are of another type."""
     for one in rendering.objects:
         name = f"{one['kind']} {one['metadata']['name']}"
-        other = OTHERS["kinds"].get(f"{one['apiVersion']}/{one['kind']}")
+        other = KINDS.get(f"{one['apiVersion']}/{one['kind']}")
         if other is not None:
-            validator = jsonschema.Draft202012Validator({"$defs": OTHERS["$defs"], **other})
-            for error in validator.iter_errors({"spec": one.get("spec")}):
+            for error in jsonschema.Draft202012Validator(other).iter_errors({"spec": one.get("spec")}):
                 yield f"{name}: {error.json_path}: {error.message}"
             continue
         for release in RELEASES:

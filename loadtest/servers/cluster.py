@@ -24,6 +24,8 @@ DATABASE = "app"
 RESTART_AFTER_S = 0.5
 # Of a node's listeners, behind the gateway's port.
 ADMIN, LINKS, PORTS_EACH = 10, 11, 12
+# Of one cluster, those included that are added to it.
+NODES_MAX = 12
 # Hashing is not what is judged here, and limits would judge the load.
 SETTINGS = ["account.argon2_memory_kib=64", "account.hashing_queue_max=4096", "log.filter=info", "cache.bytes_max=16MiB"]
 # What stands before the edges here learns at once where to go.
@@ -120,7 +122,7 @@ class Cluster:
         names = [f"node-{number}" for number in range(1, nodes + 1)]
         self.certify(*names)
         self.of_binary("migrate", "--set", f"postgres.url={self.postgres.url(DATABASE)}?sslmode=disable")
-        self.first_port = 8000 if network else free_ports(PORTS_EACH * (nodes + 4))
+        self.first_port = 8000 if network else free_ports(PORTS_EACH * NODES_MAX)
         self.is_watched = True
         self.watcher = threading.Thread(target=self.watch, daemon=True)
         for name in names:
