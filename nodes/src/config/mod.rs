@@ -2,7 +2,7 @@
 //! order. All its faults are found at once, each with its place.
 //!
 //! `setting` is the table of all settings (a new one is one entry there), `table` the macro that reads it, `value`,
-//! `list` and `newtype` the types of values, `source` what the process was given, `load` how the sources are laid over each other,
+//! `list`, `newtype` and `server_url` the types of values, `source` what the process was given, `load` how the sources are laid over each other,
 //! `rule` what settings demand of each other, `fault` how that is told, `print` what is shown.
 
 mod fault;
@@ -11,6 +11,7 @@ mod load;
 mod newtype;
 mod print;
 mod rule;
+mod server_url;
 mod setting;
 mod source;
 mod table;
@@ -21,10 +22,9 @@ mod value;
 use std::collections::BTreeMap;
 
 pub use fault::{Fault, Faults, Place};
-pub use newtype::{
-    Collector, DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, Origin, PublicUrl, RedisUrl, Role, Secret, Sender, SmtpUrl,
-};
+pub use newtype::{HostPort, LogFilter, LogFormat, NodeName, Origin, PublicUrl, Role, Secret, Sender};
 pub use print::reference;
+pub use server_url::{Collector, DatabaseUrl, RedisUrl, SmtpUrl};
 pub use setting::{
     Account, Cache, Cluster, Config, Demo, Feed, Gateway, Http, Listen, Log, Mail, Node, Owner, Postgres, Rate, Sqlite, Supervision, Traces,
 };

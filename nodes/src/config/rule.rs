@@ -194,7 +194,8 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 mod tests {
     use super::*;
     use crate::config::{
-        newtype::{DatabaseUrl, NodeName, RedisUrl},
+        newtype::NodeName,
+        server_url::{DatabaseUrl, RedisUrl},
         value::{Raw, Value},
     };
 

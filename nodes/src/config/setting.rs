@@ -10,10 +10,8 @@ use std::{
 use edge::address::Network;
 
 use super::{
-    newtype::{
-        Collector, DatabaseUrl, HostPort, LogFilter, LogFormat, NodeName, ObjectsUrl, Origin, PublicUrl, PurgeUrl, RedisUrl, Role, Secret,
-        Sender, SmtpUrl,
-    },
+    newtype::{HostPort, LogFilter, LogFormat, NodeName, Origin, PublicUrl, Role, Secret, Sender},
+    server_url::{Collector, DatabaseUrl, ObjectsUrl, PurgeUrl, RedisUrl, SmtpUrl},
     table::{Section, Setting, sections},
     value::{Unit, Value, range},
 };

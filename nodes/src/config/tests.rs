@@ -365,3 +365,22 @@ fn where_caches_are_told_is_one_url_and_its_token_is_not_shown() {
         assert_eq!(purge(refused), None, "{refused}");
     }
 }
+
+#[test]
+fn a_collector_is_spoken_to_as_its_address_says() {
+    let collector = |url: &str| {
+        let loaded = loaded(&format!("traces.url = \"{url}\""), &[], &[]).ok()?;
+        let collector = loaded.config.traces.url.as_ref()?.clone();
+        assert!(!format!("{collector:?}").contains("s3cret") && !loaded.to_toml().contains("s3cret"));
+        Some((collector.is_grpc(), collector.url().to_owned(), collector.expose_token().map(str::to_owned)))
+    };
+    let of = |is_grpc, url: &str, token: Option<&str>| Some((is_grpc, url.to_owned(), token.map(str::to_owned)));
+    assert_eq!(collector("http://collector:4318"), of(false, "http://collector:4318/v1/traces", None));
+    assert_eq!(collector("https://s3cret@example.org/otlp/v1/traces"), of(false, "https://example.org/otlp/v1/traces", Some("s3cret")));
+    assert_eq!(collector("grpc://collector:4317"), of(true, "http://collector:4317", None));
+    assert_eq!(collector("grpcs://s3cret@collector:4317/"), of(true, "https://collector:4317", Some("s3cret")));
+    for refused in ["collector:4317", "ftp://collector", "grpc://collector:4317/path", "http://user:s3cret@collector", "http://@collector"]
+    {
+        assert_eq!(collector(refused), None, "{refused}");
+    }
+}
