@@ -119,7 +119,9 @@ impl Interest {
         for shard in &self.shards {
             for (key, wish) in shard.lock().iter_mut() {
                 match source(node, key) {
-                    Source::There(boot) if wish.source != Source::There(boot) || now.duration_since(wish.asked_at) >= super::RENEW_AFTER => {
+                    Source::There(boot)
+                        if wish.source != Source::There(boot) || now.duration_since(wish.asked_at) >= super::RENEW_AFTER =>
+                    {
                         due.entry(boot).or_default().push(*key);
                     }
                     Source::There(_) => {}

@@ -129,7 +129,9 @@ impl Watched {
         let mut outgoing = self.outgoing.lock();
         let of_boot = outgoing.get_mut(&boot)?;
         let next: Vec<Key> = of_boot.keys.iter().take(WATCHED_MAX).copied().collect();
-        next.iter().for_each(|key| drop(of_boot.keys.remove(key)));
+        for key in &next {
+            of_boot.keys.remove(key);
+        }
         if next.is_empty() {
             outgoing.remove(&boot);
             return None;

@@ -2,7 +2,7 @@
 
 use super::{counter, gauge, gauges};
 use crate::node::Node;
-use prometheus::{GaugeVec, IntGaugeVec, Opts, core::Collector, proto::MetricFamily};
+use prometheus::{GaugeVec, Opts, core::Collector, proto::MetricFamily};
 
 /// Of the members that it knows; the dead are none.
 const STATUSES: [&str; 3] = ["joining", "up", "leaving"];

@@ -85,12 +85,16 @@ impl Door {
                 }
                 Answer::Confirmed
             }
-            Body::Watch(keys) if keys.len() <= WATCHED_MAX => Answer::Watched(self.0.live.watched.watch(&self.0.ownership, Boot(from), &keys)),
+            Body::Watch(keys) if keys.len() <= WATCHED_MAX => {
+                Answer::Watched(self.0.live.watched.watch(&self.0.ownership, Boot(from), &keys))
+            }
             Body::Moved(keys) if keys.len() <= WATCHED_MAX => {
                 keys.iter().for_each(|key| self.0.live.interest.stir(key));
                 Answer::Confirmed
             }
-            Body::Views(_) | Body::ViewsLeased(_) | Body::ChangedMany(..) | Body::Watch(_) | Body::Moved(_) => Answer::Refused(ErrorCode::BadFrame.into()),
+            Body::Views(_) | Body::ViewsLeased(_) | Body::ChangedMany(..) | Body::Watch(_) | Body::Moved(_) => {
+                Answer::Refused(ErrorCode::BadFrame.into())
+            }
         }
     }
 

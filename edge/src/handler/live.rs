@@ -42,7 +42,8 @@ async fn socket(exchange: Arc<Exchange>, upgrade: Option<OnUpgrade>) -> Result<R
     session::may_open_socket(&exchange.headers, &exchange.edge.options)?;
     let mark = exchange.params()?.text("cursor").map(Mark::parse);
     let response = socket::accept(&exchange.headers)?;
-    let upgrade = upgrade.ok_or_else(|| Refusal::new(ErrorCode::InvalidHeader, "this connection cannot become a WebSocket: use HTTP/1.1"))?;
+    let upgrade =
+        upgrade.ok_or_else(|| Refusal::new(ErrorCode::InvalidHeader, "this connection cannot become a WebSocket: use HTTP/1.1"))?;
     let signed = signed(&exchange);
     let place = exchange.edge.live.enter(signed.map(|signed| signed.viewer))?;
     tokio::spawn(socket::serve(exchange.edge.clone(), upgrade, place, (signed, mark)));

@@ -100,7 +100,12 @@ pub(crate) enum Event {
     Gone { subject: Subject },
     /// What the client said was not done.
     #[serde(rename = "error")]
-    Error { code: &'static str, detail: Cow<'static, str>, subject: Option<Subject> },
+    Error {
+        code: &'static str,
+        detail: Cow<'static, str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        subject: Option<Subject>,
+    },
     /// The stream ends.
     #[serde(rename = "end")]
     End { reason: &'static str },
@@ -200,7 +205,12 @@ mod tests {
         let created = Event::PostCreated { post_id: PostId(ID), user_id: UserId(ID), version: 3 };
         let expected = format!(r#"{{"type":"post.created","postId":"{ID}","userId":"{ID}","version":3,"cursor":"17"}}"#);
         assert_eq!(message(&created, "17"), expected);
-        assert_eq!(piece(&[created, Event::Ping], "17"), format!("id: 17\nevent: post.created\ndata: {expected}\n\nid: 17\nevent: ping\ndata: {{\"type\":\"ping\",\"cursor\":\"17\"}}\n\n"));
+        assert_eq!(
+            piece(&[created, Event::Ping], "17"),
+            format!(
+                "id: 17\nevent: post.created\ndata: {expected}\n\nid: 17\nevent: ping\ndata: {{\"type\":\"ping\",\"cursor\":\"17\"}}\n\n"
+            )
+        );
         let gone = Event::Gone { subject: Subject::File(MediaId(ID)) };
         assert_eq!(message(&gone, "17"), format!(r#"{{"type":"gone","subject":{{"file":"{ID}"}},"cursor":"17"}}"#));
     }

@@ -15,7 +15,8 @@ pub(super) struct Metrics {
 
 impl Metrics {
     pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let streams = IntGaugeVec::new(Opts::new("live_streams", "Live streams that are open, by how they are connected."), &["transport"])?;
+        let streams =
+            IntGaugeVec::new(Opts::new("live_streams", "Live streams that are open, by how they are connected."), &["transport"])?;
         TRANSPORTS.iter().for_each(|transport| streams.with_label_values(&[transport]).set(0));
         let events = IntCounterVec::new(Opts::new("live_events_total", "Events that were given to live streams' clients."), &["event"])?;
         Event::NAMES.iter().for_each(|event| events.with_label_values(&[event]).inc_by(0));
@@ -24,7 +25,12 @@ impl Metrics {
         let ended = IntCounterVec::new(Opts::new("live_streams_ended_total", help), &["reason"])?;
         Reason::ALL.iter().for_each(|reason| ended.with_label_values(&[reason.name()]).inc_by(0));
         let looks = IntCounter::new("live_looks_total", "Looks of live streams at what moved; what moves during one is in the next one.")?;
-        for collector in [Box::new(streams.clone()) as Box<dyn prometheus::core::Collector>, Box::new(events.clone()), Box::new(ended.clone()), Box::new(looks.clone())] {
+        for collector in [
+            Box::new(streams.clone()) as Box<dyn prometheus::core::Collector>,
+            Box::new(events.clone()),
+            Box::new(ended.clone()),
+            Box::new(looks.clone()),
+        ] {
             registry.register(collector)?;
         }
         Ok(Self { streams, events, ended, looks })

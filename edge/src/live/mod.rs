@@ -15,7 +15,6 @@ pub(crate) mod socket;
 pub(crate) mod sse;
 mod stream;
 
-pub(crate) use drive::Reason;
 pub(crate) use event::Subject;
 pub(crate) use stream::{Mark, Signed, Stream};
 

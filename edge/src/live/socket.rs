@@ -43,7 +43,8 @@ pub(crate) fn accept(request: &HeaderMap) -> Result<Response<ResponseBody>, Refu
     };
     let asks = has(&header::CONNECTION, "upgrade") && has(&header::UPGRADE, "websocket") && has(&header::SEC_WEBSOCKET_VERSION, "13");
     let Some(key) = request.get(header::SEC_WEBSOCKET_KEY).filter(|_| asks) else {
-        let detail = "this is for WebSockets (Upgrade: websocket, Sec-WebSocket-Version: 13, over HTTP/1.1); /api/live/events has the same without";
+        let detail =
+            "this is for WebSockets (Upgrade: websocket, Sec-WebSocket-Version: 13, over HTTP/1.1); /api/live/events has the same without";
         return Err(Refusal::new(ErrorCode::InvalidHeader, detail));
     };
     let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).map_err(|_| ErrorCode::InvalidHeader)?;
@@ -188,7 +189,12 @@ mod tests {
     #[test]
     fn only_what_asks_for_a_socket_gets_one() {
         let mut asks = HeaderMap::new();
-        let headers = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")];
+        let headers = [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
         for (name, value) in headers {
             asks.insert(name, HeaderValue::from_static(value));
         }

@@ -9,7 +9,7 @@ use actors::{
     read::{self, News, Viewer},
 };
 use futures_util::future::join_all;
-use protocol::{ErrorCode, Fact, Key, Kind, Principal, Refusal, Timestamp, UserId};
+use protocol::{ErrorCode, Fact, Key, Kind, PostId, Principal, Refusal, Timestamp, UserId};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -205,7 +205,9 @@ impl Stream {
                     self.say(Event::FollowsChanged { version });
                 }
                 Ok(_) => {}
-                Err(_) => drop(self.again.insert(Key::new(Kind::Follows, self.viewer()))),
+                Err(_) => {
+                    self.again.insert(Key::new(Kind::Follows, self.viewer()));
+                }
             }
         }
         let due = self.subjects.keys().copied().filter(|subject| is_about_people || moved.contains(&subject.key()));
@@ -234,7 +236,7 @@ impl Stream {
         }
         for post in &news.posts {
             if let Some(user_id) = post.view.fact.by() {
-                self.say(Event::PostCreated { post_id: post.key.id.into(), user_id, version: post.view.version });
+                self.say(Event::PostCreated { post_id: PostId(post.key.id), user_id, version: post.view.version });
             }
         }
         // What the viewer may not see yet they may see before it is old.
@@ -245,7 +247,8 @@ impl Stream {
     /// Listens to the timelines that the feed is merged with now, and to no others.
     async fn watch_timelines(&mut self, call: &Call) -> Result<(), Refusal> {
         let viewer = self.viewer();
-        let wanted: HashSet<Key> = read::complete(&self.client(), call, |sight| read::timelines(sight, viewer)).await?.into_iter().collect();
+        let wanted: HashSet<Key> =
+            read::complete(&self.client(), call, |sight| read::timelines(sight, viewer)).await?.into_iter().collect();
         let left: Vec<Key> = self.watch.keys().filter(|key| key.kind == Kind::Timeline && !wanted.contains(key)).collect();
         left.iter().for_each(|key| self.watch.remove(key));
         wanted.into_iter().for_each(|key| self.watch.add(key));
@@ -306,7 +309,9 @@ impl Stream {
                     self.unsubscribe(subject);
                     self.say(Event::Gone { subject });
                 }
-                Err(_) => drop(self.again.insert(subject.key())),
+                Err(_) => {
+                    self.again.insert(subject.key());
+                }
             }
         }
     }
@@ -320,7 +325,8 @@ async fn seen(client: &Client, call: &Call, (viewer, subject): (UserId, Subject)
         return read::complete(client, call, |sight| read::one(sight, onlooker, key)).await;
     }
     // For nobody but its two sides.
-    let is_theirs = |order: &Arc<Snapshot>| matches!(order.view.fact, Fact::Between { buyer, seller } if viewer == buyer || viewer == seller);
+    let is_theirs =
+        |order: &Arc<Snapshot>| matches!(order.view.fact, Fact::Between { buyer, seller } if viewer == buyer || viewer == seller);
     match client.view(call, key).await {
         Ok(order) => Ok(Some(order).filter(is_theirs)),
         Err(refusal) if refusal.code == ErrorCode::NotFound => Ok(None),
@@ -331,7 +337,6 @@ async fn seen(client: &Client, call: &Call, (viewer, subject): (UserId, Subject)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::PostId;
 
     #[test]
     fn a_cursor_is_a_time_not_long_ago_and_anything_else_is_a_reset() {
