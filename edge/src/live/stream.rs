@@ -189,15 +189,6 @@ impl Stream {
         let concerns = |kind| moved.iter().any(|key| key.kind == kind);
         // Whom the viewer follows, and with whom there is a block, decides what they see.
         let is_about_people = concerns(Kind::Follows);
-        if is_about_people || concerns(Kind::Feed) || concerns(Kind::Timeline) {
-            let looked = async {
-                self.look_at_feed(&call).await?;
-                self.watch_timelines(&call).await
-            };
-            if looked.await.is_err() {
-                self.again.insert(Key::new(Kind::Feed, self.viewer()));
-            }
-        }
         if is_about_people {
             match self.follows(&call).await {
                 Ok(version) if version > self.follows_version => {
@@ -208,6 +199,15 @@ impl Stream {
                 Err(_) => {
                     self.again.insert(Key::new(Kind::Follows, self.viewer()));
                 }
+            }
+        }
+        if is_about_people || concerns(Kind::Feed) || concerns(Kind::Timeline) {
+            let looked = async {
+                self.look_at_feed(&call).await?;
+                self.watch_timelines(&call).await
+            };
+            if looked.await.is_err() {
+                self.again.insert(Key::new(Kind::Feed, self.viewer()));
             }
         }
         let due = self.subjects.keys().copied().filter(|subject| is_about_people || moved.contains(&subject.key()));

@@ -165,8 +165,13 @@ fn a_client_that_gives_no_sign_of_life_is_ended() {
 
 #[test]
 fn idle_streams_hold_no_place_of_requests() {
-    let server =
-        Server::with(&["http.requests_in_flight_max=2", "http.keep_alive_idle_s=1", "http.request_timeout_s=5", "live.ping_s=3600"]);
+    let server = Server::with(&[
+        "http.requests_in_flight_max=2",
+        "http.keep_alive_idle_s=1",
+        "http.request_timeout_s=5",
+        "owner.request_deadline_ms=3000",
+        "live.ping_s=3600",
+    ]);
     let (mut client, addr) = (server.gateway(), server.addr("gateway"));
     let ada = client.register("ada");
     let mut streams: Vec<Box<dyn Stream>> = Vec::new();
