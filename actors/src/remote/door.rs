@@ -85,9 +85,7 @@ impl Door {
                 }
                 Answer::Confirmed
             }
-            Body::Watch(keys) if keys.len() <= WATCHED_MAX => {
-                Answer::Watched(self.0.live.watched.watch(&self.0.ownership, Boot(from), &keys))
-            }
+            Body::Watch(keys) if keys.len() <= WATCHED_MAX => Answer::Watched(self.0.live.watched.watch(&self.0.ownership, from, &keys)),
             Body::Moved(keys) if keys.len() <= WATCHED_MAX => {
                 keys.iter().for_each(|key| self.0.live.interest.stir(key));
                 Answer::Confirmed
