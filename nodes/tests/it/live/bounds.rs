@@ -183,7 +183,7 @@ fn idle_streams_hold_no_place_of_requests() {
     let began = Instant::now();
     let is_over = || began.elapsed() > std::time::Duration::from_secs(7);
     eventually("longer than a request may take", is_over);
-    let own = publish(&mut client, &ada, "public");
+    let own = publish(&mut server.gateway(), &ada, "public");
     streams.iter_mut().for_each(|stream| drop(stream.expect_post(&own)));
 }
 
