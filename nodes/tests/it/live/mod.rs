@@ -114,7 +114,9 @@ impl Socket {
     #[track_caller]
     pub fn closed(&mut self) -> (u16, String) {
         self.socket.get_ref().set_read_timeout(Some(PATIENCE)).expect("a socket");
+        let deadline = Instant::now() + PATIENCE;
         loop {
+            assert!(Instant::now() < deadline, "it is not closed");
             match self.socket.read() {
                 Ok(Message::Close(frame)) => {
                     let frame = frame.expect("a reason");

@@ -93,15 +93,18 @@ fn a_stream_goes_on_where_it_was(store: Store) {
 }
 
 fn a_file_is_told_of_until_it_is_ready(store: Store) {
-    let server = store.start();
+    let server = store.with(&["media.workers=1"]);
     let (mut client, addr) = (server.gateway(), server.addr("gateway"));
     let [ada, eve] = ["ada", "eve"].map(|name| client.register(name));
-    let photo = upload("photo.jpg", &image("progressive_444.jpg"), "private").by(&ada).header("prefer", "respond-async");
-    let id = text(&client.call(&photo).ok(202)["id"]);
     let mut socket = Socket::open(addr, &ada);
+    // Behind others of hers, so that it is not ready before it is asked for.
+    let photos = ["2MP.webp", "chelsea_icc.png", "displayp3.jpg", "rgb16.png", "progressive_444.jpg"];
+    let uploads = photos.map(|name| upload(name, &image(name), "private").by(&ada).header("prefer", "respond-async"));
+    let [.., id] = uploads.map(|upload| text(&client.call(&upload).ok(202)["id"]));
     socket.say(&json!({ "subscribe": [{ "file": id }] }));
     let mut stream = Events::open(addr, &ada, &format!("?file={id}"));
     stream.expect("hello");
+    assert_eq!(socket.expect("file.pending")["sizes"], json!([]));
     for stream in [&mut socket as &mut dyn Stream, &mut stream] {
         let mut sizes = 0;
         let ready = loop {
