@@ -7,6 +7,7 @@
 //! * [`ownership`]: which slots this node holds, at which epoch, under which lease.
 //! * [`owner`]: the generic shell of an owner actor. [`entity`]: one file a domain, with its pure decisions.
 //! * [`snapshot`]: what owners published. [`outbox`]: what must follow a commit. [`foreign`]: what somebody else wrote. [`supervisor`]: who restarts what.
+//! * [`live`]: who wants to hear when something moves, on this node and on others.
 //! * [`visibility`]: who may see what (pure); `standing`: whom the platform hides from everybody.
 //! * [`account`]: registration, login, sessions and passwords. [`errand`]: what follows an answer, such as a [`mail`]; `erase`: forgetting somebody;
 //!   `export`: all that is somebody's.
@@ -28,6 +29,7 @@ pub mod errand;
 mod export;
 pub mod foreign;
 pub mod hand_off;
+pub mod live;
 pub mod mail;
 pub mod media;
 pub mod membership;

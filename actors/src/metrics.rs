@@ -41,6 +41,7 @@ pub struct Metrics {
     errands: IntCounterVec,
     checkouts: IntCounterVec,
     warmed: IntCounterVec,
+    moves: IntCounterVec,
 }
 
 impl Metrics {
@@ -57,8 +58,15 @@ impl Metrics {
         );
         let warmed = IntCounterVec::new(warmed, &["source"]).expect("a valid name");
         ["hand_off", "second_level"].iter().for_each(|source| warmed.with_label_values(&[source]).inc_by(0));
+        let moves = Opts::new(
+            "live_moves_total",
+            "Keys of which this node's owners said to another node, which watches them for its clients, that they moved: `heard`, or `unheard`, which are said again.",
+        );
+        let moves = IntCounterVec::new(moves, &["outcome"]).expect("a valid name");
+        ["heard", "unheard"].iter().for_each(|outcome| moves.with_label_values(&[outcome]).inc_by(0));
         Self {
             warmed,
+            moves,
             hits: std::array::from_fn(|_| Line::default()),
             misses: std::array::from_fn(|_| Line::default()),
             loans: std::array::from_fn(|_| Line::default()),
@@ -128,6 +136,11 @@ impl Metrics {
     /// Counts entities that were not loaded, because somebody kept them: `hand_off` or `second_level`.
     pub(crate) fn warmed(&self, source: &str, entities: usize) {
         self.warmed.with_label_values(&[source]).inc_by(entities as u64);
+    }
+
+    /// Counts keys of which another node was told that they moved.
+    pub(crate) fn moved(&self, is_heard: bool, keys: usize) {
+        self.moves.with_label_values(&[if is_heard { "heard" } else { "unheard" }]).inc_by(keys as u64);
     }
 
     pub(crate) fn conflicts(&self, kind: Kind) {
@@ -239,6 +252,9 @@ impl NodeCollector {
         families.extend(m.errands.collect());
         families.extend(m.checkouts.collect());
         families.extend(m.warmed.collect());
+        let help = "Keys that are watched for live updates: by `clients` of this node, and here by other `nodes` for theirs.";
+        families.extend(gauges("live_watched_keys", help, "of", node.live.figures()));
+        families.extend(m.moves.collect());
         families
     }
 }
@@ -282,6 +298,14 @@ fn gauge(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
     let gauge = IntGauge::new(name, help).expect("a valid name");
     gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
     gauge.collect()
+}
+
+fn gauges(name: &str, help: &str, label: &str, values: impl IntoIterator<Item = (&'static str, usize)>) -> Vec<MetricFamily> {
+    let gauges = IntGaugeVec::new(Opts::new(name, help), &[label]).expect("a valid name");
+    for (value, count) in values {
+        gauges.with_label_values(&[value]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    gauges.collect()
 }
 
 fn counter(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {

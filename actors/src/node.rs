@@ -1,7 +1,7 @@
 //! What all actors of one node share.
 
 use crate::{
-    dependency::Dependencies, directory::Directory, hand_off::Expected, metrics::Metrics, ownership::Ownership, region::Region,
+    dependency::Dependencies, directory::Directory, hand_off::Expected, live::Live, metrics::Metrics, ownership::Ownership, region::Region,
     remote::Remote, second_level::Versions, snapshot::Snapshots, standing::Standing,
 };
 use arc_swap::ArcSwap;
@@ -75,6 +75,8 @@ pub struct Node {
     pub dependencies: Dependencies,
     /// Counters.
     pub metrics: Metrics,
+    /// Who wants to hear when something moves.
+    pub live: Live,
     /// Bounds.
     pub limits: Limits,
     /// The other nodes; none of a process that has its stores to itself.
@@ -110,6 +112,7 @@ impl Node {
             expected: Expected::new(limits.cache_bytes_max / 4),
             versions: Versions::default(),
             started: Instant::now(),
+            live: Live::default(),
             metrics: Metrics::new(),
             pulled: ArcSwap::default(),
             inactive: Standing::default(),
@@ -167,5 +170,7 @@ impl Node {
             next.insert(author);
             next
         });
+        // Nothing is pushed of this author any more: their followers' streams listen to the timeline from now on.
+        self.live.interest.stir_all();
     }
 }

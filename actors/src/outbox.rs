@@ -6,6 +6,7 @@
 use crate::{
     client::{Call, Client},
     clock::by_the_clock,
+    live,
     node::Node,
     owner::{Op, Waiter},
     ownership::Ownership,
@@ -228,6 +229,8 @@ pub(crate) async fn tell_here(node: &Arc<Node>, kind: Kind, ids: Vec<Uuid>, chan
         .filter(|(_, ids)| !ids.is_empty())
         .map(|(shard, ids)| tell_owner(node, kind, shard, ids, change, deadline));
     let unconfirmed: HashSet<Uuid> = join_all(told).await.into_iter().flatten().collect();
+    // Behind the owners: whoever looks now finds what they made of it.
+    live::moved(node, ids.iter().map(|id| Key::new(kind, *id)));
     // Looked at after they confirmed: whoever owns a slot then, or later, and is not this node, loads after this.
     ids.into_iter().filter(|id| unconfirmed.contains(id) || !node.ownership.serves(Slot::of(*id))).collect()
 }

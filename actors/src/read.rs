@@ -19,9 +19,11 @@ use std::{
 };
 use uuid::Uuid;
 
+mod news;
 mod post;
 pub mod shop;
 
+pub use news::{News, news, timelines};
 pub use post::{Bookmarks, Shared, bookmarks, posts, search, shared_by, timeline};
 
 /// Rows read from the store at a time behind what memory holds.

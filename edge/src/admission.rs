@@ -12,6 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{Request, Response};
+use hyper::upgrade::OnUpgrade;
 use parking_lot::Mutex;
 use protocol::{ErrorCode, Refusal, Trace};
 use std::{
@@ -71,6 +72,11 @@ pub(crate) async fn admitted(
         work_began,
         incoming,
     });
+    if let Some(opens) = edge.routes[index].opens {
+        // What goes on behind the answer has no permit any more.
+        let opened = opens(exchange, parts.extensions.remove::<OnUpgrade>()).await;
+        return opened.unwrap_or_else(|refusal| problem::refuse(&refusal, &trace));
+    }
     parts.extensions.insert(exchange);
     parts.extensions.insert(TraceId(trace.into()));
     let mut service = warp::service(edge.filters[index].clone());

@@ -10,6 +10,7 @@ use crate::{
     cors::{self, Cors},
     handler,
     health::{Health, Stage},
+    live::{self, Live},
     lookup::{Lost, gateway},
     media::{address::Addresses, intake},
     metrics::{HttpMetrics, Vitals},
@@ -113,6 +114,8 @@ pub struct Options {
     pub origin: String,
     /// How often somebody may guess.
     pub attempts: AttemptLimits,
+    /// Live streams.
+    pub live: live::Limits,
     /// Which requests' traces are taken; `None` where nothing takes any.
     pub traces: Option<Sampling>,
     /// What operators may ask of the process.
@@ -161,7 +164,8 @@ pub struct Edge {
     /// Where their bytes are.
     pub addresses: Addresses,
     pub(crate) uploads: Semaphore,
-    limiter: Arc<Limiter>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) live: Arc<Live>,
     limited: IntCounterVec,
     /// Who came with which session of another node.
     pub(crate) recognised: session::Recognised,
@@ -191,6 +195,7 @@ impl Edge {
         let readings = Arc::new(Readings::new());
         let metrics = HttpMetrics::new(&route::Service::ALL.map(route::Service::name), &labels, readings.clone());
         let limited = limited_requests(&counted.registry)?;
+        let live = Live::new(options.live, &counted.registry)?;
         metrics.include(counted.registry);
         metrics.include_connections(counted.connections)?;
         let filters = routes.iter().map(|r| behind(r.input, r.handler.clone())).collect();
@@ -215,6 +220,7 @@ impl Edge {
             uploads: Semaphore::new(options.uploads_max),
             media,
             limiter,
+            live,
             limited,
             attempts: Attempts::new(options.attempts, counts),
             recognised: session::Recognised::new(session::RECOGNISED_MAX),
@@ -246,6 +252,9 @@ impl Edge {
     /// Moves the node on in its life: readiness follows.
     pub fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Release);
+        if matches!(stage, Stage::Draining | Stage::VotedOut) {
+            self.live.end();
+        }
     }
 
     /// Where the node is in its life.

@@ -8,6 +8,7 @@
 //! * [`address`]: where a request comes from, behind trusted proxies or not. [`attempt`]: who guesses passwords.
 //! * [`respond`], [`problem`]: answers and refusals as HTTP. [`cursor`]: opaque cursors and query strings.
 //! * [`openapi`]: the API's description, made from the route table, and the page that shows it.
+//! * [`live`]: streams of what moves, over WebSockets and as server-sent events.
 //! * [`metrics`], [`health`], [`system`]: what operators see.
 
 pub mod address;
@@ -20,6 +21,7 @@ pub mod exchange;
 pub mod handler;
 pub mod health;
 mod intake;
+pub mod live;
 mod lookup;
 pub mod media;
 pub mod metrics;

@@ -1,10 +1,11 @@
 //! The route table: from it come the dispatcher, the metrics' labels, and the checks that every route has a policy and a limit.
 
-use crate::{dispatch::Edge, exchange::Exchange, handler, openapi, rate::Class};
+use crate::{dispatch::Edge, exchange::Exchange, handler, openapi, rate::Class, server::ResponseBody};
 use actors::Client;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
 use protocol::{ErrorCode, Principal, Refusal, Role};
 use schemars::{Schema, SchemaGenerator};
 use std::{future::Future, sync::Arc};
@@ -41,7 +42,7 @@ impl Service {
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
-            Self::Gateway => "",
+            Self::Gateway => "/api",
             Self::User => "/api/user",
             Self::Content => "/api/content",
             Self::Shop => "/api/shop",
@@ -145,6 +146,8 @@ pub enum Shape {
     Page(Described),
     /// Bytes of whatever type.
     Bytes,
+    /// Server-sent events, without an end.
+    Events,
 }
 
 /// Whether a route takes a body.
@@ -180,6 +183,10 @@ pub type Fast = fn(&Glance<'_>) -> Option<Response<Bytes>>;
 /// Answers a request.
 pub type Handler = Arc<dyn Fn(Arc<Exchange>, Bytes) -> BoxFuture<'static, Result<Response<Bytes>, Refusal>> + Send + Sync>;
 
+/// Answers a request with something that goes on behind its answer: a stream, or another protocol on the connection, if it can be had. Only what comes before
+/// that is work, and has its permit and its time.
+pub type Opens = fn(Arc<Exchange>, Option<OnUpgrade>) -> BoxFuture<'static, Result<Response<ResponseBody>, Refusal>>;
+
 /// A segment of a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Segment {
@@ -213,6 +220,8 @@ pub struct Route {
     pub fast: Option<Fast>,
     /// The handler.
     pub handler: Handler,
+    /// What answers in its place, where the answer goes on.
+    pub opens: Option<Opens>,
     /// What it does, in one line.
     pub summary: &'static str,
     /// For whom it is.
@@ -252,12 +261,19 @@ impl Route {
             params: &[],
             fast: None,
             handler,
+            opens: None,
             summary,
             access: Access::of(auth),
             takes: None,
             answers: Vec::new(),
             refuses: &[],
         }
+    }
+
+    /// Declares a route whose answer goes on.
+    pub fn opening(declared: (Service, Method, &'static str), auth: Auth, summary: &'static str, opens: Opens) -> Self {
+        let never = |_, _| async { Err(ErrorCode::Internal.into()) };
+        Self { opens: Some(opens), ..Self::new(declared, auth, summary, never) }
     }
 
     /// Whether it creates something, repeatably under an `Idempotency-Key`.
@@ -322,6 +338,7 @@ pub fn table() -> Vec<Route> {
     routes.extend(handler::content::routes());
     routes.extend(handler::shop::routes());
     routes.extend(handler::media::routes());
+    routes.extend(handler::live::routes());
     openapi::describe(&mut routes);
     routes
 }

@@ -92,6 +92,17 @@ pub fn same_site(headers: &HeaderMap, options: &Options) -> bool {
     said.is_some_and(|said| said == options.origin || options.cors_origins.contains(&said))
 }
 
+/// Whether a WebSocket may be opened. A browser lets any site's page open one to anywhere, with the cookie, and says by `Origin` which it was (RFC 6455, 10.2):
+/// so that is looked at, also where the socket's first message says who it is. What is no browser sends neither.
+///
+/// # Errors
+/// `cross_site`.
+pub(crate) fn may_open_socket(headers: &HeaderMap, options: &Options) -> Result<(), Refusal> {
+    let is_by_cookie = matches!(shown(headers, options), Ok(Some(Shown { by_cookie: true, .. })));
+    let is_by_a_browser = is_by_cookie || headers.contains_key(header::ORIGIN);
+    if is_by_a_browser && !same_site(headers, options) { Err(ErrorCode::CrossSite.into()) } else { Ok(()) }
+}
+
 /// The origin of a page's address, as browsers write it: without the port that its scheme stands for (RFC 6454, 6.2).
 #[must_use]
 pub fn origin_of(address: &str) -> Option<String> {

@@ -27,7 +27,7 @@ use edge::{
     attempt::AttemptLimits,
     dispatch::{Counted, Dispatcher, Platform},
     health::Stage,
-    rate,
+    live, rate,
     route::Service,
     server::{self, ListenerSpec, Reserved},
     session,
@@ -187,6 +187,11 @@ fn options(config: &Config, telemetry: &Telemetry, gateway: SocketAddr, spool_di
         },
         traces: telemetry.traces.as_ref().map(Traces::sampling),
         process: Arc::new(telemetry.log.clone()),
+        live: live::Limits {
+            streams_max: config.live.streams_max,
+            streams_per_person_max: config.live.streams_per_person_max,
+            ping_every: Duration::from_secs(config.live.ping_s),
+        },
     }
 }
 

@@ -4,7 +4,7 @@
 //! fails liveness, so that whoever runs the process replaces it. What is lost with a child stands beside it.
 
 use actors::{
-    Node, checkout, dependency, entity, errand, foreign, hand_off, outbox, region, second_level,
+    Node, checkout, dependency, entity, errand, foreign, hand_off, live, outbox, region, second_level,
     supervisor::{Child, Intensity, Spec, Supervisor},
     takeover,
 };
@@ -64,6 +64,8 @@ pub fn spec(node: &Arc<Node>, owners: Intensity, means: Arc<errand::Means>, extr
             hand_off::watch(node),
             // Takes slots in hand that became this node's; what a panic interrupts, the outbox's sweeper and loads make up for.
             takeover::watch(node),
+            // Asks the owners of what clients watch to say when it moves; what was asked is known to the keys themselves.
+            live::registrar(node),
             // Delivers what a crash left undelivered; it keeps nothing in memory that is not in the store.
             outbox::sweeper(node),
             // Looks for what others wrote; a look that was cut short is made again.

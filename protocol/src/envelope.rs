@@ -16,9 +16,12 @@ use uuid::Uuid;
 ///
 /// * 1: the first.
 /// * 2: hand-off of what is warm, and read leases ([`WIRE_WARM`]).
-pub const WIRE_VERSION: u16 = 2;
+/// * 3: live updates ([`WIRE_LIVE`]).
+pub const WIRE_VERSION: u16 = 3;
 /// The version from which on [`Body::Warm`], [`Body::Leased`] and [`Body::Recall`] are understood. To older nodes they are not sent.
 pub const WIRE_WARM: u16 = 2;
+/// The version from which on [`Body::Watch`] and [`Body::Moved`] are understood. To older nodes they are not sent.
+pub const WIRE_LIVE: u16 = 3;
 /// The oldest version that this release reads and writes: that of the release before it, so that both may serve during a rolling update.
 pub const WIRE_VERSION_MIN: u16 = 1;
 /// The largest frame. Image bytes never travel in frames.
@@ -90,6 +93,10 @@ pub enum Body {
     ViewsLeased(Vec<Key>),
     /// The receiver answers from what it kept of the envelope's key no more, nor from anything that it asked for before this.
     Recall,
+    /// The sender's clients want to hear when any of these moves: at most [`WATCHED_MAX`]. It holds for a while, and is said again before that is over.
+    Watch(Vec<Key>),
+    /// Something newer is published of these, which the receiver watches: at most [`WATCHED_MAX`]. What, it reads as everybody does.
+    Moved(Vec<Key>),
 }
 
 impl Body {
@@ -108,6 +115,8 @@ impl Body {
             Self::Leased { .. } => "leased",
             Self::ViewsLeased(_) => "views leased",
             Self::Recall => "recall",
+            Self::Watch(_) => "watch",
+            Self::Moved(_) => "moved",
         }
     }
 }
@@ -127,6 +136,9 @@ pub struct Kept {
 pub const VIEWS_MAX: usize = 512;
 /// Keys of which one frame says that they changed, at most: 16 bytes each, so that it stays well below [`FRAME_BYTES_MAX`].
 pub const CHANGED_MAX: usize = 8192;
+
+/// Keys that one frame watches, or says to have moved, at most: about 20 bytes each, as [`CHANGED_MAX`].
+pub const WATCHED_MAX: usize = 8192;
 
 /// What every node is told about a person, beside the owners of what is theirs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -158,7 +170,7 @@ pub enum Answer {
     View(View),
     /// To [`Body::Write`].
     Reply(Reply),
-    /// To [`Body::Changed`], [`Body::Notice`], [`Body::Warm`] and [`Body::Recall`].
+    /// To [`Body::Changed`], [`Body::Notice`], [`Body::Warm`], [`Body::Recall`] and [`Body::Moved`].
     Confirmed,
     /// It was not done.
     Refused(Refusal),
@@ -173,6 +185,19 @@ pub enum Answer {
     ConfirmedBut(Vec<Uuid>),
     /// To [`Body::Leased`]: the entity, and for how many milliseconds from before it was asked for it may be answered to others.
     Leased(View, u16),
+    /// To [`Body::Watch`], in its order.
+    Watched(Vec<Watched>),
+}
+
+/// What became of the wish to watch a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Watched {
+    /// It has been watched since the sender said so last, without a gap.
+    Still,
+    /// It is watched from now on: whatever moved before, the sender has not heard of.
+    Anew,
+    /// The receiver does not own it, or watches as much as it can.
+    Not,
 }
 
 /// One of many entities that were asked for.
@@ -289,6 +314,10 @@ mod tests {
         let kept = Kept { key: Key::new(Kind::Post, PostId(id(1))), view, rest: Box::from(*b"rest") };
         let bodies = match wire {
             1 => return samples(),
+            3 => vec![
+                ("watch", Kind::Feed, Body::Watch(vec![Key::new(Kind::Feed, UserId(id(3))), Key::new(Kind::Post, PostId(id(4)))])),
+                ("moved", Kind::Feed, Body::Moved(vec![Key::new(Kind::Feed, UserId(id(3)))])),
+            ],
             _ => vec![
                 ("warm", Kind::Post, Body::Warm(vec![kept])),
                 ("leased", Kind::User, Body::Leased { version_min: 4, answered: 70 }),
@@ -424,6 +453,11 @@ mod tests {
         vec![("leased", Answer::Leased(view.clone(), 1000)), ("views leased", Answer::Views(vec![Viewed::Leased(view, 900)]))]
     }
 
+    /// What version 3 added to them.
+    fn answers_of_3() -> Vec<(&'static str, Answer)> {
+        vec![("watched", Answer::Watched(vec![Watched::Still, Watched::Anew, Watched::Not]))]
+    }
+
     fn golden(file: &str, samples: &[(&'static str, Vec<u8>)]) -> String {
         let file = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
         let written: String = samples.iter().map(|(name, bytes)| format!("{name}: {}\n", hex(bytes))).collect();
@@ -450,7 +484,7 @@ mod tests {
                 assert_eq!(Envelope::decode(&bytes(line)).expect(name), envelope, "{name}");
             }
         }
-        for (wire, answers) in [(1, answers()), (2, answers_of_2())] {
+        for (wire, answers) in [(1, answers()), (2, answers_of_2()), (3, answers_of_3())] {
             let frames: Vec<_> = answers.iter().map(|(name, a)| (*name, a.encode().expect("encodes"))).collect();
             for (line, (name, answer)) in golden(&format!("answer_v{wire}.txt"), &frames).lines().zip(answers) {
                 assert_eq!(Answer::decode(&bytes(line)).expect(name), answer, "{name}");
@@ -460,7 +494,7 @@ mod tests {
 
     #[test]
     fn frames_round_trip() {
-        for (name, envelope) in samples().into_iter().chain(added(2)) {
+        for (name, envelope) in samples().into_iter().chain(added(2)).chain(added(3)) {
             assert_eq!(Envelope::decode(&envelope.encode().expect(name)).expect(name), envelope, "{name}");
         }
     }

@@ -1,19 +1,11 @@
 //! What a node knows of its cluster, in figures. No label names a node: where a figure comes from, Prometheus knows by whom it asked.
 
-use super::{counter, gauge};
+use super::{counter, gauge, gauges};
 use crate::node::Node;
-use prometheus::{GaugeVec, IntGaugeVec, Opts, core::Collector, proto::MetricFamily};
+use prometheus::{GaugeVec, Opts, core::Collector, proto::MetricFamily};
 
 /// Of the members that it knows; the dead are none.
 const STATUSES: [&str; 3] = ["joining", "up", "leaving"];
-
-fn gauges(name: &str, help: &str, label: &str, values: impl IntoIterator<Item = (&'static str, usize)>) -> Vec<MetricFamily> {
-    let gauges = IntGaugeVec::new(Opts::new(name, help), &[label]).expect("a valid name");
-    for (value, count) in values {
-        gauges.with_label_values(&[value]).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-    gauges.collect()
-}
 
 /// What this node owns, in a cluster or alone.
 pub(super) fn slots(node: &Node) -> Vec<MetricFamily> {

@@ -17,6 +17,7 @@ pub use op::{Op, Waiter, Warmth, WriteOp};
 
 use crate::{
     entity::{Entity, QueryError},
+    live,
     near::Closed,
     node::Node,
     outbox,
@@ -335,6 +336,7 @@ impl<E: Entity> Owner<E> {
     fn begin_serving(&mut self) {
         self.ready = true;
         let (node, shard) = (self.node.clone(), self.incarnation.shard());
+        live::moved_all(&node, |key| key.kind == E::KIND && shard_of(key.slot()) == shard);
         tokio::spawn(async move {
             let deadline = Instant::now() + node.limits.request_deadline;
             let _ = outbox::complete(&node, E::KIND, |slot| shard_of(slot) == shard, deadline).await;

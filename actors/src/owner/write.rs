@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     entity::{Asked, Decision, Entity, Plan},
+    live,
     node::Node,
     outbox,
     ownership::{Fence, Tenure},
@@ -114,6 +115,7 @@ impl<E: Entity> Owner<E> {
                 Known::Unknown
             }
         };
+        live::moved(&self.node, [Key::new(E::KIND, id)]);
         acknowledge(self.node.clone(), committed.effects, flight.waiter, reply);
     }
 
@@ -225,6 +227,8 @@ impl<E: Entity> Owner<E> {
             let Flight { write, waiter, .. } = *flight;
             busy.queue.push_front(Queued::Settle { id, write, waiter });
         }
+        // It may have happened.
+        live::moved(&self.node, [Key::new(E::KIND, id)]);
         self.drain(id);
     }
 

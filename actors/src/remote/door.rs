@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use links::{Incoming, Serve};
 use protocol::{
     ErrorCode, Key, Query, Refusal, UserId, View,
-    envelope::{Answer, Body, CHANGED_MAX, Envelope, FRAME_BYTES_MAX, VIEWS_MAX, Viewed},
+    envelope::{Answer, Body, CHANGED_MAX, Envelope, FRAME_BYTES_MAX, VIEWS_MAX, Viewed, WATCHED_MAX},
 };
 use std::{future::Future, sync::Arc};
 use tracing::Instrument;
@@ -85,7 +85,14 @@ impl Door {
                 }
                 Answer::Confirmed
             }
-            Body::Views(_) | Body::ViewsLeased(_) | Body::ChangedMany(..) => Answer::Refused(ErrorCode::BadFrame.into()),
+            Body::Watch(keys) if keys.len() <= WATCHED_MAX => Answer::Watched(self.0.live.watched.watch(&self.0.ownership, from, &keys)),
+            Body::Moved(keys) if keys.len() <= WATCHED_MAX => {
+                keys.iter().for_each(|key| self.0.live.interest.stir(key));
+                Answer::Confirmed
+            }
+            Body::Views(_) | Body::ViewsLeased(_) | Body::ChangedMany(..) | Body::Watch(_) | Body::Moved(_) => {
+                Answer::Refused(ErrorCode::BadFrame.into())
+            }
         }
     }
 

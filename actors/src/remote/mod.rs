@@ -27,7 +27,7 @@ use links::{LinkError, Links};
 use parking_lot::Mutex;
 use protocol::{
     Epoch, ErrorCode, Key, Kind, Query, Refusal, Reply, Slot, View,
-    envelope::{Answer, Body, Change, Envelope, Kept, VIEWS_MAX, Viewed, WIRE_VERSION, WIRE_WARM},
+    envelope::{Answer, Body, Change, Envelope, Kept, VIEWS_MAX, Viewed, WIRE_LIVE, WIRE_VERSION, WIRE_WARM, Watched},
 };
 use quick_cache::sync::Cache;
 use std::{
@@ -304,6 +304,30 @@ impl Remote {
     pub(crate) async fn recall(&self, boot: Boot, key: Key, patience: Duration) -> bool {
         let answer = self.call(boot, key, Body::Recall, &Call::of_the_platform(Instant::now() + patience)).await;
         matches!(answer, Ok(Answer::Confirmed))
+    }
+
+    /// Asks a node to say when any of these keys moves; what it says of each, or `None` if it cannot be asked. At most
+    /// [`WATCHED_MAX`](protocol::envelope::WATCHED_MAX).
+    pub(crate) async fn watch(&self, boot: Boot, keys: &[Key]) -> Option<Vec<Watched>> {
+        let first = keys.first()?;
+        if self.is_suspect(boot) || !self.speaks_of_moves(boot) {
+            return None;
+        }
+        let deadline = Instant::now() + READ_ANSWER_MAX;
+        match self.call(boot, *first, Body::Watch(keys.to_vec()), &Call::of_the_platform(deadline)).await {
+            Ok(Answer::Watched(watched)) if watched.len() == keys.len() => Some(watched),
+            _ => None,
+        }
+    }
+
+    fn speaks_of_moves(&self, boot: Boot) -> bool {
+        self.links.wire(boot.0).is_some_and(|wire| wire >= WIRE_LIVE)
+    }
+
+    /// Tells a node that keys which it watches moved. `false` if it did not confirm it.
+    pub(crate) async fn moved(&self, boot: Boot, keys: Vec<Key>, deadline: Instant) -> bool {
+        let Some(first) = keys.first().copied() else { return true };
+        matches!(self.call(boot, first, Body::Moved(keys), &Call::of_the_platform(deadline)).await, Ok(Answer::Confirmed))
     }
 
     /// Gives a node what is warm of slots that are to become its own. `false` if it did not take it.

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod content;
+pub mod live;
 pub mod media;
 pub mod moderation;
 pub mod operate;

@@ -29,7 +29,8 @@ pub(super) fn tag(service: Service) -> &'static str {
 
 /// A name for the operation, the same in every release: method and path, `getUserProfileByUserId`.
 fn name(route: &Route) -> String {
-    let begin = format!("{}{}", route.method.as_str().to_ascii_lowercase(), capital(tag(route.service)));
+    let service = if route.service == Service::Gateway { String::new() } else { capital(tag(route.service)) };
+    let begin = format!("{}{service}", route.method.as_str().to_ascii_lowercase());
     route.segments.iter().fold(begin, |name, segment| match segment {
         Segment::Text(text) => format!("{name}{}", capital(text)),
         Segment::Id(id) | Segment::Name(id) => format!("{name}By{}", capital(id)),
@@ -134,6 +135,10 @@ fn responses(route: &Route, generators: &mut Generators) -> Value {
                 response["content"] = json!({ "*/*": { "schema": { "type": "string", "format": "binary" } } });
                 None
             }
+            Shape::Events => {
+                response["content"] = json!({ "text/event-stream": { "schema": { "type": "string" } } });
+                None
+            }
         };
         if let Some(schema) = schema {
             response["content"] = json!({ "application/json": { "schema": schema } });
@@ -143,7 +148,7 @@ fn responses(route: &Route, generators: &mut Generators) -> Value {
     if route.answers.is_empty() {
         responses.insert("2XX".to_owned(), json!({ "description": "Done" }));
     }
-    if route.method == Method::GET {
+    if route.method == Method::GET && route.opens.is_none() {
         responses.insert("304".to_owned(), json!({ "description": "What the client has is current" }));
     }
     for (status, codes) in refused_by(route) {
@@ -177,7 +182,7 @@ pub(crate) fn refused_by(route: &Route) -> BTreeMap<StatusCode, Vec<ErrorCode>> 
     if route.segments.iter().any(|segment| matches!(segment, Segment::Id(_))) {
         codes.extend([E::InvalidId, E::NotFound]);
     }
-    if route.params.contains(&"cursor") {
+    if route.params.contains(&"cursor") && route.opens.is_none() {
         codes.push(E::InvalidCursor);
     }
     match route.auth {

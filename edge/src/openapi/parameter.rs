@@ -9,7 +9,10 @@ pub(super) fn query(name: &str) -> Value {
         "limit" => {
             (json!({ "type": "integer", "minimum": 1, "maximum": Page::LIMIT_MAX, "default": Page::LIMIT_DEFAULT }), "Rows of a page.")
         }
-        "cursor" => (json!({ "type": "string" }), "The `nextCursor` of the page before."),
+        "cursor" => (json!({ "type": "string" }), "The `nextCursor` of the page before; of live updates, the `cursor` of the last event."),
+        "post" | "product" | "order" | "file" => {
+            (json!({ "type": "string" }), "Ids of such things, with commas between them, whose changes are told as well.")
+        }
         "page" => (json!({ "type": "integer", "minimum": 1 }), "The number of a page, for old clients; use `cursor`."),
         "minPrice" => (amount(), "Only from this price on."),
         "maxPrice" => (amount(), "Only up to this price."),

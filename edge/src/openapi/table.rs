@@ -82,13 +82,24 @@ pub(crate) fn describe(routes: &mut [Route]) {
             Service::Content => of_content(route.method.as_str(), route.path),
             Service::Shop => of_shop(route.method.as_str(), route.path),
             Service::Media => of_media(route.method.as_str(), route.path),
-            Service::Gateway => None,
+            Service::Gateway => of_gateway(route.path),
         };
         if let Some(About { takes, answers, refuses, access }) = about {
             (route.takes, route.answers, route.refuses) = (takes, answers, refuses);
             route.access = access.unwrap_or(route.access);
         }
     }
+}
+
+/// Live updates: their events are in docs/live.md.
+fn of_gateway(path: &str) -> Option<About> {
+    use ErrorCode as E;
+    let opens = |status, shape| About { answers: vec![(status, shape)], ..About::default() };
+    Some(match path {
+        "/live" => opens(StatusCode::SWITCHING_PROTOCOLS, Shape::Nothing).refuses(&[E::InvalidHeader, E::CrossSite, E::LimitReached]),
+        "/live/events" => opens(StatusCode::OK, Shape::Events).refuses(&[E::LimitReached, E::NotFound]),
+        _ => return None,
+    })
 }
 
 fn of_user(method: &str, path: &str) -> Option<About> {

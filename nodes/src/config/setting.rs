@@ -143,6 +143,16 @@ sections! {
         inbox_ids_max: usize = 256, range(16, 1024, Unit::Count);
     }
 
+    /// Live updates: streams of what moves, over WebSockets and as server-sent events (docs/live.md).
+    live: Live {
+        /// Streams that are open at once at this node; a further one is answered 503. Each is a connection, too, or a stream of one.
+        streams_max: usize = 5000, range(0, 1_000_000, Unit::Count);
+        /// Of these, one person's.
+        streams_per_person_max: usize = 16, range(1, 10_000, Unit::Count);
+        /// Time between two signs of life of the node. Each looks for what was not heard of, too; and a client of a WebSocket that gives none in between is gone.
+        ping_s: u64 = 25, range(1, 3600, Unit::Seconds);
+    }
+
     /// Accounts and sessions.
     account: Account {
         /// Life of a session, from login on.

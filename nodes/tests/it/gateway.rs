@@ -158,6 +158,9 @@ fn dressed(answer: &Answer, strict_transport: Option<&str>) {
         "allow",
         "content-disposition",
         "connection",
+        // Of an answer that goes on.
+        "transfer-encoding",
+        "x-accel-buffering",
     ];
     for (name, _) in answer.lasting_headers() {
         assert!(usual.contains(&name.as_str()), "{name} in {answer}");

@@ -185,6 +185,11 @@ impl Client {
         while answer.status < 200 {
             answer = read_head(wire)?;
         }
+        if answer.header("content-type") == Some("text/event-stream") {
+            // It goes on without an end, and is of no use for anything else.
+            self.wire = None;
+            return Ok(answer);
+        }
         if method != "HEAD" && !matches!(answer.status, 204 | 304) {
             let length = answer.header("content-length").and_then(|length| length.parse().ok());
             answer.body = vec![0; length.ok_or_else(|| io::Error::other(format!("no length: {answer}")))?];

@@ -19,6 +19,7 @@ mod fuzz;
 mod gateway;
 mod http;
 mod lifecycle;
+mod live;
 mod log;
 mod matrix;
 mod media;

@@ -142,7 +142,7 @@ impl Stage {
     }
 
     fn path(&mut self, route: &Route, owner: &Person) -> String {
-        let mut path = format!("/api/{}", route.service.name().trim_end_matches("-service"));
+        let mut path = route.service.prefix().to_owned();
         let mut before = "";
         for segment in &route.segments {
             let word = match segment {
@@ -247,8 +247,9 @@ impl Stage {
     }
 }
 
-/// Routes whose policy lets somebody through to a further question that the least body does not answer: a password, a token, a full cart.
-const ASKS_FURTHER: &[(&str, u16)] = &[("/login", 401), ("/password/reset", 400), ("/orders/:id/status", 400), ("/cart/checkout", 409)];
+/// Routes whose policy lets somebody through to a further question that the least body does not answer: a password, a token, a full cart, a WebSocket.
+const ASKS_FURTHER: &[(&str, u16)] =
+    &[("/login", 401), ("/password/reset", 400), ("/orders/:id/status", 400), ("/cart/checkout", 409), ("/live", 400)];
 
 #[test]
 fn every_route_lets_in_whom_its_row_says_and_nobody_else() {

@@ -37,6 +37,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("The cluster", &["cluster_", "slots_", "lease_"]),
     ("Owners, and what follows commits", &["owner_", "write_", "outbox_", "foreign_", "errands_", "checkouts_"]),
     ("Databases", &["store_"]),
+    ("Live updates", &["live_"]),
     ("Media", &["media_", "object_storage_"]),
 ];
 
@@ -45,6 +46,7 @@ const LABELS: &[(&str, Option<&str>)] = &[
     ("class", None),
     ("database", None),
     ("dependency", None),
+    ("event", None),
     ("method", Some("those of the API's routes")),
     ("of", None),
     ("operation", Some("what a database or object storage is asked: words of the code, such as `user`, `commit`, `put`")),
@@ -60,6 +62,7 @@ const LABELS: &[(&str, Option<&str>)] = &[
     ("status_class", Some("`1xx` to `5xx`, once there was such an answer; `2xx` from the start")),
     ("strategy", None),
     ("task", None),
+    ("transport", None),
     ("version", Some("the release that runs")),
 ];
 

@@ -263,7 +263,7 @@ pub fn path_of(route: &edge::route::Route, id: &str) -> String {
         _ if word.starts_with(':') => id,
         _ => word,
     });
-    format!("/api/{}{}", route.service.name().trim_end_matches("-service"), words.collect::<Vec<_>>().join("/"))
+    format!("{}{}", route.service.prefix(), words.collect::<Vec<_>>().join("/"))
 }
 
 #[test]
