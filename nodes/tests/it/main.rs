@@ -36,6 +36,7 @@ mod redis;
 mod refusal;
 mod server;
 mod share;
+mod site;
 mod slow;
 mod store;
 mod thread;

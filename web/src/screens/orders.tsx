@@ -62,7 +62,7 @@ function OrderCard({ order, side }: { order: Order; side: OrderSide }) {
           <span className="chip" data-status={order.status}>
             {order.status}
           </span>{' '}
-          <span className="chip">{order.paymentStatus}</span>
+          <span className="faint">payment {order.paymentStatus}</span>
         </span>
         <span className="actions">
           {(NEXT[side][order.status] ?? []).map((status) => (

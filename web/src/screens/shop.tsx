@@ -8,6 +8,7 @@ import { PagedList, Skeleton } from '../components/notice';
 import { ProductCard } from '../components/product-card';
 import { Screen } from '../components/screen';
 
+const PRICE = '[0-9]{1,8}([.][0-9]{1,2})?';
 const PARTS = ['search', 'category', 'minPrice', 'maxPrice', 'sort'] as const;
 
 export default function ShopScreen() {
@@ -32,21 +33,28 @@ export default function ShopScreen() {
         )
       }
     >
-      <form key={params.toString()} role="search" className="filters" onSubmit={find}>
-        <Field label="What" name="search" type="search" defaultValue={search.search ?? ''} />
-        <Field label="Category" name="category" defaultValue={search.category ?? ''} />
-        <Field label="From" name="minPrice" inputMode="decimal" pattern="[0-9]{1,8}(\.[0-9]{1,2})?" defaultValue={search.minPrice ?? ''} />
-        <Field label="Up to" name="maxPrice" inputMode="decimal" pattern="[0-9]{1,8}(\.[0-9]{1,2})?" defaultValue={search.maxPrice ?? ''} />
-        <SelectField label="Sort by" name="sort" defaultValue={search.sort ?? ''}>
-          <option value="">{search.search ? 'What fits best' : 'Newest'}</option>
-          {search.search && <option value="newest">Newest</option>}
-          <option value="price_asc">Cheapest</option>
-          <option value="price_desc">Dearest</option>
-          <option value="rating">Best reviews</option>
-        </SelectField>
-        <button type="submit" className="button">
-          Search
-        </button>
+      <form key={params.toString()} role="search" className="stack" onSubmit={find}>
+        <div className="search">
+          <input name="search" type="search" aria-label="What are you looking for?" placeholder="What are you looking for?" defaultValue={search.search ?? ''} />
+          <button type="submit" className="button">
+            Search
+          </button>
+        </div>
+        <details open={PARTS.some((part) => part !== 'search' && search[part])}>
+          <summary>Filter and sort</summary>
+          <div className="filters">
+            <Field label="Category" name="category" defaultValue={search.category ?? ''} />
+            <Field label="From" name="minPrice" inputMode="decimal" pattern={PRICE} defaultValue={search.minPrice ?? ''} />
+            <Field label="Up to" name="maxPrice" inputMode="decimal" pattern={PRICE} defaultValue={search.maxPrice ?? ''} />
+            <SelectField label="Sort by" name="sort" defaultValue={search.sort ?? ''}>
+              <option value="">{search.search ? 'What fits best' : 'Newest'}</option>
+              {search.search && <option value="newest">Newest</option>}
+              <option value="price_asc">Cheapest</option>
+              <option value="price_desc">Dearest</option>
+              <option value="rating">Best reviews</option>
+            </SelectField>
+          </div>
+        </details>
       </form>
       <PagedList
         pages={products}
