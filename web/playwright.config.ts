@@ -14,7 +14,7 @@ export default defineConfig({
   use: {
     // The set-up says where: this file is read again by each worker.
     baseURL: process.env['BASE_URL'],
-    trace: 'retain-on-failure',
+    screenshot: 'only-on-failure',
     launchOptions: {
       executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
       // Nothing is asked of the world outside; and in containers and as root there is no sandbox to be had.

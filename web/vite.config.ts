@@ -8,16 +8,18 @@ import { defineConfig, type Plugin } from 'vite';
 const platform = process.env['LETS_CONNECT'] ?? 'http://localhost:8000';
 const proxy = { '/api': { target: platform, ws: true } };
 
+function compress(path: string): void {
+  const bytes = readFileSync(path);
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  const forms = { br: brotliCompressSync(bytes, { params }), gz: gzipSync(bytes, { level: 9 }) };
+  for (const [end, form] of Object.entries(forms)) {
+    if (form.length < bytes.length) writeFileSync(`${path}.${end}`, form);
+  }
+}
+
 /** Compresses what compresses well, once and as well as can be: servers send these as they are. */
 function compressed(): Plugin {
   let folder = '';
-  const each = (path: string) => {
-    const bytes = readFileSync(path);
-    const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
-    for (const [end, form] of [['br', brotliCompressSync(bytes, { params })], ['gz', gzipSync(bytes, { level: 9 })]] as const) {
-      if (form.length < bytes.length) writeFileSync(`${path}.${end}`, form);
-    }
-  };
   return {
     name: 'compressed',
     apply: 'build',
@@ -26,7 +28,7 @@ function compressed(): Plugin {
     },
     closeBundle: () => {
       const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-      for (const file of files.filter((name) => /\.(html|js|css|svg)$/.test(name))) each(join(folder, file));
+      for (const file of files.filter((name) => /\.(html|js|css|svg)$/.test(name))) compress(join(folder, file));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parsed, waitMs } from './live-stream';
+import { asked, parsed, waitMs } from './live-stream';
 
 test('whoever was cut off comes back later each time, and not all at once', () => {
   expect(waitMs(0, 0)).toBe(250);
@@ -11,4 +11,9 @@ test('whoever was cut off comes back later each time, and not all at once', () =
 test('what is no event is passed over', () => {
   for (const text of ['', '{', 'null', '7', '[]', '{"type":7}', new ArrayBuffer(2)]) expect(parsed(text)).toBeNull();
   expect(parsed('{"type":"post.created","postId":"p","cursor":"7"}')).toEqual({ type: 'post.created', postId: 'p', cursor: '7' });
+});
+
+test('server-sent events are asked for what is watched, kind by kind', () => {
+  expect(asked([{ post: 'a' }, { file: 'b' }, { post: 'c' }])).toEqual({ post: 'a,c', file: 'b' });
+  expect(asked([])).toEqual({});
 });

@@ -58,6 +58,7 @@ function take(queries: QueryClient, me: string, event: LiveEvent): void {
     case 'order.changed':
       refresh('orders');
       break;
+    case 'file.pending':
     case 'file.ready':
     case 'file.failed':
       if (event.fileId && isNews('file', event.fileId)) refresh('file', event.fileId);
