@@ -9,6 +9,8 @@ const FEWER_BYTES_MIN = 10;
 /** As phones of some years ago took them, at a quality that cameras use. */
 const SIZE = { width: 1600, height: 1200, quality: 0.92 };
 const AT_ONCE = 4;
+/** A phone's network on a fair day: pictures come while they are looked at. */
+const NETWORK = { offline: false, latency: 80, downloadThroughput: 1_250_000, uploadThroughput: 1_250_000 };
 
 /** A photo out of another one: another part of it, in other colours, with a sensor's noise. No two have the same bytes. */
 function variation(page: Page, index: number): Promise<string> {
@@ -110,6 +112,8 @@ test('two hundred photos', async ({ page, context, browser }) => {
   await register(context.request, 'photographer');
   await fill(page, context.request);
 
+  const devtools = await context.newCDPSession(page);
+  await devtools.send('Network.emulateNetworkConditions', NETWORK);
   const ours = await cost(page);
   const other = await browser.newContext({ storageState: await context.storageState(), viewport: desktop });
   const plain = await other.newPage();
