@@ -201,3 +201,17 @@ test('a session that was ended elsewhere ends here', async ({ page, context, bro
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Feed' }).click();
   await expect(page.getByRole('link', { name: 'Join' })).toBeVisible();
 });
+
+test('a part of the page that is gone is loaded anew once, and said if that does not help', async ({ page }) => {
+  let asked = 0;
+  await page.route('**/assets/shop-*.js', (route) => {
+    asked++;
+    return route.fulfill({ status: 404, body: '' });
+  });
+  await page.goto('/shop');
+  await expect(page.getByRole('alert')).toContainText('does not work');
+  expect(asked).toBeLessThanOrEqual(4);
+  // The rest of the page works.
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'People' }).click();
+  await expect(page.getByRole('list', { name: 'People' }).getByRole('link').first()).toBeVisible();
+});

@@ -5,8 +5,9 @@ interface State {
   error: Error | null;
 }
 
-/** Set while a page is loaded anew because a part of it was gone, so that this happens once. */
-const RELOADED = 'reloaded-for-new-version';
+/** When the page was last loaded anew because a part of it was gone: where that did not help, it is not done again and again. */
+const RELOADED = 'reloaded-at-ms';
+const RELOAD_AGAIN_MS = 60_000;
 
 export class ErrorBoundary extends Component<{ children: ReactNode }, State> {
   override state: State = { error: null };
@@ -17,13 +18,10 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, State> {
 
   override componentDidCatch(error: Error): void {
     // The server has a newer version, and the parts of this one are not there any more.
-    if (!/dynamically imported module|module script failed/i.test(error.message) || sessionStorage.getItem(RELOADED)) return;
-    sessionStorage.setItem(RELOADED, 'yes');
+    if (!/dynamically imported module|module script failed/i.test(error.message)) return;
+    if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < RELOAD_AGAIN_MS) return;
+    sessionStorage.setItem(RELOADED, String(Date.now()));
     location.reload();
-  }
-
-  override componentDidMount(): void {
-    sessionStorage.removeItem(RELOADED);
   }
 
   override render(): ReactNode {

@@ -70,6 +70,7 @@ export function Layout({ children }: { children: ReactNode }) {
       </nav>
       <main id="main" tabIndex={-1}>
         <OfflineNotice />
+        {/* Another screen is another chance. */}
         <ErrorBoundary key={pathname}>
           <Suspense
             fallback={

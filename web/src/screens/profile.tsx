@@ -152,9 +152,11 @@ function SkillRow({ skill, userId, isOwn }: { skill: Skill; userId: string; isOw
   return (
     <li className="skill">
       <span className="grow">
-        {skill.name} <span className="faint">{skill.level}</span>
+        {skill.name}
+        <span className="faint">
+          {skill.level} · {skill.endorsements === 1 ? '1 endorsement' : `${skill.endorsements} endorsements`}
+        </span>
       </span>
-      <span className="faint">{skill.endorsements === 1 ? '1 endorsement' : `${skill.endorsements} endorsements`}</span>
       {me && !isOwn && <Endorse skill={skill} meId={me.id} busy={endorse.isPending} set={(endorses) => endorse.mutate({ skill, endorses })} />}
       {isOwn && (
         <button type="button" className="icon-button" aria-label={`Remove ${skill.name}`} disabled={remove.isPending} onClick={() => remove.mutate(skill.id)}>

@@ -1,5 +1,5 @@
 /** Sets a new password with the token of a mail. It stands behind the address's `#`, which browsers send to no server. */
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 import { Link } from 'react-router';
 import { useResetPassword } from '../api/account';
 import { Field } from '../components/field';
@@ -9,6 +9,8 @@ import { Screen } from '../components/screen';
 export default function ResetPasswordScreen() {
   const reset = useResetPassword();
   const [token] = useState(() => new URLSearchParams(location.hash.slice(1)).get('token') ?? '');
+  // It stays neither in the address, which is seen and copied, nor in the history.
+  useEffect(() => history.replaceState(null, '', location.pathname), []);
   const send = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     reset.mutate({ token, newPassword: String(new FormData(event.currentTarget).get('password')) });
