@@ -44,7 +44,9 @@ fn main() {
             Some(PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("Cargo says where the crate is")).join("dist"))
         }
         Err(why) => {
-            println!("cargo::warning=the binary will have NO FRONT-END: {why}. Mend that, run `cargo clean -p lets-connect-web`, and build again");
+            println!(
+                "cargo::warning=the binary will have NO FRONT-END: {why}. Mend that, run `cargo clean -p lets-connect-web`, and build again"
+            );
             None
         }
     };
@@ -172,7 +174,10 @@ fn site(files: &[Found]) -> String {
             form("gz")
         );
     }
-    rust += &format!("];\n\n/// The addresses of its screens: `:` begins what stands for any word.\nstatic SCREENS: &[&str] = &{:?};\n", screens());
+    rust += &format!(
+        "];\n\n/// The addresses of its screens: `:` begins what stands for any word.\nstatic SCREENS: &[&str] = &{:?};\n",
+        screens()
+    );
     rust
 }
 

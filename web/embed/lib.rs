@@ -41,7 +41,8 @@ pub fn page() -> &'static Asset {
 pub fn is_screen(path: &str) -> bool {
     SCREENS.iter().any(|screen| {
         let (mut words, mut named) = (path.split('/'), screen.split('/'));
-        let fits = named.by_ref().all(|name| words.next().is_some_and(|word| if name.starts_with(':') { !word.is_empty() } else { word == name }));
+        let fits =
+            named.by_ref().all(|name| words.next().is_some_and(|word| if name.starts_with(':') { !word.is_empty() } else { word == name }));
         fits && words.next().is_none()
     })
 }
@@ -55,7 +56,8 @@ mod tests {
         for asset in ASSETS {
             assert_eq!(find(asset.path).map(|found| found.path), Some(asset.path));
         }
-        for path in ["", "/", "/index", "/assets", "/assets/", "/../Cargo.toml", "/manifest.json", "/.vite/manifest.json", "/index.html.br"] {
+        for path in ["", "/", "/index", "/assets", "/assets/", "/../Cargo.toml", "/manifest.json", "/.vite/manifest.json", "/index.html.br"]
+        {
             assert!(find(path).is_none(), "{path}");
         }
     }

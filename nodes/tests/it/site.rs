@@ -50,7 +50,9 @@ fn each_screen_begins_with_the_page_and_what_is_no_screen_is_not_found() {
     assert!(head.body.is_empty());
     // A reader is told by the page, a program by a problem; what belongs to others is never the page.
     is_page(&client.call(&visit("/no/such/screen")), 404);
-    for path in ["/api", "/api/nothing", "/api/user/nothing", "/docs/nothing", "/health/nothing", "/assets/nothing-12345678.js", "/robots.txt"] {
+    for path in
+        ["/api", "/api/nothing", "/api/user/nothing", "/docs/nothing", "/health/nothing", "/assets/nothing-12345678.js", "/robots.txt"]
+    {
         refused(&client.call(&visit(path)), 404, "unknown_route");
     }
     refused(&client.call(&get("/no/such/screen")), 404, "unknown_route");

@@ -6,11 +6,14 @@ import { usePages } from './queries';
 import type { File as Kept, FileVisibility } from './types';
 
 /** Whose files: everybody's public ones, or one person's. */
-export const useFiles = (userId: string | null) =>
-  usePages(['files', userId], (cursor, signal) =>
-    userId
-      ? answer(api.GET('/api/media/files/{id}', { params: { path: { id: userId }, query: { limit: 30, cursor } }, signal }))
-      : answer(api.GET('/api/media/public/files', { params: { query: { limit: 30, cursor } }, signal })),
+export const useFiles = (userId: string | null, enabled: boolean) =>
+  usePages(
+    ['files', userId],
+    (cursor, signal) =>
+      userId
+        ? answer(api.GET('/api/media/files/{id}', { params: { path: { id: userId }, query: { limit: 30, cursor } }, signal }))
+        : answer(api.GET('/api/media/public/files', { params: { query: { limit: 30, cursor } }, signal })),
+    enabled,
   );
 
 /** Addresses of private files are worth something for five minutes: they are asked for again before. */

@@ -36,7 +36,8 @@ const OWN: readonly Place[] = [
 export function Layout({ children }: { children: ReactNode }) {
   const me = useMe();
   const { pathname } = useLocation();
-  const places = [...PLACES, ...(me ? OWN : []), ...(isModerator(me) ? [{ to: '/moderation', icon: 'shield', name: 'Moderation', rail: true } as const] : [])];
+  // Below what is there from the start: what comes with the answer to who this is moves nothing.
+  const own = [...(me ? OWN : []), ...(isModerator(me) ? [{ to: '/moderation', icon: 'shield', name: 'Moderation', rail: true } as const] : [])];
   return (
     <div className="frame">
       <a className="skip" href="#main">
@@ -57,16 +58,12 @@ export function Layout({ children }: { children: ReactNode }) {
         </div>
       </header>
       <nav className="nav" aria-label="Main">
-        {places.map(({ to, icon, name, rail }) => (
-          <NavLink key={to} to={to} end={to === '/'} className={rail ? 'rail-only' : ''} {...preloading(to)}>
-            <Icon name={icon} />
-            <span>{name}</span>
-          </NavLink>
-        ))}
+        {PLACES.map(goes)}
         <NavLink to={me === null ? '/signin' : '/account'} {...preloading('/account')}>
           {me ? <Avatar person={me} /> : <Icon name="user" />}
           <span>You</span>
         </NavLink>
+        {own.map(goes)}
       </nav>
       <main id="main" tabIndex={-1}>
         <OfflineNotice />
@@ -90,6 +87,13 @@ export function Layout({ children }: { children: ReactNode }) {
 
 /** The code of a screen is fetched when somebody is about to go there. */
 const preloading = (to: string) => ({ onPointerEnter: () => preload(to), onFocus: () => preload(to) });
+
+const goes = ({ to, icon, name, rail }: Place) => (
+  <NavLink key={to} to={to} end={to === '/'} className={rail ? 'rail-only' : ''} {...preloading(to)}>
+    <Icon name={icon} />
+    <span>{name}</span>
+  </NavLink>
+);
 
 function CartLink() {
   const { data: cart } = useCart();

@@ -21,8 +21,17 @@ const EAGER = 6;
 export default function MediaScreen() {
   const me = useMe();
   const [params] = useSearchParams();
-  const isOwn = Boolean(me) && params.get('of') === 'me';
-  const files = useFiles(isOwn ? (me?.id ?? null) : null);
+  const wantsOwn = params.get('of') === 'me';
+  const isOwn = Boolean(me) && wantsOwn;
+  const files = useFiles(isOwn ? (me?.id ?? null) : null, me !== undefined || !wantsOwn);
+  if (me === undefined) {
+    // What stands above the pictures is not known yet, and must not push them down when it is.
+    return (
+      <Screen title="Pictures" wide>
+        <Skeleton rows={12} kind="tile" />
+      </Screen>
+    );
+  }
   return (
     <Screen title="Pictures" wide>
       {me && <Uploader />}
