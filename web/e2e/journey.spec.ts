@@ -174,6 +174,7 @@ test('the keyboard alone is enough, and the theme is remembered', async ({ page 
   await page.setViewportSize(desktop);
   await page.emulateMedia({ colorScheme: 'light' });
   await page.goto('/people');
+  await expect(page.getByRole('list', { name: 'People' })).toBeVisible();
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
   await page.keyboard.press('Enter');
