@@ -11,7 +11,7 @@ import re
 from checks.rendering import ROOT
 
 FILE = ROOT / "kubernetes/components/ingress/routes.yaml"
-HEAD = """# Made by deploy/routes from docs/openapi.json and web/src/routes.ts: the services of the route table, each by the gateway, and the front-end. Health and metrics are for the inside, and not here.
+HEAD = """# Made by deploy/routes from docs/openapi.json and web/src/routes.ts: services, each by the gateway, and the front-end. Health and metrics are for the inside, and not here.
 - op: add
   path: /spec/rules/0/http
   value:
