@@ -19,7 +19,7 @@ use crate::{
     route::{self, Auth, Glance, Route},
     security,
     server::{Answer, Fault, Peer, RequestBody, ResponseBody, Service as Served, Stats},
-    session, stale,
+    session, site, stale,
     system::Readings,
     trace::{Sampling, Traced},
 };
@@ -281,9 +281,9 @@ impl Edge {
     }
 
     /// Counts a request that was no route of a service.
-    fn observe_own(&self, service: route::Service, response: &Response<ResponseBody>, began: Instant) {
+    fn observe_own(&self, service: route::Service, status: StatusCode, began: Instant) {
         let own = route::Service::ALL.iter().position(|s| *s == service).unwrap_or_default();
-        self.metrics.route(self.routes.len() + own).observe(response.status(), began.elapsed());
+        self.metrics.route(self.routes.len() + own).observe(status, began.elapsed());
     }
 
     /// How long the body of a request may be: with JSON, and with a file.
@@ -335,7 +335,7 @@ impl Served for Dispatcher {
             Some(Scope::Own(service)) => (*service, path),
             Some(Scope::Gateway) => match gateway(path) {
                 Some(found) => found,
-                None => return self.own(request, Scope::Gateway, arrival),
+                None => return self.outside(request, arrival),
             },
             Some(Scope::Admin) | None => return self.own(request, Scope::Admin, arrival),
         };
@@ -405,6 +405,15 @@ impl Served for Dispatcher {
 }
 
 impl Dispatcher {
+    /// What the gateway has beside the services: the front-end, out of memory, and what every listener answers.
+    fn outside(&self, request: Request<RequestBody>, arrival: Arrival) -> Answered {
+        let Some(response) = site::answer(request.method(), request.uri().path(), request.headers()) else {
+            return self.own(request, Scope::Gateway, arrival);
+        };
+        self.0.observe_own(Scope::Gateway.service(), response.status(), arrival.began);
+        self.0.now(response.map(ResponseBody::Full), arrival.origin)
+    }
+
     /// What every listener answers itself: health, readiness, metrics; the admin listener some more. Not limited: probes and scrapers must get
     /// through when nobody else does.
     fn own(&self, request: Request<RequestBody>, scope: Scope, arrival: Arrival) -> Answered {
@@ -412,7 +421,7 @@ impl Dispatcher {
         let service = scope.service();
         let work = async move {
             let response = handler::operate::answer(&edge, scope, &request).await.map(ResponseBody::Full);
-            edge.observe_own(service, &response, arrival.began);
+            edge.observe_own(service, response.status(), arrival.began);
             response
         };
         self.0.later(work, arrival.origin)
@@ -440,7 +449,7 @@ impl Dispatcher {
             (_, Lost::Unknown) => problem::refuse(&ErrorCode::UnknownRoute.into(), &trace_id(request.headers())),
             (_, Lost::BadId) => problem::refuse(&ErrorCode::InvalidId.into(), &trace_id(request.headers())),
         };
-        edge.observe_own(service, &response, arrival.began);
+        edge.observe_own(service, response.status(), arrival.began);
         edge.now(response, arrival.origin)
     }
 }

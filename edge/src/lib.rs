@@ -7,6 +7,7 @@
 //! * [`rate`]: how much one caller may ask. `cors`, `security`: the headers that answers carry for browsers.
 //! * [`address`]: where a request comes from, behind trusted proxies or not. [`attempt`]: who guesses passwords.
 //! * [`respond`], [`problem`]: answers and refusals as HTTP. [`cursor`]: opaque cursors and query strings.
+//! * `site`: the front-end, out of the binary.
 //! * [`openapi`]: the API's description, made from the route table, and the page that shows it.
 //! * [`live`]: streams of what moves, over WebSockets and as server-sent events.
 //! * [`metrics`], [`health`], [`system`]: what operators see.
@@ -33,6 +34,7 @@ pub mod route;
 mod security;
 pub mod server;
 pub mod session;
+mod site;
 mod stale;
 pub mod system;
 pub mod trace;

@@ -53,7 +53,7 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
     let path = request.uri().path();
     let refused = |code: ErrorCode| problem::response(&code.into(), &trace_id(request.headers()));
     let known = (known(path) && !(scope == Scope::Admin && is_about_the_api(path)))
-        || matches!((scope, path), (Scope::Gateway, "/") | (Scope::Admin, "/tree" | "/slots" | "/cluster" | LOG | PROFILE))
+        || (scope == Scope::Admin && matches!(path, "/tree" | "/slots" | "/cluster" | LOG | PROFILE))
         || (scope == Scope::Admin && (path.starts_with(INSPECT) || path == DRAIN));
     if !known {
         return refused(ErrorCode::UnknownRoute);
@@ -94,7 +94,7 @@ pub async fn answer(edge: &Arc<Edge>, scope: Scope, request: &Request<RequestBod
             Some(key) => body(StatusCode::OK, &whereabouts(edge.client.node(), &key)),
             None => refused(ErrorCode::NotFound),
         },
-        _ => body(StatusCode::OK, &index(edge)),
+        _ => refused(ErrorCode::UnknownRoute),
     }
 }
 
@@ -183,15 +183,4 @@ fn slots(edge: &Edge) -> serde_json::Value {
     let owned: Vec<_> = Slot::all().filter_map(|slot| Some((slot.number(), ownership.epoch(slot)?.0))).collect();
     let (lowest, highest) = (owned.iter().map(|o| o.1).min(), owned.iter().map(|o| o.1).max());
     serde_json::json!({ "owned": owned.len(), "of": protocol::SLOTS, "epochs": { "lowest": lowest, "highest": highest } })
-}
-
-fn index(edge: &Edge) -> serde_json::Value {
-    let at = |path: &str| format!("{}{path}", edge.options.public_url);
-    serde_json::json!({
-        "name": "Let's Connect",
-        "version": env!("CARGO_PKG_VERSION"),
-        "services": { "user": at("/api/user"), "content": at("/api/content"), "shop": at("/api/shop") },
-        "health": at("/health/ready"),
-        "docs": at("/docs"),
-    })
 }

@@ -184,7 +184,7 @@ fn every_answer_of_every_route_carries_its_headers() {
         // Also in words that hardly anybody reads.
         dressed(&client.call(&Request::new("PROPFIND", path_of(&route, &ada.id))), strict_transport);
     }
-    for path in ["/", "/health", "/health/ready", "/metrics", "/nothing", "/api/user/nothing"] {
+    for path in ["/health", "/health/ready", "/metrics", "/nothing", "/api/user/nothing"] {
         dressed(&client.call(&get(path)), strict_transport);
     }
     client.send(b"\x16\x03\x01 no HTTP\r\n\r\n").expect("sent");

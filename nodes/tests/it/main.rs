@@ -37,6 +37,7 @@ mod redis;
 mod refusal;
 mod server;
 mod share;
+mod site;
 mod slow;
 mod store;
 mod thread;

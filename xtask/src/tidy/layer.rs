@@ -4,7 +4,8 @@
 //! nodes → edge → actors → { store, links } → cluster → protocol
 //! ```
 //!
-//! Beside it stand `testbed`, which only tests may use, `images`, which knows only bytes, and `simulation`, which judges `cluster`.
+//! Beside it stand `testbed`, which only tests may use, `images`, which knows only bytes, `web`, which holds the front-end's files, and `simulation`, which judges
+//! `cluster`.
 
 /// A crate of ours.
 pub struct Layer {
@@ -22,6 +23,8 @@ pub struct Layer {
 pub const LAYERS: &[Layer] = &[
     // It knows servers, is one where there is none to start, and knows nothing of ours.
     Layer { name: "testbed", uses: &[], tests_use: &[], never: &["ractor", "rusqlite", "warp"] },
+    // The front-end's files: who serves them brings HTTP.
+    Layer { name: "web", uses: &[], tests_use: &[], never: &["http", "hyper", "ractor", "rusqlite", "tokio", "warp"] },
     // The vocabulary: no I/O, no actors.
     Layer {
         name: "protocol",
@@ -72,7 +75,7 @@ pub const LAYERS: &[Layer] = &[
     // It reaches the store only through the owners; its tests give it a real one, and Redis.
     Layer {
         name: "edge",
-        uses: &["protocol", "images", "actors"],
+        uses: &["web", "protocol", "images", "actors"],
         tests_use: &["store", "testbed"],
         never: &["bb8", "rusqlite", "tokio-postgres"],
     },

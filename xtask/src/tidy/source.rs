@@ -41,6 +41,8 @@ const BANS: &[Ban] = &[
             "loadtest/src/platform.rs",
             // It is compared with the platform, and no part of it.
             "loadtest/peers/axum/",
+            // Cargo speaks to build scripts by it.
+            "web/embed/build.rs",
             // It looks for the programs of servers, for tests only.
             "testbed/src/postgres.rs",
         ],

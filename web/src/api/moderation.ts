@@ -1,0 +1,29 @@
+/** Flags, and the cases that moderators decide. */
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { answer, api, idempotencyKey, once } from './client';
+import { usePages } from './queries';
+import type { CaseStatus, Reason, TargetType } from './types';
+
+export const REASONS: readonly Reason[] = ['spam', 'abuse', 'nudity', 'violence', 'fraud', 'other'];
+
+export const useFlag = () =>
+  useMutation({
+    meta: { shown: true },
+    mutationFn: (body: { targetType: TargetType; targetId: string; reason: Reason; note: string | null }) =>
+      answer(api.POST('/api/user/moderation/flags', { body, params: once(idempotencyKey()) })),
+  });
+
+export const useQueue = (status: CaseStatus) =>
+  usePages(['cases', status], (cursor, signal) => answer(api.GET('/api/user/moderation/queue', { params: { query: { status, cursor } }, signal })));
+
+export type Decision = 'hide' | 'restore' | 'dismiss';
+
+export function useDecide(id: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    meta: { shown: true },
+    mutationFn: (body: { action: Decision; note: string | null }) =>
+      answer(api.POST('/api/user/moderation/cases/{id}/decision', { params: { path: { id } }, body })),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['cases'] }),
+  });
+}
