@@ -67,7 +67,8 @@ async fn events(exchange: Arc<Exchange>) -> Result<Response<ResponseBody>, Refus
 /// What the query names, beside the feed.
 fn subjects(exchange: &Exchange) -> Result<Vec<Subject>, Refusal> {
     let params = exchange.params()?;
-    let make: [(&str, fn(Uuid) -> Subject); 4] = [
+    type Make = fn(Uuid) -> Subject;
+    let make: [(&str, Make); 4] = [
         ("post", |id| Subject::Post(PostId(id))),
         ("product", |id| Subject::Product(ProductId(id))),
         ("order", |id| Subject::Order(OrderId(id))),
