@@ -198,7 +198,7 @@ impl SpanExporter for Sender {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let (exporter, spans) = (self.exporter.clone(), batch.len() as u64);
         let sent = self.runtime.spawn(async move { exporter.export(batch).await }).await;
-        match sent.unwrap_or_else(|_| Err(OTelSdkError::AlreadyShutdown)) {
+        match sent.unwrap_or(Err(OTelSdkError::AlreadyShutdown)) {
             Ok(()) => {
                 self.figures.sent.inc_by(spans);
                 if IS_LOSING.swap(false, Ordering::Relaxed) {

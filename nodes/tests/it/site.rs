@@ -14,8 +14,8 @@ fn visit(path: &str) -> Request {
 /// A file that the page names, with an extension.
 fn named(page: &Answer, extension: &str) -> String {
     let text = page.text();
-    let names = text.split('"').filter(|word| word.starts_with("/assets/") && word.ends_with(extension));
-    names.last().unwrap_or_else(|| panic!("the page names a {extension}: is Node.js there? {page}")).to_owned()
+    let mut names = text.split('"').filter(|word| word.starts_with("/assets/") && word.ends_with(extension));
+    names.next_back().unwrap_or_else(|| panic!("the page names a {extension}: is Node.js there? {page}")).to_owned()
 }
 
 #[track_caller]
