@@ -324,6 +324,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live updates over a WebSocket: what is new in the feed, and what changes of things that are asked for. Whoever cannot send a session with it sends `{"token": "…"}` first, within 5 s.
+         * @description Open to all; a session decides what is seen.
+         */
+        get: operations["getLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/live/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same as server-sent events. `Last-Event-ID`, or `cursor`, takes a stream up again.
+         * @description For whoever is signed in.
+         */
+        get: operations["getLiveEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/media/files/id/{id}": {
         parameters: {
             query?: never;
@@ -2681,7 +2721,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -2879,7 +2919,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
                 /** @description The number of a page, for old clients; use `cursor`. */
                 page?: number;
@@ -2979,7 +3019,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -3119,7 +3159,7 @@ export interface operations {
                 q?: string;
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -3311,7 +3351,7 @@ export interface operations {
                 parent?: string;
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -3645,7 +3685,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -3691,7 +3731,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -3730,6 +3770,88 @@ export interface operations {
             401: components["responses"]["401"];
             /** @description Not Found: not_found */
             404: components["responses"]["404"];
+            /** @description Too Many Requests: too_many_requests */
+            429: components["responses"]["429"];
+            /** @description Internal Server Error: internal */
+            500: components["responses"]["500"];
+            /** @description Service Unavailable: overloaded, unavailable, expired, outcome_unknown */
+            503: components["responses"]["503"];
+        };
+    };
+    getLive: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switching Protocols */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request: invalid_query, invalid_header */
+            400: components["responses"]["400"];
+            /** @description Unauthorized: unauthenticated */
+            401: components["responses"]["401"];
+            /** @description Forbidden: cross_site */
+            403: components["responses"]["403"];
+            /** @description Conflict: limit_reached */
+            409: components["responses"]["409"];
+            /** @description Too Many Requests: too_many_requests */
+            429: components["responses"]["429"];
+            /** @description Internal Server Error: internal */
+            500: components["responses"]["500"];
+            /** @description Service Unavailable: overloaded, unavailable, expired, outcome_unknown */
+            503: components["responses"]["503"];
+        };
+    };
+    getLiveEvents: {
+        parameters: {
+            query?: {
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
+                cursor?: string;
+                /** @description Ids of such things, with commas between them, whose changes are told as well. */
+                post?: string;
+                /** @description Ids of such things, with commas between them, whose changes are told as well. */
+                product?: string;
+                /** @description Ids of such things, with commas between them, whose changes are told as well. */
+                order?: string;
+                /** @description Ids of such things, with commas between them, whose changes are told as well. */
+                file?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Bad Request: invalid_query */
+            400: components["responses"]["400"];
+            /** @description Unauthorized: unauthenticated */
+            401: components["responses"]["401"];
+            /** @description Forbidden: forbidden */
+            403: components["responses"]["403"];
+            /** @description Not Found: not_found */
+            404: components["responses"]["404"];
+            /** @description Conflict: limit_reached */
+            409: components["responses"]["409"];
             /** @description Too Many Requests: too_many_requests */
             429: components["responses"]["429"];
             /** @description Internal Server Error: internal */
@@ -3784,7 +3906,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -3989,7 +4111,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -4491,7 +4613,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -4545,7 +4667,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -4794,7 +4916,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -4958,7 +5080,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -5095,7 +5217,7 @@ export interface operations {
                 sort?: string;
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
                 /** @description The number of a page, for old clients; use `cursor`. */
                 page?: number;
@@ -5358,7 +5480,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -5522,7 +5644,7 @@ export interface operations {
                 target?: string;
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -5572,7 +5694,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -6068,7 +6190,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -6120,7 +6242,7 @@ export interface operations {
                 status?: "open" | "hidden" | "restored" | "dismissed";
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -6515,7 +6637,7 @@ export interface operations {
                 location?: string;
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -6805,7 +6927,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -7077,7 +7199,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
@@ -7131,7 +7253,7 @@ export interface operations {
             query?: {
                 /** @description Rows of a page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description The `nextCursor` of the page before; of live updates, the `cursor` of the last event. */
                 cursor?: string;
             };
             header?: never;
