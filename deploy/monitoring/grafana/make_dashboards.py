@@ -70,6 +70,10 @@ OVERVIEW = [
     graph("Memory", [("process_memory_rss_bytes{service=\"gateway\"}", "{{instance}}")], "bytes"),
     graph("Memory in use, of the limit", [('system_memory_usage_percent{service="gateway"}', "{{instance}}")], "percent"),
     graph("Connections", [("http_connections_open", "{{instance}}")]),
+    graph("Live streams", [("sum by (transport) (live_streams)", "{{transport}}")], about="Clients who are told what moves."),
+    graph("Live events/s", [(rate("live_events_total", "event"), "{{event}}")]),
+    graph("Spans of traces/s", [("sum(rate(traces_spans_sent_total[$__rate_interval]))", "sent"), ("sum(rate(traces_spans_lost_total[$__rate_interval]))", "lost")], about="None without traces.url."),
+    graph("Keys watched for live streams", [("sum by (of) (live_watched_keys)", "for {{of}}")]),
     graph("Error budget: how fast it burns", [("max by (job) (job:slo_availability_errors:ratio_rate1h) / 0.001", "availability"), ("max by (job) (job:slo_latency_slow:ratio_rate1h) / 0.01", "latency")], "short", "Over the last hour; at 1 a month's budget lasts for a month."),
     graph("Release", [("count by (version) (build_info)", "{{version}}")], "short", "Nodes by what they run."),
 ]
