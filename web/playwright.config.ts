@@ -2,6 +2,8 @@ import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
   testDir: 'e2e',
+  // What needs several nodes is started by `web/cluster`.
+  testIgnore: process.env['NODES'] ? [] : ['cluster/**'],
   outputDir: 'e2e/out/results',
   globalSetup: './e2e/setup.ts',
   fullyParallel: true,

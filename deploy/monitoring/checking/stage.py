@@ -12,6 +12,7 @@ import threading
 import urllib.parse
 
 from servers.cluster import Cluster, eventually
+from servers.postgres import Refused
 from servers.process import begun, free_port, wait_for
 
 from . import documents
@@ -21,6 +22,10 @@ WAIT = "2s"
 # Longer than the rest takes.
 LOAD_S = 240
 IMAGE = "images/tests/corpus/exif6_small.jpg"
+# Requests that each node may have in work: so few that a handful of people can be all of them.
+IN_FLIGHT_MAX = 64
+# A table that a stranger holds, by this statement, so that whoever writes to it waits.
+HOLDING = "SELECT pg_sleep(120)"
 # What separates the parts of an upload.
 FORM = "watched-by-nobody"
 
@@ -147,7 +152,7 @@ class Scene:
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
-            self.cluster = Cluster(self.folder, self.binaries / "lets-connect", 3)
+            self.cluster = Cluster(self.folder, self.binaries / "lets-connect", 3, settings=[f"http.requests_in_flight_max={IN_FLIGHT_MAX}"])
             stack.callback(self.cluster.stop)
             if self.cluster.wait_settled(60) is None:
                 raise SystemExit(f"the cluster does not settle: {(self.folder / 'node-1.log').read_text()[-3000:]}")
@@ -177,11 +182,38 @@ class Scene:
         self.stack.callback(load.terminate)
         account = json.dumps({"username": "watched", "email": "watched@example.org", "password": "a long password"})
         _, _, opened = self.cluster.nodes[0].ask("/api/user/register", method="POST", body=account, headers={"content-type": "application/json"})
-        over = threading.Event()
-        uploads = threading.Thread(target=self.upload, args=(json.loads(opened)["token"], over), daemon=True)
+        over, self.token = threading.Event(), json.loads(opened)["token"]
+        uploads = threading.Thread(target=self.upload, args=(self.token, over), daemon=True)
         uploads.start()
         self.stack.callback(uploads.join)
         self.stack.callback(over.set)
+
+    def fill(self):
+        """Has a stranger lock the posts, and as many people write as the first node may have requests in work; each again when it is refused."""
+        self.is_full = threading.Event()
+        holding = threading.Thread(target=self.hold, daemon=True)
+        holding.start()
+        writers = [threading.Thread(target=self.write, daemon=True) for _ in range(IN_FLIGHT_MAX)]
+        for writer in writers:
+            writer.start()
+        self.filling = [holding, *writers]
+
+    def hold(self):
+        with contextlib.suppress(Refused):
+            self.cluster.sql("content", f"BEGIN; LOCK TABLE post IN ACCESS EXCLUSIVE MODE; {HOLDING};")
+
+    def write(self):
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
+        while not self.is_full.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self.cluster.nodes[0].ask("/api/content/posts", method="POST", body='{"content": "Hello"}', headers=headers, timeout=30)
+
+    def empty(self):
+        """Ends the stranger's transaction, and nobody writes any more."""
+        self.is_full.set()
+        self.cluster.sql("content", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '{HOLDING}%'")
+        for one in self.filling:
+            one.join()
 
     def upload(self, token, over):
         """An image every two seconds, each another one by a comment in it."""
