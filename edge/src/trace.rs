@@ -1,7 +1,7 @@
 //! The trace of a request: whose it is, whether it is taken, and the span that all that is done for it is within.
 //!
 //! Of one that is not taken there is the id alone, for the log and for refusals: the client's, if it sent one. Whether one is taken nobody outside decides,
-//! or strangers could have all of theirs taken: only what a trusted proxy says counts.
+//! or strangers could have all of theirs taken: only what a trusted proxy says counts, and that only where it is said to be its own word.
 
 use crate::{address::Network, problem, route::Route};
 use actors::trace::{self, TAKEN};
@@ -18,12 +18,14 @@ const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 pub struct Sampling {
     /// One in so many of those of which no trusted proxy says anything; 0 for none.
     pub one_in: u32,
+    /// Whether trusted proxies say it: they must not pass on what their clients say.
+    pub trusts_proxies: bool,
 }
 
 impl Sampling {
     /// Whether this one's is.
     fn takes(self, caller: Option<Trace>, is_trusted: impl FnOnce() -> bool) -> bool {
-        match caller.filter(|_| is_trusted()) {
+        match caller.filter(|_| self.trusts_proxies && is_trusted()) {
             Some(caller) => caller.is_sampled(),
             None => self.one_in > 0 && rand::random_range(0..self.one_in) == 0,
         }
@@ -92,10 +94,13 @@ mod tests {
     #[test]
     fn a_stranger_does_not_decide_what_is_taken_and_a_trusted_proxy_does() {
         let caller = |flags| Some(Trace { trace_id: 1, parent_id: 2, flags });
-        let (none, all) = (Sampling { one_in: 0 }, Sampling { one_in: 1 });
+        let (none, all) = (Sampling { one_in: 0, trusts_proxies: true }, Sampling { one_in: 1, trusts_proxies: true });
         assert!(!none.takes(caller(1), || false), "a stranger asks for it");
         assert!(all.takes(caller(0), || false), "a stranger asks not to be seen");
         assert!(none.takes(caller(1), || true) && !all.takes(caller(0), || true));
         assert!(!none.takes(None, || true) && all.takes(None, || true));
+        // Most proxies pass on what their clients say.
+        let by_default = Sampling { trusts_proxies: false, ..none };
+        assert!(!by_default.takes(caller(1), || true));
     }
 }

@@ -14,7 +14,7 @@ use opentelemetry_otlp::{
 use opentelemetry_sdk::{
     Resource,
     error::{OTelSdkError, OTelSdkResult},
-    trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, SpanData, SpanExporter},
+    trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider, Span, SpanData, SpanExporter, SpanProcessor},
 };
 use prometheus::{IntCounter, Registry};
 use std::{
@@ -22,7 +22,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -71,16 +71,19 @@ impl Traces {
             if is_secret { builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots()).build() } else { builder.build() }
         } else {
             let headers: HashMap<_, _> = authorization.map(|value| ("authorization".to_owned(), value)).into_iter().collect();
-            let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().context("traces.url")?;
+            let client =
+                reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none()).build().context("traces.url")?;
             let builder = builder.with_http().with_http_client(client).with_headers(headers);
             builder.with_endpoint(collector.url()).with_timeout(timeout).build()
         };
         let figures = Figures::default();
-        let sender = Sender { exporter: Arc::new(exporter.context("traces.url")?), runtime: Handle::current(), figures: figures.clone() };
+        let (exporter, waiting) = (Arc::new(exporter.context("traces.url")?), Arc::new(AtomicUsize::new(0)));
+        let sender = Sender { exporter, timeout, waiting: waiting.clone(), runtime: Handle::current(), figures: figures.clone() };
         let batches = BatchConfigBuilder::default().with_max_queue_size(settings.queue_max).build();
-        let processor = BatchSpanProcessor::builder(sender).with_batch_config(batches).build();
+        let batches = BatchSpanProcessor::builder(sender).with_batch_config(batches).build();
+        let processor = Queue { batches, waiting, max: settings.queue_max, figures: figures.clone() };
         let provider = SdkTracerProvider::builder().with_resource(resource(config)).with_span_processor(processor).build();
-        Ok(Some(Self { provider, sampling: Sampling { one_in: settings.one_in }, figures }))
+        Ok(Some(Self { provider, sampling: Sampling { one_in: settings.one_in, trusts_proxies: settings.trust_proxies }, figures }))
     }
 
     /// Which requests are traced.
@@ -150,7 +153,7 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
 }
 
 /// What is counted of traces. docs/metrics.md is generated from what is served.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Figures {
     sent: IntCounter,
     lost: IntCounter,
@@ -178,9 +181,47 @@ impl Figures {
     }
 }
 
+/// The library's queue, with a count of what it has no room for: of that the library tells nobody.
+#[derive(Debug)]
+struct Queue {
+    batches: BatchSpanProcessor,
+    waiting: Arc<AtomicUsize>,
+    max: usize,
+    figures: Figures,
+}
+
+impl SpanProcessor for Queue {
+    fn on_start(&self, span: &mut Span, context: &opentelemetry::Context) {
+        self.batches.on_start(span, context);
+    }
+
+    fn on_end(&self, span: SpanData) {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) < self.max {
+            return self.batches.on_end(span);
+        }
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.figures.lost.inc();
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.batches.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.batches.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.batches.set_resource(resource);
+    }
+}
+
 /// Sends batches on the runtime: the clients need it, and the library's thread, which asks for it, is none of it.
 struct Sender {
     exporter: Arc<opentelemetry_otlp::SpanExporter>,
+    timeout: Duration,
+    /// Spans that are in the queue, or are about to be.
+    waiting: Arc<AtomicUsize>,
     runtime: Handle,
     figures: Figures,
 }
@@ -197,8 +238,13 @@ impl fmt::Debug for Sender {
 impl SpanExporter for Sender {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let (exporter, spans) = (self.exporter.clone(), batch.len() as u64);
-        let sent = self.runtime.spawn(async move { exporter.export(batch).await }).await;
-        match sent.unwrap_or(Err(OTelSdkError::AlreadyShutdown)) {
+        self.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+        let timeout = self.timeout;
+        // The clients have times of their own for parts of it, and not for all.
+        let sent = self.runtime.spawn(async move {
+            tokio::time::timeout(timeout, exporter.export(batch)).await.unwrap_or(Err(OTelSdkError::Timeout(timeout)))
+        });
+        match sent.await.unwrap_or(Err(OTelSdkError::AlreadyShutdown)) {
             Ok(()) => {
                 self.figures.sent.inc_by(spans);
                 if IS_LOSING.swap(false, Ordering::Relaxed) {

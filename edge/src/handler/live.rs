@@ -2,7 +2,7 @@
 
 use crate::{
     exchange::Exchange,
-    live::{Mark, Signed, Stream, Subject, socket, sse},
+    live::{Mark, SUBJECTS_MAX, Signed, Stream, Subject, socket, sse},
     route::{Auth, Route, Service::Gateway},
     server::ResponseBody,
     session,
@@ -41,7 +41,7 @@ fn signed(exchange: &Exchange) -> Option<Signed> {
 async fn socket(exchange: Arc<Exchange>, upgrade: Option<OnUpgrade>) -> Result<Response<ResponseBody>, Refusal> {
     session::may_open_socket(&exchange.headers, &exchange.edge.options)?;
     let mark = exchange.params()?.text("cursor").map(Mark::parse);
-    let response = socket::accept(&exchange.headers)?;
+    let response = socket::accept(&exchange.method, &exchange.headers)?;
     let upgrade =
         upgrade.ok_or_else(|| Refusal::new(ErrorCode::InvalidHeader, "this connection cannot become a WebSocket: use HTTP/1.1"))?;
     let signed = signed(&exchange);
@@ -57,11 +57,15 @@ async fn events(exchange: Arc<Exchange>) -> Result<Response<ResponseBody>, Refus
     let last = exchange.headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default());
     let mark = last.or_else(|| params.text("cursor")).map(Mark::parse);
     let place = exchange.edge.live.enter(Some(signed.viewer))?;
+    if exchange.method == Method::HEAD {
+        return Ok(sse::head());
+    }
     let mut stream = Stream::open(exchange.edge.clone(), signed, mark).await?;
     for subject in subjects {
+        stream.count()?;
         stream.subscribe(subject).await.map_err(|_| ErrorCode::Unauthenticated)?;
     }
-    Ok(sse::answer(stream, place, exchange.method == Method::HEAD))
+    Ok(sse::answer(stream, place))
 }
 
 /// What the query names, beside the feed.
@@ -80,6 +84,9 @@ fn subjects(exchange: &Exchange) -> Result<Vec<Subject>, Refusal> {
             let refused = |_| Refusal::new(ErrorCode::InvalidQuery, format!("{name} takes ids, with commas between them"));
             subjects.push(subject(Uuid::try_parse(id.trim()).map_err(refused)?));
         }
+    }
+    if subjects.len() > SUBJECTS_MAX {
+        return Err(Refusal::new(ErrorCode::InvalidQuery, format!("a stream tells of {SUBJECTS_MAX} things at most")));
     }
     Ok(subjects)
 }

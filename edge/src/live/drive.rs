@@ -6,8 +6,7 @@ use super::{
     event::{Event, Said},
     stream::{SignedOut, Stream},
 };
-use crate::rate::{Caller, Class};
-use protocol::{ErrorCode, Refusal};
+use protocol::ErrorCode;
 use std::{
     future::Future,
     time::{Duration, Instant},
@@ -137,7 +136,7 @@ async fn serve<O: Outlet>(stream: &mut Stream, outlet: &mut O, place: &Place) ->
                     Err(reason) => return reason,
                 },
                 Heard::Nonsense(why) => {
-                    if let Err(refusal) = count(stream) {
+                    if let Err(refusal) = stream.count() {
                         return Reason::Refused(refusal.code);
                     }
                     stream.say(Event::error(ErrorCode::MalformedBody, why, None));
@@ -183,11 +182,11 @@ async fn obey(stream: &mut Stream, said: Said) -> Result<(), Reason> {
     match said {
         Said::Token(_) => {
             stream.say(Event::error(ErrorCode::MalformedBody, "the stream knows already whose it is", None));
-            count(stream).map_err(|refusal| Reason::Refused(refusal.code))
+            stream.count().map_err(|refusal| Reason::Refused(refusal.code))
         }
         Said::Subscribe(subjects) => {
             for subject in subjects {
-                match count(stream) {
+                match stream.count() {
                     Ok(()) => stream.subscribe(subject).await.map_err(|SignedOut| Reason::SessionEnded)?,
                     Err(refusal) => return Err(Reason::Refused(refusal.code)),
                 }
@@ -196,12 +195,7 @@ async fn obey(stream: &mut Stream, said: Said) -> Result<(), Reason> {
         }
         Said::Unsubscribe(subjects) => {
             subjects.into_iter().for_each(|subject| stream.unsubscribe(subject));
-            count(stream).map_err(|refusal| Reason::Refused(refusal.code))
+            stream.count().map_err(|refusal| Reason::Refused(refusal.code))
         }
     }
-}
-
-fn count(stream: &Stream) -> Result<(), Refusal> {
-    let checked = stream.edge().limiter.check(Instant::now(), Class::Read, Caller::Person(stream.viewer()));
-    checked.map_err(|_| ErrorCode::TooManyRequests.into())
 }

@@ -161,6 +161,8 @@ impl Event {
 struct Marked<'e> {
     #[serde(flatten)]
     event: &'e Event,
+    /// Left out where there is none: the client keeps the one that it has.
+    #[serde(skip_serializing_if = "str::is_empty")]
     cursor: &'e str,
 }
 
@@ -174,7 +176,11 @@ pub(super) fn message(event: &Event, cursor: &str) -> String {
 pub(super) fn piece(events: &[Event], cursor: &str) -> Bytes {
     let mut piece = BytesMut::new();
     for event in events {
-        for part in ["id: ", cursor, "\nevent: ", event.name(), "\ndata: ", &message(event, cursor), "\n\n"] {
+        // An id without text would take the client's own away.
+        let id = if cursor.is_empty() { "" } else { "id: " };
+        for part in
+            [id, cursor, if id.is_empty() { "event: " } else { "\nevent: " }, event.name(), "\ndata: ", &message(event, cursor), "\n\n"]
+        {
             piece.put_slice(part.as_bytes());
         }
     }

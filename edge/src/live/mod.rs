@@ -16,7 +16,7 @@ pub(crate) mod sse;
 mod stream;
 
 pub(crate) use event::Subject;
-pub(crate) use stream::{Mark, Signed, Stream};
+pub(crate) use stream::{Mark, SUBJECTS_MAX, Signed, Stream};
 
 use metric::Metrics;
 use parking_lot::Mutex;

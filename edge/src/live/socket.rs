@@ -8,7 +8,7 @@ use super::{
 use crate::{dispatch::Edge, server::ResponseBody};
 use actors::account::Token;
 use futures_util::{SinkExt, StreamExt};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use protocol::{ErrorCode, Refusal};
@@ -29,6 +29,8 @@ const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// What a socket buffers in each direction before it asks the system; and what it may hold at most when the client takes nothing.
 const BUFFER_BYTES: usize = 4 * 1024;
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Pings and pongs of a client between two of ours, at most: each costs an answer.
+const CONTROLS_MAX: u32 = 100;
 /// How long a client has to answer that it closes, too.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
 
@@ -36,12 +38,15 @@ const CLOSE_MAX: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// `invalid_header` when the request does not ask for one.
-pub(crate) fn accept(request: &HeaderMap) -> Result<Response<ResponseBody>, Refusal> {
+pub(crate) fn accept(method: &Method, request: &HeaderMap) -> Result<Response<ResponseBody>, Refusal> {
     let has = |name: &header::HeaderName, word: &str| {
         let values = request.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(word))
     };
-    let asks = has(&header::CONNECTION, "upgrade") && has(&header::UPGRADE, "websocket") && has(&header::SEC_WEBSOCKET_VERSION, "13");
+    let asks = *method == Method::GET
+        && has(&header::CONNECTION, "upgrade")
+        && has(&header::UPGRADE, "websocket")
+        && has(&header::SEC_WEBSOCKET_VERSION, "13");
     let Some(key) = request.get(header::SEC_WEBSOCKET_KEY).filter(|_| asks) else {
         let detail =
             "this is for WebSockets (Upgrade: websocket, Sec-WebSocket-Version: 13, over HTTP/1.1); /api/live/events has the same without";
@@ -68,7 +73,7 @@ pub(crate) async fn serve(edge: Arc<Edge>, upgrade: OnUpgrade, mut place: Place,
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
     let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    let mut socket = Socket { socket, is_alive: true };
+    let mut socket = Socket { socket, is_alive: true, controls: 0 };
     let opened = match signed {
         Some(signed) => Ok(signed),
         None => match tokio::time::timeout(SIGN_IN_MAX, socket.sign_in(&edge, &mut place)).await {
@@ -95,6 +100,8 @@ struct Socket {
     socket: WebSocketStream<TokioIo<Upgraded>>,
     /// Whether anything came since the client was last asked for a sign of life.
     is_alive: bool,
+    /// Pings and pongs that came since then.
+    controls: u32,
 }
 
 impl Socket {
@@ -131,7 +138,8 @@ impl Outlet for Socket {
                     return serde_json::from_str(&text).map_or_else(|error| Heard::Nonsense(error.to_string()), Heard::Said);
                 }
                 // What answers a ping is sent by the next read.
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) if self.controls < CONTROLS_MAX => self.controls += 1,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Heard::Over(Reason::Refused(ErrorCode::TooManyRequests)),
                 Some(Ok(Message::Binary(_) | Message::Frame(_))) => return Heard::Over(Reason::Garbage),
                 Some(Err(tungstenite::Error::Capacity(_) | tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_))) => {
                     return Heard::Over(Reason::Garbage);
@@ -142,6 +150,7 @@ impl Outlet for Socket {
     }
 
     async fn probe(&mut self) -> Result<(), Reason> {
+        self.controls = 0;
         if !std::mem::take(&mut self.is_alive) {
             return Err(Reason::Slow);
         }
@@ -198,13 +207,13 @@ mod tests {
         for (name, value) in headers {
             asks.insert(name, HeaderValue::from_static(value));
         }
-        let accepted = accept(&asks).expect("it asks");
+        let accepted = accept(&Method::GET, &asks).expect("it asks");
         // The example of RFC 6455, 1.3.
         assert_eq!(accepted.headers()[header::SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         for (name, _) in headers {
             let mut without = asks.clone();
             without.remove(name);
-            assert_eq!(accept(&without).expect_err("it does not").code, ErrorCode::InvalidHeader, "{name}");
+            assert_eq!(accept(&Method::GET, &without).expect_err("it does not").code, ErrorCode::InvalidHeader, "{name}");
         }
     }
 

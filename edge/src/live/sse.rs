@@ -47,8 +47,18 @@ impl Outlet for Body {
     }
 }
 
-/// Begins a stream, and answers with it; for a head alone (`HEAD`) there is none.
-pub(crate) fn answer(stream: Stream, place: Place, is_head_alone: bool) -> Response<ResponseBody> {
+/// The answer's head, of a stream that is not begun.
+pub(crate) fn head() -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::empty());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+/// Begins a stream, and answers with it.
+pub(crate) fn answer(stream: Stream, place: Place) -> Response<ResponseBody> {
     let (pieces, taken) = mpsc::channel(1);
     // There is room for one.
     let _ = pieces.try_send(Bytes::from_static(RETRY.as_bytes()));
@@ -56,17 +66,8 @@ pub(crate) fn answer(stream: Stream, place: Place, is_head_alone: bool) -> Respo
         let piece: Option<Bytes> = taken.recv().await;
         piece.map(|piece| (Ok::<_, Infallible>(Frame::data(piece)), taken))
     });
-    let mut response = Response::new(ResponseBody::boxed(StreamBody::new(frames)));
-    if is_head_alone {
-        *response.body_mut() = ResponseBody::empty();
-    } else {
-        tokio::spawn(drive(stream, Body { pieces }, place));
-    }
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    response
+    tokio::spawn(drive(stream, Body { pieces }, place));
+    head().map(|_| ResponseBody::boxed(StreamBody::new(frames)))
 }
 
 #[cfg(test)]

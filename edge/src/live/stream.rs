@@ -1,7 +1,10 @@
 //! One person's stream: what it watches, what it said last, and what comes of a look.
 
 use super::event::{Event, Subject};
-use crate::dispatch::Edge;
+use crate::{
+    dispatch::Edge,
+    rate::{Caller, Class},
+};
 use actors::{
     Call, Client, Snapshot,
     account::Token,
@@ -13,12 +16,12 @@ use protocol::{ErrorCode, Fact, Key, Kind, PostId, Principal, Refusal, Timestamp
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use uuid::Uuid;
 
 /// Things whose moves one stream may be told of, beside the feed.
-pub(super) const SUBJECTS_MAX: usize = 100;
+pub(crate) const SUBJECTS_MAX: usize = 100;
 /// Posts that are told one by one after one look. More at once are a `reset`.
 const NEWS_MAX: usize = 100;
 /// How long ago a post may have been made that is said to be new. A post is made before it is in a feed: by a request's time, by how long an owner's death
@@ -26,8 +29,10 @@ const NEWS_MAX: usize = 100;
 const LATE_MAX_MS: i64 = 60_000;
 /// How long ago a stream may have ended that goes on where it was.
 const MARK_AGE_MAX_MS: i64 = 600_000;
-/// Until what could not be read is tried again.
+/// Until what could not be read is tried again: at first, and at most, where it doubles each time. Each stream waits for a time of its own below that, so that not
+/// all of them come at once to a database that is back.
 const AGAIN: Duration = Duration::from_millis(500);
+const AGAIN_MAX: Duration = Duration::from_secs(30);
 
 /// Whose stream it is, by which session.
 #[derive(Clone, Copy)]
@@ -104,6 +109,8 @@ pub(crate) struct Stream {
     unsaid: Vec<Event>,
     /// What could not be read.
     again: HashSet<Key>,
+    /// Until that is tried again.
+    pause: Duration,
 }
 
 impl Stream {
@@ -121,7 +128,7 @@ impl Stream {
         let resumed = mark.and_then(|mark| mark.within(now));
         let feed = Feed { looked_at: resumed.unwrap_or(now), known: HashSet::new() };
         let (subjects, unsaid, again) = (HashMap::new(), Vec::new(), HashSet::new());
-        let mut stream = Self { edge, signed, watch, feed, follows_version: 0, subjects, unsaid, again };
+        let mut stream = Self { edge, signed, watch, feed, follows_version: 0, subjects, unsaid, again, pause: AGAIN };
         let call = stream.client().call(Principal::Platform);
         stream.follows_version = stream.follows(&call).await?;
         stream.say(Event::Hello { follows_version: stream.follows_version });
@@ -138,16 +145,21 @@ impl Stream {
         Ok(stream)
     }
 
-    pub(super) fn edge(&self) -> &Edge {
-        &self.edge
-    }
-
     pub(super) const fn viewer(&self) -> UserId {
         self.signed.viewer
     }
 
     fn client(&self) -> Client {
         self.edge.client.clone()
+    }
+
+    /// Counts a read of the viewer's.
+    ///
+    /// # Errors
+    /// `too_many_requests`.
+    pub(crate) fn count(&self) -> Result<(), Refusal> {
+        let checked = self.edge.limiter.check(Instant::now(), Class::Read, Caller::Person(self.viewer()));
+        checked.map_err(|exceeded| Refusal::from(ErrorCode::TooManyRequests).after(exceeded.retry_after_s()))
     }
 
     /// Has something said to the client.
@@ -165,7 +177,8 @@ impl Stream {
         if self.again.is_empty() {
             return self.watch.moved().await;
         }
-        tokio::time::timeout(AGAIN, self.watch.moved()).await.unwrap_or_default()
+        let pause = self.pause.mul_f64(rand::random_range(0.5..1.0));
+        tokio::time::timeout(pause, self.watch.moved()).await.unwrap_or_default()
     }
 
     /// Looks at everything: for what was not heard of.
@@ -176,8 +189,19 @@ impl Stream {
 
     /// Looks at what moved, and has said what is newer than what was said, as far as the viewer may see it now. What is out of reach is looked at again
     /// soon.
-    pub(super) async fn look(&mut self, mut moved: HashSet<Key>) -> Result<(), SignedOut> {
+    pub(super) async fn look(&mut self, moved: HashSet<Key>) -> Result<(), SignedOut> {
+        let looked = self.look_once(moved).await;
+        self.pause = if self.again.is_empty() { AGAIN } else { (self.pause * 2).min(AGAIN_MAX) };
+        looked
+    }
+
+    async fn look_once(&mut self, mut moved: HashSet<Key>) -> Result<(), SignedOut> {
         moved.extend(std::mem::take(&mut self.again));
+        // Nobody can tell what is still so: neither who is signed in, nor what they may see.
+        if !self.edge.client.node().ownership.is_leased() {
+            self.again = moved;
+            return Ok(());
+        }
         let principal = match self.edge.accounts.authenticate(&self.signed.token).await {
             Ok(principal) => principal.ok_or(SignedOut)?,
             Err(_) => {
@@ -249,8 +273,13 @@ impl Stream {
         let viewer = self.viewer();
         let wanted: HashSet<Key> =
             read::complete(&self.client(), call, |sight| read::timelines(sight, viewer)).await?.into_iter().collect();
-        let left: Vec<Key> = self.watch.keys().filter(|key| key.kind == Kind::Timeline && !wanted.contains(key)).collect();
+        let (kept, left): (HashSet<Key>, HashSet<Key>) =
+            self.watch.keys().filter(|key| key.kind == Kind::Timeline).partition(|key| wanted.contains(key));
         left.iter().for_each(|key| self.watch.remove(key));
+        // What moved on a timeline between the look at the feed and now was heard by nobody.
+        if wanted.iter().any(|key| !kept.contains(key)) {
+            self.again.insert(Key::new(Kind::Feed, viewer));
+        }
         wanted.into_iter().for_each(|key| self.watch.add(key));
         Ok(())
     }
@@ -265,6 +294,7 @@ impl Stream {
             self.say(refuse(ErrorCode::LimitReached, detail));
             return Ok(());
         }
+        let is_new = !self.subjects.contains_key(&subject);
         self.watch.add(subject.key());
         let seen = match self.edge.accounts.authenticate(&self.signed.token).await {
             Ok(principal) => {
@@ -282,7 +312,10 @@ impl Stream {
             Ok(None) => Refusal::from(ErrorCode::NotFound),
             Err(refusal) => refusal,
         };
-        self.unsubscribe(subject);
+        // What was told of so far is, also where it cannot be read at the moment.
+        if is_new || refusal.code == ErrorCode::NotFound {
+            self.unsubscribe(subject);
+        }
         self.say(refuse(refusal.code, refusal.detail.into_owned()));
         Ok(())
     }

@@ -136,7 +136,9 @@ fn responses(route: &Route, generators: &mut Generators) -> Value {
                 None
             }
             Shape::Events => {
-                response["content"] = json!({ "text/event-stream": { "schema": { "type": "string" } } });
+                // No JSON Schema is of a stream: to some tools it is of its text, to others of each event.
+                let about = "Server-sent events (HTML, 9.2), without end; what each of them is, is in docs/live.md.";
+                response["content"] = json!({ "text/event-stream": { "schema": { "description": about } } });
                 None
             }
         };

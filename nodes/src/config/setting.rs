@@ -306,8 +306,11 @@ sections! {
     traces: Traces {
         /// What takes them by OTLP, such as an OpenTelemetry Collector, Jaeger or Tempo. `off` takes none.
         url: Option<Collector> = None;
-        /// One request in so many is traced, of those whose `traceparent` does not come through a trusted proxy, which decides for itself; 0 is none.
+        /// One request in so many is traced; 0 is none.
         one_in: u32 = 100, range(0, 1_000_000, Unit::Count);
+        /// Whether the `traceparent` that a trusted proxy (`http.trusted_proxies`) sends decides instead. Only for proxies that trace: most pass on what their
+        /// clients send, and then strangers would decide.
+        trust_proxies: bool = false;
         /// Spans that wait to be sent; further ones are left out.
         queue_max: usize = 4096, range(512, 1_000_000, Unit::Count);
         /// Time for one sending of up to 512 spans.

@@ -6,6 +6,7 @@ use crate::{
     server::{Server, eventually},
 };
 use serde_json::json;
+use std::net::TcpListener;
 use testbed::otlp::{Collector, Span};
 
 /// A request that comes with a trace of its caller's.
@@ -38,7 +39,7 @@ fn has_statement(spans: &[Span], words: &str) -> bool {
 fn a_request_over_two_nodes_is_one_tree_with_its_statements() {
     let collector = Collector::start(None);
     let url = format!("traces.url=grpc://{}", collector.grpc());
-    let cluster = Cluster::with(2, &[&url, "traces.one_in=0", "http.trusted_proxies=127.0.0.1"]);
+    let cluster = Cluster::with(2, &[&url, "traces.one_in=0", "traces.trust_proxies=true", "http.trusted_proxies=127.0.0.1"]);
     let mut edges = cluster.edges();
     let ada = edges[0].register("ada");
     let profile = format!("/api/user/profile/{}", ada.id);
@@ -94,7 +95,8 @@ fn one_node_tells_over_http_of_what_memory_answers_and_of_what_it_does_not() {
 fn a_stranger_cannot_have_traces_taken_and_still_finds_its_own_id() {
     let collector = Collector::start(None);
     let url = format!("traces.url=grpc://{}", collector.grpc());
-    let server = Server::with(&[&url, "traces.one_in=0"]);
+    // A proxy is trusted for addresses, and passes on what its clients say.
+    let server = Server::with(&[&url, "traces.one_in=0", "http.trusted_proxies=127.0.0.1"]);
     let mut client = server.gateway();
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let refused = client.call(&in_trace(get("/api/user/profile/00000000-0000-4000-8000-000000000000"), trace, "01"));
@@ -117,4 +119,21 @@ fn what_nobody_takes_is_lost_and_counted() {
     assert!(collector.spans().is_empty());
     let told = server.process.said().iter().filter(|line| line.contains("traces are not taken")).count();
     assert_eq!(told, 1, "it is told once");
+}
+
+/// One that takes connections and never answers is no better than one that is away.
+#[test]
+fn a_collector_that_hangs_is_given_up_and_what_has_no_room_meanwhile_is_counted() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    for scheme in ["http", "grpc"] {
+        let url = format!("traces.url={scheme}://{}", listener.local_addr().expect("an address"));
+        let server = Server::with(&[&url, "traces.one_in=1", "traces.timeout_ms=200", "traces.queue_max=512"]);
+        let mut client = server.gateway();
+        let ada = client.register("ada");
+        for _ in 0..1500 {
+            client.call(&get(format!("/api/user/profile/{}", ada.id))).ok(200);
+        }
+        eventually("what was not taken is counted", || count(&server, "traces_spans_lost_total", "") >= 1500);
+        assert!(server.process.said().iter().any(|line| line.contains("traces are not taken")), "it is told");
+    }
 }
