@@ -221,6 +221,13 @@ mod tests {
         assert_eq!(message(&gone, "17"), format!(r#"{{"type":"gone","subject":{{"file":"{ID}"}},"cursor":"17"}}"#));
     }
 
+    /// An empty id would have the client forget its last one (HTML, 9.2.6).
+    #[test]
+    fn what_has_no_cursor_leaves_the_clients_own_alone() {
+        let expected = "event: end\ndata: {\"type\":\"end\",\"reason\":\"restart\"}\n\n";
+        assert_eq!(piece(&[Event::End { reason: "restart" }], ""), expected);
+    }
+
     #[test]
     fn what_clients_say_is_one_of_three_things() {
         let read = |text: &str| serde_json::from_str::<Said>(text);

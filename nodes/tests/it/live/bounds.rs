@@ -201,3 +201,33 @@ fn a_node_that_stops_tells_its_clients_to_come_back() {
     let (status, said) = server.process.ended();
     assert!(status.success() && asked.elapsed() < PATIENCE / 2, "{said}");
 }
+
+/// What an address names is looked at as what a message names is: for each a read is counted, and there is an end to it.
+#[test]
+fn what_an_address_asks_for_is_bounded_and_counted() {
+    let server = Server::with(&["rate.read_per_s=1", "rate.read_burst=30"]);
+    let mut client = server.gateway();
+    let ada = client.register("ada");
+    let events = |count: usize| {
+        let ids: Vec<_> = (0..count).map(|id| format!("{id:032x}")).collect();
+        format!("/api/live/events?post={}", ids.join(","))
+    };
+    assert_eq!(client.call(&get(events(101)).by(&ada)).ok(400)["code"], "invalid_query");
+    // Nothing is looked at for a head alone.
+    assert_eq!(client.call(&get(events(100)).by(&ada).method("HEAD")).status, 200);
+    assert_eq!(client.call(&get(events(50)).by(&ada)).ok(429)["code"], "too_many_requests");
+}
+
+/// Each costs an answer.
+#[test]
+fn a_client_that_pings_without_end_is_ended() {
+    let server = Server::start();
+    let ada = server.gateway().register("ada");
+    let mut socket = Socket::open(server.addr("gateway"), &ada);
+    for _ in 0..200 {
+        // It may be ended before the last one.
+        let _ = socket.socket.write(Message::Ping(vec![0; 8].into()));
+    }
+    let _ = socket.socket.flush();
+    assert_eq!(socket.closed(), (4429, "too_many_requests".to_owned()));
+}
