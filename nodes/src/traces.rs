@@ -78,7 +78,14 @@ impl Traces {
         };
         let figures = Figures::default();
         let (exporter, waiting) = (Arc::new(exporter.context("traces.url")?), Arc::new(AtomicUsize::new(0)));
-        let sender = Sender { exporter, timeout, waiting: waiting.clone(), runtime: Handle::current(), figures: figures.clone() };
+        let sender = Sender {
+            exporter,
+            timeout,
+            waiting: waiting.clone(),
+            runtime: Handle::current(),
+            figures: figures.clone(),
+            is_losing: AtomicBool::new(false),
+        };
         let batches = BatchConfigBuilder::default().with_max_queue_size(settings.queue_max).build();
         let batches = BatchSpanProcessor::builder(sender).with_batch_config(batches).build();
         let processor = Queue { batches, waiting, max: settings.queue_max, figures: figures.clone() };
@@ -224,10 +231,9 @@ struct Sender {
     waiting: Arc<AtomicUsize>,
     runtime: Handle,
     figures: Figures,
+    /// Whether the last batch was lost, for one line of the log when that changes.
+    is_losing: AtomicBool,
 }
-
-/// Whether the last batch was lost, for one line of the log when that changes.
-static IS_LOSING: AtomicBool = AtomicBool::new(false);
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,13 +253,13 @@ impl SpanExporter for Sender {
         match sent.await.unwrap_or(Err(OTelSdkError::AlreadyShutdown)) {
             Ok(()) => {
                 self.figures.sent.inc_by(spans);
-                if IS_LOSING.swap(false, Ordering::Relaxed) {
+                if self.is_losing.swap(false, Ordering::Relaxed) {
                     tracing::info!("traces are taken again");
                 }
             }
             Err(error) => {
                 self.figures.lost.inc_by(spans);
-                if !IS_LOSING.swap(true, Ordering::Relaxed) {
+                if !self.is_losing.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%error, "traces are not taken: they are lost until they are");
                 }
             }

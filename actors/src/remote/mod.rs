@@ -259,7 +259,7 @@ impl Remote {
 
     /// Has a write carried out. `moved` ends the wait when the node that was asked is none any more.
     pub(crate) async fn write(&self, boot: Boot, call: &Call, key: Key, write: WriteOp) -> Result<Reply, Unanswered> {
-        let WriteOp { command, principal: _, if_match, idempotency } = write;
+        let WriteOp { command, if_match, idempotency, .. } = write;
         let mut outlooks = self.seat.outlooks();
         let asked = self.call(boot, key, Body::Write { command, if_match, idempotency }, call);
         tokio::pin!(asked);

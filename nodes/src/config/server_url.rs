@@ -19,6 +19,30 @@ macro_rules! redacted {
     };
 }
 
+/// Has a type that reads itself by `parse` be a secret value.
+macro_rules! parsed {
+    ($name:ident, $refusal:literal, $accepted:literal) => {
+        redacted!($name);
+
+        impl Value for $name {
+            type Limits = ();
+            const SECRET: bool = true;
+
+            fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
+                Self::parse(raw.text()?).ok_or(Refusal($refusal))
+            }
+
+            fn accepted((): &()) -> String {
+                $accepted.to_owned()
+            }
+
+            fn show(&self, (): &()) -> Shown {
+                Shown::Redacted
+            }
+        }
+    };
+}
+
 /// Declares the URL of a server, which may hold a password.
 macro_rules! server_url {
     ($(#[$doc:meta])* $name:ident, $schemes:expr, $refusal:literal, $accepted:literal) => {
@@ -31,28 +55,14 @@ macro_rules! server_url {
             pub fn expose(&self) -> &str {
                 &self.0
             }
-        }
 
-        redacted!($name);
-
-        impl Value for $name {
-            type Limits = ();
-            const SECRET: bool = true;
-
-            fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
-                let text = raw.text()?;
+            fn parse(text: &str) -> Option<Self> {
                 let is_url = $schemes.iter().any(|scheme: &&str| text.len() > scheme.len() && text.starts_with(scheme));
-                if is_url && text.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(Self(text.to_owned())) } else { Err(Refusal($refusal)) }
-            }
-
-            fn accepted((): &()) -> String {
-                $accepted.to_owned()
-            }
-
-            fn show(&self, (): &()) -> Shown {
-                Shown::Redacted
+                (is_url && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(text.to_owned()))
             }
         }
+
+        parsed!($name, $refusal, $accepted);
     };
 }
 
@@ -99,23 +109,9 @@ impl ObjectsUrl {
     }
 }
 
-redacted!(ObjectsUrl);
-
-impl Value for ObjectsUrl {
-    type Limits = ();
-    const SECRET: bool = true;
-
-    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
-        Self::parse(raw.text()?).ok_or(Refusal("is not the URL of a bucket"))
-    }
-
-    fn accepted((): &()) -> String {
-        "\"https://key:secret@host:9000/bucket?region=…\", or \"s3://key:secret@bucket?region=…\" for Amazon's own".to_owned()
-    }
-
-    fn show(&self, (): &()) -> Shown {
-        Shown::Redacted
-    }
+parsed! {
+    ObjectsUrl, "is not the URL of a bucket",
+    "\"https://key:secret@host:9000/bucket?region=…\", or \"s3://key:secret@bucket?region=…\" for Amazon's own"
 }
 
 /// Where caches in front of the platform are told what to forget; before the host may stand a token.
@@ -153,23 +149,9 @@ fn tokened(text: &str) -> Option<(String, String, Option<String>)> {
     Some((url.scheme_str()?.to_owned(), format!("{host}{}", url.path_and_query()?), token))
 }
 
-redacted!(PurgeUrl);
-
-impl Value for PurgeUrl {
-    type Limits = ();
-    const SECRET: bool = true;
-
-    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
-        Self::parse(raw.text()?).ok_or(Refusal("is not the address of a cache"))
-    }
-
-    fn accepted((): &()) -> String {
-        "\"https://token@cache.example.org/\", or without a token".to_owned()
-    }
-
-    fn show(&self, (): &()) -> Shown {
-        Shown::Redacted
-    }
+parsed! {
+    PurgeUrl, "is not the address of a cache",
+    "\"https://token@cache.example.org/\", or without a token"
 }
 
 /// What takes traces by OTLP: over HTTP, or over gRPC; before the host may stand a token.
@@ -217,25 +199,10 @@ impl Collector {
     }
 }
 
-redacted!(Collector);
-
-impl Value for Collector {
-    type Limits = ();
-    const SECRET: bool = true;
-
-    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Refusal> {
-        Self::parse(raw.text()?).ok_or(Refusal("is not the address of what takes OTLP"))
-    }
-
-    fn accepted((): &()) -> String {
-        "\"http://collector:4318\" (OTLP over HTTP) or \"grpc://collector:4317\", with TLS \"https://…\" or \"grpcs://…\"; before the host may \
+parsed! {
+    Collector, "is not the address of what takes OTLP",
+    "\"http://collector:4318\" (OTLP over HTTP) or \"grpc://collector:4317\", with TLS \"https://…\" or \"grpcs://…\"; before the host may \
          stand a token and @"
-            .to_owned()
-    }
-
-    fn show(&self, (): &()) -> Shown {
-        Shown::Redacted
-    }
 }
 
 /// The address of an SMTP server, which may hold a password: `smtps://`, or `smtp://` with `?tls=required`. Without TLS only on this machine, since
