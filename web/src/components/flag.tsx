@@ -4,7 +4,7 @@ import { REASONS, useFlag } from '../api/moderation';
 import type { TargetType } from '../api/types';
 import { Dialog } from './dialog';
 import { oneOf, SelectField, TextField, text } from './field';
-import { ErrorNotice } from './notice';
+import { Submit } from './submit';
 import { say } from './toast';
 
 const WORDS = { spam: 'Spam', abuse: 'Abuse', nudity: 'Nudity', violence: 'Violence', fraud: 'Fraud', other: 'Something else' } as const;
@@ -33,12 +33,7 @@ export function FlagDialog({ targetType, targetId, close }: { targetType: Target
           ))}
         </SelectField>
         <TextField label="In your words, if you like" name="note" maxLength={1000} />
-        {flag.isError && <ErrorNotice error={flag.error} />}
-        <div className="actions">
-          <button type="submit" className="button" disabled={flag.isPending}>
-            Report
-          </button>
-        </div>
+        <Submit of={flag}>Report</Submit>
       </form>
     </Dialog>
   );

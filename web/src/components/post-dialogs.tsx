@@ -5,7 +5,7 @@ import { useEditPost, useShare } from '../api/posts';
 import type { Post, PostVisibility } from '../api/types';
 import { Dialog } from './dialog';
 import { oneOf, SelectField, TextField, text } from './field';
-import { ErrorNotice } from './notice';
+import { Submit } from './submit';
 import { say } from './toast';
 
 export const POST_CHARS_MAX = 10_000;
@@ -36,12 +36,7 @@ export function EditDialog({ post, close }: { post: Post; close: () => void }) {
         <SelectField label="Who may see it" name="visibility" defaultValue={post.visibility}>
           <AudienceOptions />
         </SelectField>
-        {edit.isError && <ErrorNotice error={edit.error} />}
-        <div className="actions">
-          <button type="submit" className="button" disabled={edit.isPending}>
-            Save
-          </button>
-        </div>
+        <Submit of={edit}>Save</Submit>
       </form>
     </Dialog>
   );
@@ -67,12 +62,7 @@ export function ShareDialog({ post, close }: { post: Post; close: () => void }) 
         <SelectField label="Who may see it" name="visibility" defaultValue={post.visibility}>
           <AudienceOptions />
         </SelectField>
-        {share.isError && <ErrorNotice error={share.error} />}
-        <div className="actions">
-          <button type="submit" className="button" disabled={share.isPending}>
-            Share
-          </button>
-        </div>
+        <Submit of={share}>Share</Submit>
       </form>
     </Dialog>
   );

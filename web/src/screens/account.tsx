@@ -5,6 +5,7 @@ import { isModerator, useChangePassword, useEditProfile, useEndSession, useLeave
 import type { Me, Session } from '../api/types';
 import { Field, TextField, text } from '../components/field';
 import { Await, ErrorNotice } from '../components/notice';
+import { Submit } from '../components/submit';
 import { Screen } from '../components/screen';
 import { SignInFirst } from '../components/sign-in-first';
 import { Time } from '../components/time';
@@ -176,12 +177,7 @@ function PasswordForm() {
         <Field label="Current password" name="current" type="password" autoComplete="current-password" required />
         <Field label="New password" name="new" type="password" autoComplete="new-password" minLength={8} maxLength={256} required />
       </div>
-      {change.isError && <ErrorNotice error={change.error} />}
-      <div className="actions">
-        <button type="submit" className="button" disabled={change.isPending}>
-          Change it
-        </button>
-      </div>
+      <Submit of={change}>Change it</Submit>
     </form>
   );
 }

@@ -8,7 +8,8 @@ import type { Product, Review } from '../api/types';
 import { Field, SelectField, TextField, text } from '../components/field';
 import { FlagButton } from '../components/flag';
 import { money } from '../components/money';
-import { Await, ErrorNotice, PagedList, Skeleton } from '../components/notice';
+import { Await, PagedList, Skeleton } from '../components/notice';
+import { Submit } from '../components/submit';
 import { Name } from '../components/person';
 import { ProductPicture, WishButton } from '../components/product-card';
 import { RichText } from '../components/rich-text';
@@ -140,12 +141,7 @@ function ReviewForm({ productId }: { productId: string }) {
         </SelectField>
         <Field label="In a few words" name="title" maxLength={100} />
         <TextField label="What you think of it" name="reviewText" maxLength={2000} />
-        {review.isError && <ErrorNotice error={review.error} />}
-        <div className="actions">
-          <button type="submit" className="button" disabled={review.isPending}>
-            Publish
-          </button>
-        </div>
+        <Submit of={review}>Publish</Submit>
       </form>
     </details>
   );
