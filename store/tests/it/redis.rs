@@ -115,7 +115,12 @@ async fn what_was_warm_is_known_by_slot_and_had_as_it_was() {
     let mut expected = people.clone();
     expected.sort();
     assert_eq!(warm, expected);
-    assert_eq!(opened.redis.warm(&[people[0].slot()]).await, [people[0]]);
+    // Several of 300 may share one of 4096 slots.
+    let slot = people[0].slot();
+    let mut of_slot = opened.redis.warm(&[slot]).await;
+    of_slot.sort();
+    expected.retain(|key| key.slot() == slot);
+    assert_eq!(of_slot, expected);
     // A next process, which asks for more than there is, and for some twice.
     let next = reached(&server).await;
     let asked = [people[1].id, Uuid::now_v7(), people[0].id, people[1].id];
