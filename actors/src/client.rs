@@ -14,9 +14,10 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use protocol::{Command, ErrorCode, Idempotency, Key, Principal, Query, Refusal, Reply, Trace, envelope::VIEWS_MAX};
 use std::{collections::HashMap, sync::Arc, time::Instant};
+use store::cause::Cause;
 use store::redis::{Redis, count::Counts};
 use tokio::sync::{oneshot, oneshot::error::RecvError};
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 /// The circumstances of a request.
 #[derive(Clone, Debug)]
@@ -343,7 +344,7 @@ impl Client {
         let owner = self.node.region.owner(&key).await?;
         let permit = owner.permits.clone().try_acquire_owned().map_err(|_| ErrorCode::Overloaded)?;
         let (answer, answered) = oneshot::channel();
-        if owner.port.send_message(op(Waiter { answer, deadline, span: Span::current(), _permit: Some(permit) })).is_err() {
+        if owner.port.send_message(op(Waiter { answer, deadline, cause: Cause::current(), _permit: Some(permit) })).is_err() {
             return Err(ErrorCode::Unavailable.into());
         }
         match tokio::time::timeout_at(deadline.into(), answered).await {

@@ -13,6 +13,7 @@ use opentelemetry::{
     trace::{SpanContext, TraceContextExt, TraceState},
 };
 use protocol::{Key, Trace};
+pub use store::cause::{Cause, WithCause, trace_id};
 use tracing::{Span, debug_span, error_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -51,16 +52,16 @@ fn context_of(span: &Span) -> Option<Trace> {
     })
 }
 
-/// The span of what another node asks for.
-pub(crate) fn served(caller: Option<Trace>, key: &Key, what: &'static str) -> Span {
-    let Some(caller) = caller else { return Span::none() };
+/// What another node asks for, and whose trace it is.
+pub(crate) fn served(caller: Option<Trace>, key: &Key, what: &'static str) -> Cause {
+    let Some(caller) = caller else { return Cause::none() };
     let name = format_args!("serve {what} {}", key.kind.name());
     if !caller.is_sampled() {
-        return error_span!("served", trace_id = caller.id());
+        return Cause::new(caller.trace_id, Span::none());
     }
     let span = error_span!(target: TAKEN, "served", otel.name = %name, otel.kind = "server", entity = %key.id, trace_id = caller.id());
     let _ = join(&span, Some(caller));
-    span
+    Cause::new(caller.trace_id, span)
 }
 
 /// The span of asking an owner of this node, its mailbox included.

@@ -23,7 +23,7 @@ use crate::{
     system::Readings,
     trace::{Sampling, Traced},
 };
-use actors::{Client, account::Accounts, media::Media, supervisor};
+use actors::{Client, account::Accounts, media::Media, supervisor, trace::WithCause};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use prometheus::{IntCounterVec, Opts};
@@ -39,7 +39,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, watch};
-use tracing::Instrument;
 
 /// What a listener answers for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -358,7 +357,7 @@ impl Served for Dispatcher {
         if let (Some(fast), &Method::GET) = (route.fast, request.method()) {
             let query = request.uri().query().unwrap_or_default();
             let glance = Glance { edge, client: &edge.client, headers: request.headers(), query, ids: found.ids(), principal };
-            let _within = traced.as_ref().map(|traced| traced.span.enter());
+            let _working = traced.as_ref().map(|traced| traced.cause.enter());
             if let Some(mut response) = fast(&glance).or_else(|| stale::answer(&glance, fast)) {
                 if let Some(traced) = &traced {
                     traced.answered(&mut response);
@@ -372,7 +371,7 @@ impl Served for Dispatcher {
         let edge = edge.clone();
         let fast = route.fast.filter(|_| request.method() == Method::GET);
         let traced = traced.unwrap_or_else(|| Traced::noted(request.headers()));
-        let span = traced.span.clone();
+        let cause = traced.cause.clone();
         let work = async move {
             if let Some(fast) = fast
                 && let Some(response) = edge.stale(&request, &ids, fast).await
@@ -385,7 +384,7 @@ impl Served for Dispatcher {
             traced.answered(&mut response);
             response
         };
-        self.0.later(work.instrument(span), origin)
+        self.0.later(work.caused_by(cause), origin)
     }
 
     fn fault(&self, fault: Fault) -> Response<ResponseBody> {

@@ -4,7 +4,7 @@
 //! or strangers could have all of theirs taken: only what a trusted proxy says counts, and that only where it is said to be its own word.
 
 use crate::{address::Network, problem, route::Route};
-use actors::trace::{self, TAKEN};
+use actors::trace::{self, Cause, TAKEN};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use protocol::Trace;
 use std::net::IpAddr;
@@ -34,8 +34,8 @@ impl Sampling {
 
 /// A request's trace.
 pub(crate) struct Traced {
-    /// What is done for the request is done within.
-    pub(crate) span: Span,
+    /// What is done for the request is done for this.
+    pub(crate) cause: Cause,
     /// What other nodes go on with.
     pub(crate) trace: Trace,
 }
@@ -63,13 +63,13 @@ impl Traced {
         let caller = caller.map(|caller| Trace { flags: caller.flags | Trace::SAMPLED, ..caller });
         let trace = trace::join(&span, caller)?;
         span.record("trace_id", trace.id());
-        Some(Self { span, trace })
+        Some(Self { cause: Cause::new(trace.trace_id, span), trace })
     }
 
     /// Notes the id of a trace that is not taken.
     pub(crate) fn noted(headers: &HeaderMap) -> Self {
         let trace = Trace { flags: 0, ..problem::trace(headers) };
-        Self { span: error_span!("request", trace_id = trace.id()), trace }
+        Self { cause: Cause::new(trace.trace_id, Span::none()), trace }
     }
 
     /// Notes how the request was answered, and tells the client what was taken.
@@ -77,9 +77,10 @@ impl Traced {
         if !self.trace.is_sampled() {
             return;
         }
-        self.span.record("http.response.status_code", response.status().as_u16());
+        let span = self.cause.span();
+        span.record("http.response.status_code", response.status().as_u16());
         if response.status().is_server_error() {
-            self.span.record("otel.status_code", "ERROR");
+            span.record("otel.status_code", "ERROR");
         }
         if let Ok(value) = HeaderValue::try_from(self.trace.to_string()) {
             response.headers_mut().insert(TRACERESPONSE, value);

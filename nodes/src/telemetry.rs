@@ -28,14 +28,16 @@ use tracing_subscriber::{
     field::MakeExt,
     filter::Targets,
     fmt::{
-        FmtContext, FormatEvent, FormattedFields, MakeWriter,
-        format::{JsonFields, Writer, debug_fn},
+        FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter,
+        format::{Format, Full, JsonFields, Writer, debug_fn, format},
         time::{FormatTime, SystemTime},
     },
     layer::SubscriberExt,
     registry::LookupSpan,
     reload,
 };
+
+use actors::trace;
 
 use crate::{
     config::{Log, LogFilter, LogFormat},
@@ -164,7 +166,11 @@ where
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match style {
         Style::Json => lines.fmt_fields(JsonFields::new()).event_format(EcsLine).boxed(),
-        Style::Human { colour } => lines.with_ansi(colour).fmt_fields(debug_fn(write_field).delimited(" ")).boxed(),
+        Style::Human { colour } => lines
+            .with_ansi(colour)
+            .fmt_fields(debug_fn(write_field).delimited(" "))
+            .event_format(HumanLine(format().with_ansi(colour)))
+            .boxed(),
     };
     (Registry::default().with(lines.with_filter(filter).with_filter(held)), Handle { filter: handle })
 }
@@ -210,6 +216,31 @@ fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -
     Ok(())
 }
 
+/// The schema's name for the trace that a line is told of.
+const TRACE_ID: &str = "trace.id";
+
+/// A trace's id as refusals tell it.
+fn shown_id(id: u128) -> String {
+    format!("{id:032x}")
+}
+
+/// Writes an event as the library does, and behind it for which request it was, where no span says that.
+struct HumanLine(Format<Full, SystemTime>);
+
+impl<S, F> FormatEvent<S, F> for HumanLine
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    F: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, F>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let known = trace::trace_id().filter(|_| context.event_scope().is_none_or(|mut scope| scope.all(|span| span.name() != "request")));
+        let Some(id) = known else { return self.0.format_event(context, writer, event) };
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        writeln!(writer, "{} trace_id={}", line.trim_end_matches('\n'), shown_id(id))
+    }
+}
+
 /// Writes an event as one JSON object with the names of the Elastic Common Schema, dotted. Fields of the event and of
 /// the spans around it stand at the top; the inner one wins. A field without a dot in its name, which the schema could
 /// use otherwise, is put under our namespace.
@@ -230,6 +261,9 @@ where
             recorded.into_iter().for_each(|(name, value)| fields.insert(&name, value));
         }
         event.record(&mut fields);
+        if let (Some(id), false) = (trace::trace_id(), fields.0.contains_key(TRACE_ID)) {
+            fields.0.insert(TRACE_ID.to_owned(), shown_id(id).into());
+        }
 
         let metadata = event.metadata();
         let message = fields.0.remove("message").unwrap_or_else(|| metadata.name().into());
@@ -281,7 +315,7 @@ impl Fields {
         let name = match name {
             "message" => "message".to_owned(),
             "error" | "err" => "error.message".to_owned(),
-            "trace_id" => "trace.id".to_owned(),
+            "trace_id" => TRACE_ID.to_owned(),
             "span_id" => "span.id".to_owned(),
             dotted if dotted.contains('.') => dotted.to_owned(),
             own => format!("{NAMESPACE}.{own}"),
@@ -358,7 +392,8 @@ mod tests {
     };
 
     use serde_json::json;
-    use tracing::{info, info_span, subscriber::with_default, warn};
+    use actors::trace::Cause;
+    use tracing::{Span, info, info_span, subscriber::with_default, warn};
 
     use super::*;
 
@@ -440,6 +475,20 @@ mod tests {
         let start = text.find("\",\"log.level\":\"info\",\"message\":\"said\",").expect("level and message");
         assert!(text.starts_with("{\"@timestamp\":\"2") && start < 50, "{text}");
         assert!(!text.contains("forged"), "{text}");
+    }
+
+    #[test]
+    fn a_line_names_the_trace_of_what_is_worked_for() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let cause = Cause::new(u128::from_str_radix(id, 16).expect("a number"), Span::none());
+        for style in [HUMAN, Style::Json] {
+            let text = log("info", style, |_| {
+                let _working = cause.enter();
+                info!("asked");
+            });
+            assert!(text.lines().count() == 1 && text.contains(id), "{text}");
+            assert!(!log("info", style, |_| info!("asked")).contains(id));
+        }
     }
 
     #[test]

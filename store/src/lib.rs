@@ -6,6 +6,7 @@
 //! * [`sqlite`]: the embedded implementation; [`postgres`]: the one that several processes can reach.
 //! * [`objects`]: what files are made of, beside the databases.
 //! * [`transfer`]: a whole instance as a document, from either implementation into either.
+//! * [`cause`]: which request work is done for, as the log tells it.
 //! * [`Lease`]: whether the stores are still this process's own.
 //!
 //! No transaction and no join crosses databases. Every method is safe to cancel; a write that was handed over is carried out all the same.
@@ -38,6 +39,7 @@ use protocol::{
 use std::sync::Arc;
 use uuid::Uuid;
 
+pub mod cause;
 pub mod commit;
 pub mod errand;
 pub mod hashtag;

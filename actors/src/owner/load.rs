@@ -71,7 +71,8 @@ impl<E: Entity> Owner<E> {
         let mut later = Vec::new();
         for queued in early {
             let idle = self.busy.get(&id).is_some_and(|busy| matches!(busy.phase, Phase::Idle));
-            let _waits_in = queued.span().entered();
+            let cause = queued.cause();
+            let _working = cause.enter();
             match (queued, &snapshot) {
                 (queued, _) if queued.expired() => queued.refuse(ErrorCode::Expired.into()),
                 (Queued::View(_, waiter), Some(snapshot)) => waiter.send(Ok(snapshot.clone())),

@@ -36,8 +36,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use store::cause::{Cause, WithCause};
 use store::{CommitError, Committed, Guard, StoreError};
-use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 /// How often a write is decided again because the key's version moved under it, before the client gets `conflict`.
@@ -199,11 +199,11 @@ impl Queued {
         }
     }
 
-    /// What whoever asked waits in.
-    fn span(&self) -> Span {
+    /// What whoever asked waits for.
+    fn cause(&self) -> Cause {
         match self {
-            Self::View(_, waiter) | Self::Query(_, waiter) => waiter.span.clone(),
-            Self::Write { waiter, .. } | Self::Settle { waiter, .. } => waiter.span.clone(),
+            Self::View(_, waiter) | Self::Query(_, waiter) => waiter.cause.clone(),
+            Self::Write { waiter, .. } | Self::Settle { waiter, .. } => waiter.cause.clone(),
         }
     }
 
@@ -361,7 +361,8 @@ impl<E: Entity> Owner<E> {
                 continue;
             }
             // What it waited for was done for somebody else.
-            let _waits_in = queued.span().entered();
+            let cause = queued.cause();
+            let _working = cause.enter();
             // Whether what is known is still the truth is looked at each time that something is answered from it.
             if !self.node.ownership.serves_of(Slot::of(id), busy.tenure) {
                 busy.known = Known::Unknown;
@@ -403,7 +404,7 @@ impl<E: Entity> Owner<E> {
             // The actor may have died: then its successor fences what this task did.
             let _ = myself.cast(then(result));
         };
-        tokio::spawn(task.in_current_span());
+        tokio::spawn(task.for_the_same());
     }
 
     /// Raises epochs, for as long as it takes, and sends `then`.
@@ -419,7 +420,7 @@ impl<E: Entity> Owner<E> {
             }
             let _ = myself.cast(then);
         };
-        tokio::spawn(raising.in_current_span());
+        tokio::spawn(raising.for_the_same());
     }
 }
 

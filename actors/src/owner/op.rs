@@ -3,9 +3,9 @@
 use crate::snapshot::Snapshot;
 use protocol::{Command, Idempotency, Principal, Query, Refusal, Reply, envelope::Change};
 use std::{sync::Arc, time::Instant};
+use store::cause::Cause;
 use store::redis::Frozen;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tracing::Span;
 use uuid::Uuid;
 
 /// What an owner is asked on this node.
@@ -80,8 +80,8 @@ pub struct WriteOp {
 pub struct Waiter<T> {
     pub(crate) answer: oneshot::Sender<Result<T, Refusal>>,
     pub(crate) deadline: Instant,
-    /// What it waits in: where an owner comes back to it, what is done is done for it (`crate::trace`).
-    pub(crate) span: Span,
+    /// What it waits for: where an owner comes back to it, what is done is done for it (`crate::trace`).
+    pub(crate) cause: Cause,
     /// The owner's bound on work in its care: released with the answer. Changes have none: each comes of a write that has, and a change that
     /// waited for the writes of a full owner could be what one of them waits for.
     pub(crate) _permit: Option<OwnedSemaphorePermit>,
@@ -91,7 +91,7 @@ impl<T> Waiter<T> {
     /// Somebody of the platform's own, who needs no permit; and where they are answered.
     pub(crate) fn of_the_platform(deadline: Instant) -> (Self, oneshot::Receiver<Result<T, Refusal>>) {
         let (answer, answered) = oneshot::channel();
-        (Self { answer, deadline, span: Span::none(), _permit: None }, answered)
+        (Self { answer, deadline, cause: Cause::none(), _permit: None }, answered)
     }
 
     pub(super) fn send(self, answer: Result<T, Refusal>) {

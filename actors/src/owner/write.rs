@@ -16,7 +16,7 @@ use crate::{
 };
 use protocol::{Epoch, ErrorCode, Idempotency, Key, Outcome, Refusal, Reply, Slot, Timestamp};
 use std::sync::Arc;
-use store::{Commit, CommitError, Committed, Guard, Write, commit::NewRecord};
+use store::{Commit, CommitError, Committed, Guard, Write, cause::WithCause, commit::NewRecord};
 use tracing::{Instrument, debug_span};
 use uuid::Uuid;
 
@@ -196,7 +196,7 @@ impl<E: Entity> Owner<E> {
             let is_ours = ownership.settled(Slot::of(id), epoch).await;
             let _ = myself.cast(Message::Settled(id, is_ours));
         };
-        tokio::spawn(settle.in_current_span());
+        tokio::spawn(settle.for_the_same());
     }
 
     pub(super) fn settled(&mut self, id: Uuid, is_ours: bool) {
@@ -309,7 +309,7 @@ fn acknowledge(node: Arc<Node>, effects: Vec<store::Outboxed>, waiter: Waiter<Re
         let delivered = outbox::deliver(&node, effects, waiter.deadline).await;
         waiter.send(delivered.map(|()| reply));
     };
-    tokio::spawn(deliver.instrument(debug_span!("deliver")));
+    tokio::spawn(deliver.instrument(debug_span!("deliver")).for_the_same());
 }
 
 /// Answers a write that found nothing to change. What made it so may be another commit whose effects are still on their way: they are delivered

@@ -16,7 +16,7 @@ use protocol::{
     envelope::{Answer, Body, CHANGED_MAX, Envelope, FRAME_BYTES_MAX, VIEWS_MAX, Viewed, WATCHED_MAX},
 };
 use std::{future::Future, sync::Arc};
-use tracing::Instrument;
+use store::cause::WithCause;
 
 /// What the views in one answer may come to. What is around them is small.
 const VIEWS_BYTES_MAX: usize = FRAME_BYTES_MAX / 8 * 7;
@@ -29,9 +29,9 @@ impl Serve for Door {
         let Incoming { envelope, deadline, from } = incoming;
         let Envelope { view, key, principal, body, trace, .. } = envelope;
         self.heard(view);
-        let span = trace::served(trace, &key, body.name());
+        let cause = trace::served(trace, &key, body.name());
         let call = Call { principal, trace, ..Call::of_the_platform(deadline) };
-        self.answered(call, key, body, Boot(from)).instrument(span).await
+        self.answered(call, key, body, Boot(from)).caused_by(cause).await
     }
 
     /// Through the mailbox of an owner actor, so that a node whose actors hang is not taken for a living one.

@@ -4,6 +4,7 @@ use super::column::{Asked, At, Columns, int, statements};
 use super::fault::Fault;
 use super::pool::Pool;
 use super::transaction::{self, Failure, Rows};
+use crate::cause::WithCause;
 use crate::metric::{DatabaseMetrics, Operation};
 use crate::trace;
 use crate::{Commit, CommitError, Committed, Domain, ForeignWrite, Outboxed, Record, StoreError};
@@ -201,7 +202,7 @@ impl<W: Rows> Database<W> {
             database.metrics.count(&outcome);
             outcome
         };
-        tokio::spawn(carry_out.instrument(span)).await.unwrap_or_else(|_| {
+        tokio::spawn(carry_out.instrument(span).for_the_same()).await.unwrap_or_else(|_| {
             let reason = "the write was given up".to_owned();
             Err(CommitError::Unknown(StoreError::Unavailable { database: self.name, reason }))
         })
