@@ -379,7 +379,8 @@ impl Served for Dispatcher {
                 edge.observe(index, response.status(), began);
                 return response.map(ResponseBody::Full);
             }
-            let mut response = admitted(edge.clone(), request, (index, ids, path), (peer, began, traced.trace)).await;
+            // In a place of its own: what is put around it is moved several times, and all that a request may come to wait for is tens of kilobytes.
+            let mut response = Box::pin(admitted(edge.clone(), request, (index, ids, path), (peer, began, traced.trace))).await;
             edge.observe(index, response.status(), began);
             traced.answered(&mut response);
             response
@@ -482,7 +483,7 @@ impl Edge {
         self.client.node().ownership.lapsed()?;
         let query = request.uri().query().unwrap_or_default();
         let glance = Glance { edge: self, client: &self.client, headers: request.headers(), query, ids, principal: None };
-        stale::answer_of_all(&glance, fast, Instant::now() + self.client.node().limits.request_deadline).await
+        Box::pin(stale::answer_of_all(&glance, fast, Instant::now() + self.client.node().limits.request_deadline)).await
     }
 
     /// Refuses what is over its limit.

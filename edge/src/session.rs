@@ -154,7 +154,7 @@ pub(crate) async fn principal(
     if by_cookie && !method.is_safe() && !same_site(headers, &edge.options) {
         return Err(ErrorCode::CrossSite.into());
     }
-    let principal = match edge.accounts.authenticate(&token).await? {
+    let principal = match Box::pin(edge.accounts.authenticate(&token)).await? {
         Some(principal) => principal,
         None if by_cookie && auth == Auth::Optional => return Ok((Principal::Anonymous, None)),
         None => return Err(ErrorCode::Unauthenticated.into()),

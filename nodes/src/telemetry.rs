@@ -2,7 +2,7 @@
 //!
 //! JSON lines use the names of the Elastic Common Schema. What users write, and secrets, are never logged: callers do
 //! not pass them, fields whose name promises either are redacted whoever passes them, libraries that log headers and
-//! frames at low levels are held at `info` whatever the filter says, and a panic is logged by its place.
+//! frames at low levels are held above them whatever the filter says, and a panic is logged by its place.
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -52,8 +52,16 @@ const NAMESPACE: &str = "lets_connect";
 /// The version of the Elastic Common Schema whose names are used.
 const ECS_VERSION: &str = "8.11.0";
 
-/// Libraries that log what passes through them below this level.
-const HELD_AT_INFO: [&str; 6] = ["h2", "hyper", "hyper_util", "rustls", "tokio_rustls", "warp"];
+/// Libraries that log what passes through them below this level, or have each message of an actor in a span that says which actor it is.
+const HELD: [(&str, LevelFilter); 7] = [
+    ("h2", LevelFilter::INFO),
+    ("hyper", LevelFilter::INFO),
+    ("hyper_util", LevelFilter::INFO),
+    ("ractor", LevelFilter::WARN),
+    ("rustls", LevelFilter::INFO),
+    ("tokio_rustls", LevelFilter::INFO),
+    ("warp", LevelFilter::INFO),
+];
 
 /// Names of fields whose value is never logged, alone or as the end of a longer name (`admin_token`, `http.cookie`).
 const REDACTED: [&str; 12] =
@@ -162,7 +170,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let (filter, handle) = reload::Layer::new(env_filter(filter));
-    let held = Targets::new().with_default(LevelFilter::TRACE).with_targets(HELD_AT_INFO.map(|library| (library, LevelFilter::INFO)));
+    let held = Targets::new().with_default(LevelFilter::TRACE).with_targets(HELD);
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match style {
         Style::Json => lines.fmt_fields(JsonFields::new()).event_format(EcsLine).boxed(),
@@ -391,8 +399,8 @@ mod tests {
         sync::{Arc, Mutex},
     };
 
-    use serde_json::json;
     use actors::trace::Cause;
+    use serde_json::json;
     use tracing::{Span, info, info_span, subscriber::with_default, warn};
 
     use super::*;
