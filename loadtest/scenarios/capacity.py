@@ -105,7 +105,11 @@ def measured(tool, base, server_pid, rate, seconds, mix="mixed", report=None, mo
                 process.at(int(over[1]))
     if driver.wait() == 2 or not report.exists():
         raise RuntimeError(f"the driver could not run: {''.join(said[-3:]).strip()}")
-    return step_of(json.loads(report.read_text()), rate, WARMUP_S, WARMUP_S + seconds, watched)
+    # The driver may end before it tells of its last second.
+    last = max(watched[0].spent, default=0)
+    if last <= WARMUP_S:
+        raise RuntimeError("the driver told of no second after its warm-up: measure for longer")
+    return step_of(json.loads(report.read_text()), rate, WARMUP_S, last, watched)
 
 
 def step_of(found, rate, first, last, watched):
