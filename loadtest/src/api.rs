@@ -2,6 +2,7 @@
 //!
 //! This is the only place in the crate that knows a path or a field of the platform.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -56,6 +57,13 @@ struct Registered {
 #[derive(Deserialize)]
 struct RegisteredUser {
     id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Uploaded {
+    responsive_sizes: Option<BTreeMap<String, Option<String>>>,
+    optimized_url: Option<String>,
 }
 
 /// Where things are.
@@ -124,6 +132,13 @@ pub mod path {
         format!("/api/shop/orders/buyer/{user}")
     }
 
+    /// The first page of files that everybody may see.
+    pub fn public_files(items: usize) -> String {
+        format!("/api/media/public/files?limit={items}")
+    }
+
+    /// Uploading files.
+    pub const UPLOAD: &str = "/api/media/upload";
     /// Creating posts.
     pub const POSTS: &str = "/api/content/posts";
     /// Creating products.
@@ -207,6 +222,15 @@ impl Api {
     pub async fn create_product(&mut self, seller: &Account, body: &Value) -> anyhow::Result<Created> {
         let answer = self.create(path::PRODUCTS, Some(seller), body).await?;
         serde_json::from_slice(&answer.body).context("the answer to a new product")
+    }
+
+    /// Uploads a picture, and returns the paths of its variants.
+    pub async fn upload(&mut self, request: &Request) -> anyhow::Result<Vec<String>> {
+        let answer = self.insist(request, &[201], "uploading a picture").await?;
+        let file: Uploaded = serde_json::from_slice(&answer.body).context("the answer to an upload")?;
+        let sizes = file.responsive_sizes.unwrap_or_default();
+        let urls = sizes.into_values().flatten().chain(file.optimized_url);
+        urls.map(|url| url.find("/api/").map(|path| url[path..].to_owned()).with_context(|| format!("no path in {url:?}"))).collect()
     }
 
     async fn create(&mut self, path: &str, account: Option<&Account>, body: &Value) -> anyhow::Result<Answer> {

@@ -13,9 +13,12 @@ mod subject;
 mod summary;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tokio::sync::oneshot;
 
 use crate::http::Edge;
 use crate::report;
@@ -78,13 +81,20 @@ pub struct Options {
     pub json: Option<PathBuf>,
 }
 
+impl Options {
+    /// The most connections that its sessions open.
+    pub fn connections_max(&self) -> u64 {
+        u64::from(self.readers + self.writers) * self.bases.len() as u64
+    }
+}
+
 /// Runs the check and prints its result; true if it is the wished one.
 ///
 /// # Errors
 /// If the keys cannot be prepared, or the result cannot be written.
 pub async fn run(options: &Options) -> anyhow::Result<bool> {
     let stamp = report::Stamp::now();
-    crate::process::allow_open_files(u64::from(options.readers + options.writers) * options.bases.len() as u64 + 64)?;
+    crate::process::allow_open_files(options.connections_max() + 64)?;
     let record = driver::drive(options).await?;
     let summary = Summary::new(stamp, options, &record);
     print!("{summary}");
@@ -101,5 +111,25 @@ pub async fn run(options: &Options) -> anyhow::Result<bool> {
 pub async fn judge(options: &Options) -> anyhow::Result<Summary> {
     let stamp = report::Stamp::now();
     let record = driver::drive(options).await?;
+    Ok(Summary::new(stamp, options, &record))
+}
+
+/// Runs the check beside something else, and returns its result: it says when it is `prepared`, waits until it `may_begin`, and ends when it is `stopped` or
+/// when its time is up. It tells nothing meanwhile.
+///
+/// # Errors
+/// If the keys cannot be prepared.
+pub async fn judge_beside(
+    options: &Options,
+    prepared: oneshot::Sender<()>,
+    may_begin: oneshot::Receiver<()>,
+    stopped: Arc<AtomicBool>,
+) -> anyhow::Result<Summary> {
+    let preparation = driver::prepare(options).await?;
+    // Whoever waits for it may have gone: then it is not let begin, and there is nothing to judge.
+    let heard = prepared.send(()).is_ok() && may_begin.await.is_ok();
+    anyhow::ensure!(heard, "the load did not begin");
+    let stamp = report::Stamp::now();
+    let record = driver::observe(options, preparation, &driver::Watch { stopped, tells: false }).await?;
     Ok(Summary::new(stamp, options, &record))
 }

@@ -19,7 +19,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Sends a mix of requests at a constant rate; latency counts from when each was due
+    /// Sends a mix of requests at a rate that is given; latency counts from when each was due
     Run(run::Options),
     /// Checks by a history of reads and writes that no read misses an acknowledged write
     Check(check::Options),

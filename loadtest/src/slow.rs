@@ -24,7 +24,7 @@ use crate::platform;
 use crate::prometheus::Selector;
 use crate::report::{self, Stamp};
 use crate::run::population::register;
-use crate::run::{Load, Operation, Plan, Tally, drive};
+use crate::run::{Load, Operation, Plan, Shape, Spacing, Tally, drive};
 use crate::text;
 
 /// The pause between two bytes of a dawdling client.
@@ -174,7 +174,8 @@ pub async fn measure(options: &Options) -> anyhow::Result<Summary> {
 async fn fast(options: &Options, request: &Request) -> anyhow::Result<Tally> {
     let plan = Plan::uniform(Operation::Profile, std::slice::from_ref(request), std::slice::from_ref(&options.base))?;
     let load = Load {
-        rate: f64::from(options.rate),
+        shape: Shape::Constant { rate_per_s: f64::from(options.rate) },
+        spacing: Spacing::Even,
         warmup: Duration::from_secs(1),
         duration: options.duration,
         requests_max: u64::MAX,
@@ -182,8 +183,9 @@ async fn fast(options: &Options, request: &Request) -> anyhow::Result<Tally> {
         backlog_max: 10_000,
         deadline: Duration::from_secs(10),
         seed: 1,
+        tells: true,
     };
-    drive(plan, &load).await
+    drive(plan, &load, || {}).await
 }
 
 /// The p99 of a typical second, in µs. One bad second of the machine is none of the slow clients' doing; if they hurt, they

@@ -62,17 +62,43 @@ struct Shared {
     started: Instant,
     reads_done: AtomicU64,
     writes_done: AtomicU64,
-    stopped: AtomicBool,
+    stopped: Arc<AtomicBool>,
     record: Mutex<Record>,
 }
 
+/// The keys of a check, each with its first value.
+pub(super) struct Preparation {
+    record: Record,
+    subjects: Vec<Subject>,
+}
+
+/// Who may end a check before its time, and whether it tells how far it is.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    /// Set, and all sessions end.
+    pub(super) stopped: Arc<AtomicBool>,
+    /// Whether a line is written each second.
+    pub(super) tells: bool,
+}
+
 /// Prepares the keys, runs all sessions until the reads are done or the time is up, and reads every key once more.
-pub async fn drive(options: &Options) -> anyhow::Result<Record> {
+pub(super) async fn drive(options: &Options) -> anyhow::Result<Record> {
+    let preparation = prepare(options).await?;
+    eprintln!("{PREPARED}");
+    observe(options, preparation, &Watch { stopped: Arc::default(), tells: true }).await
+}
+
+/// Makes the keys.
+pub(super) async fn prepare(options: &Options) -> anyhow::Result<Preparation> {
     let mut record = Record { timeline: Timeline::new(options.bases.len()), ..Record::default() };
     let subjects = subject::prepare(options, &mut record.history).await?;
-    eprintln!("{PREPARED}");
+    Ok(Preparation { record, subjects })
+}
+
+/// Runs all sessions until the reads are done, the time is up or somebody ends it, and reads every key once more.
+pub(super) async fn observe(options: &Options, preparation: Preparation, watch: &Watch) -> anyhow::Result<Record> {
     let shared = Arc::new(Shared {
-        subjects,
+        subjects: preparation.subjects,
         edges: options.bases.clone(),
         skipped_until: options.bases.iter().map(|_| AtomicU64::new(0)).collect(),
         deadline: options.deadline,
@@ -80,8 +106,8 @@ pub async fn drive(options: &Options) -> anyhow::Result<Record> {
         started: Instant::now(),
         reads_done: AtomicU64::new(0),
         writes_done: AtomicU64::new(0),
-        stopped: AtomicBool::new(false),
-        record: Mutex::new(record),
+        stopped: Arc::clone(&watch.stopped),
+        record: Mutex::new(preparation.record),
     });
     let mut sessions = tokio::task::JoinSet::new();
     for session in 0..options.writers {
@@ -92,7 +118,7 @@ pub async fn drive(options: &Options) -> anyhow::Result<Record> {
         let pace = pace_of_one(options.reads_per_second, options.readers);
         sessions.spawn(Actor::new(&shared, session, options.seed).read_until_stopped(pace));
     }
-    shared.watch(options.duration_max).await;
+    shared.watch(options.duration_max, watch.tells).await;
     while let Some(ended) = sessions.join_next().await {
         ended?;
     }
@@ -124,8 +150,8 @@ impl Shared {
         u64::try_from(self.started.elapsed().as_nanos()).expect("a run ends within 500 years")
     }
 
-    /// Reports each second, and stops the sessions when the run is done.
-    async fn watch(&self, duration_max: Duration) {
+    /// Reports each second if it should, and stops the sessions when the run is done.
+    async fn watch(&self, duration_max: Duration, tells: bool) {
         let mut ticks = tokio::time::interval(Duration::from_millis(50));
         let mut reported = (0, 0);
         while !self.stopped.load(Ordering::Relaxed) {
@@ -134,7 +160,7 @@ impl Shared {
             if elapsed >= duration_max {
                 self.stopped.store(true, Ordering::Relaxed);
             }
-            if elapsed.as_secs() > reported.0 {
+            if tells && elapsed.as_secs() > reported.0 {
                 let reads = self.reads_done.load(Ordering::Relaxed);
                 let writes = self.writes_done.load(Ordering::Relaxed);
                 eprintln!("{:>4} s  {reads} reads (+{}), {writes} writes", elapsed.as_secs(), reads - reported.1);

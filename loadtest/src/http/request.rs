@@ -38,9 +38,15 @@ impl Request {
 
     /// Sets a JSON body.
     #[must_use]
-    pub fn json(mut self, body: &serde_json::Value) -> Self {
-        self.body = body.to_string().into_bytes();
-        self.header("content-type", "application/json")
+    pub fn json(self, body: &serde_json::Value) -> Self {
+        self.body("application/json", body.to_string().into_bytes())
+    }
+
+    /// Sets a body of any type.
+    #[must_use]
+    pub fn body(mut self, content_type: &str, body: Vec<u8>) -> Self {
+        self.body = body;
+        self.header("content-type", content_type)
     }
 
     /// The bytes to send to one edge.

@@ -7,20 +7,26 @@ use parking_lot::Mutex;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
+use super::Operation;
 use super::arrival::{Arrival, Backlog, Schedule, pace};
 use super::plan::{Draw, Plan};
-use super::tally::{Ending, Tally};
+use super::shape::{Shape, Spacing};
+use super::tally::{Ending, Second, Tally};
 use crate::http::{Error, Link, Response};
 use crate::report;
 
 /// For so long a connection whose edge is not there goes to another one: what stands before several edges does as much.
 const DETOUR: Duration = Duration::from_millis(500);
+/// When nobody accepts a connection, this one waits so long before it tries again: what is due meanwhile is taken up by others, or waits.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How much is sent, for how long, over what.
 #[derive(Clone, Debug)]
 pub struct Load {
-    /// Arrivals per second.
-    pub rate: f64,
+    /// The rate of arrivals over time.
+    pub shape: Shape,
+    /// How they keep to it.
+    pub spacing: Spacing,
     /// Time before arrivals are measured.
     pub warmup: Duration,
     /// Time in which they are.
@@ -35,6 +41,8 @@ pub struct Load {
     pub deadline: Duration,
     /// Seed of the draws.
     pub seed: u64,
+    /// Whether a line is written each second.
+    pub tells: bool,
 }
 
 struct Shared {
@@ -43,17 +51,17 @@ struct Shared {
     tally: Mutex<Tally>,
 }
 
-/// Opens the connections, sends the load and returns what was measured. Writes a line of progress each second.
+/// Opens the connections, calls `begins`, sends the load and returns what was measured. Writes a line of progress each second.
 ///
 /// # Errors
 /// If a connection cannot be opened before the run begins.
-pub async fn drive(plan: Plan, load: &Load) -> anyhow::Result<Tally> {
+pub async fn drive(plan: Plan, load: &Load, begins: impl FnOnce()) -> anyhow::Result<Tally> {
     let mut connections = Vec::with_capacity(load.connections);
     for number in 0..load.connections {
         let edge = number % plan.edges().len();
         let mut link = Link::new(plan.edges()[edge].clone(), load.deadline);
         link.connect().await.map_err(|fault| anyhow::Error::new(fault).context(format!("connecting to {}", plan.edges()[edge])))?;
-        connections.push(Sender { home: edge, link, deadline: load.deadline, detour: None });
+        connections.push(Sender { home: edge, link, deadline: load.deadline, detour: None, pauses: false });
     }
     let backlog = Arc::new(Backlog::new(load.backlog_max));
     let shared = Arc::new(Shared { plan, backlog, tally: Mutex::default() });
@@ -61,8 +69,10 @@ pub async fn drive(plan: Plan, load: &Load) -> anyhow::Result<Tally> {
     for sender in connections {
         senders.spawn(send_what_is_due(Arc::clone(&shared), sender));
     }
-    let progress = tokio::spawn(show_progress(Arc::clone(&shared)));
-    let pacer = start_pacer(&shared, load);
+    begins();
+    let began = Instant::now();
+    let progress = tokio::spawn(end_seconds(Arc::clone(&shared), began, load.tells));
+    let pacer = start_pacer(&shared, load, began);
     let paced = tokio::task::spawn_blocking(move || pacer.join()).await?;
     paced.map_err(|_| anyhow::anyhow!("the pacing thread panicked"))?;
     shared.backlog.close(load.connections);
@@ -75,21 +85,28 @@ pub async fn drive(plan: Plan, load: &Load) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-fn start_pacer(shared: &Arc<Shared>, load: &Load) -> std::thread::JoinHandle<()> {
-    let schedule = Schedule { rate: load.rate, warmup: load.warmup, duration: load.duration, requests_max: load.requests_max };
+fn start_pacer(shared: &Arc<Shared>, load: &Load, began: Instant) -> std::thread::JoinHandle<()> {
+    let curve = load.shape.curve(load.warmup, load.duration);
+    let schedule = Schedule { curve, spacing: load.spacing, warmup: load.warmup, requests_max: load.requests_max };
     let shared = Arc::clone(shared);
     let mut rng = ChaCha8Rng::seed_from_u64(load.seed);
     std::thread::spawn(move || {
+        let chance = rng.clone();
         let draw = || shared.plan.draw(&mut rng);
-        let dropped = |arrival: Arrival| shared.note(arrival, Ending::Dropped);
-        pace(schedule, Instant::now(), &shared.backlog, draw, dropped);
+        let offered = |arrival: Arrival, after: Duration, found_room: bool| {
+            shared.tally.lock().offer(after);
+            if !found_room {
+                shared.note(arrival, Ending::Dropped);
+            }
+        };
+        pace(&schedule, began, &shared.backlog, chance, draw, offered);
     })
 }
 
 impl Shared {
     fn note(&self, arrival: Arrival, ending: Ending) {
         let operation = self.plan.operation(arrival.draw);
-        self.tally.lock().record(operation, ending, arrival.due.elapsed(), arrival.measured);
+        self.tally.lock().record(operation, ending, arrival.due.elapsed(), arrival.measured, arrival.step);
     }
 }
 
@@ -99,6 +116,8 @@ struct Sender {
     link: Link,
     deadline: Duration,
     detour: Option<Detour>,
+    /// Nobody accepted a connection.
+    pauses: bool,
 }
 
 struct Detour {
@@ -110,23 +129,25 @@ struct Detour {
 impl Sender {
     /// Sends through the connection's own edge; if nobody accepts a connection there, through the next one that does.
     async fn send(&mut self, plan: &Plan, draw: Draw) -> Ending {
+        let operation = plan.operation(draw);
         if let Some(detour) = self.detour.as_mut().filter(|detour| Instant::now() < detour.until) {
-            return ending(detour.link.exchange(plan.encoded(draw, detour.edge)).await);
+            return ending(operation, detour.link.exchange(&plan.encoded(draw, detour.edge)).await);
         }
-        let outcome = self.link.exchange(plan.encoded(draw, self.home)).await;
+        let outcome = self.link.exchange(&plan.encoded(draw, self.home)).await;
         if !matches!(outcome, Err(Error::Connect(_))) {
             self.detour = None;
-            return ending(outcome);
+            return ending(operation, outcome);
         }
         for step in 1..plan.edges().len() {
             let edge = (self.home + step) % plan.edges().len();
             let mut link = Link::new(plan.edges()[edge].clone(), self.deadline);
             if link.connect().await.is_ok() {
-                let ending = ending(link.exchange(plan.encoded(draw, edge)).await);
+                let ending = ending(operation, link.exchange(&plan.encoded(draw, edge)).await);
                 self.detour = Some(Detour { edge, link, until: Instant::now() + DETOUR });
                 return ending;
             }
         }
+        self.pauses = true;
         Ending::Unanswered
     }
 }
@@ -138,32 +159,44 @@ async fn send_what_is_due(shared: Arc<Shared>, mut sender: Sender) {
         }
         let ending = sender.send(&shared.plan, arrival.draw).await;
         shared.note(arrival, ending);
+        if std::mem::take(&mut sender.pauses) {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }
 
-fn ending(answer: Result<Response<'_>, Error>) -> Ending {
+fn ending(operation: Operation, answer: Result<Response<'_>, Error>) -> Ending {
     match answer.map(|response| response.status()) {
         Ok(200..=399) => Ending::Answered,
+        Ok(409) if operation.may_be_declined() => Ending::Declined,
         Ok(429 | 503) => Ending::Refused,
         Ok(_) => Ending::Failed,
         Err(_) => Ending::Unanswered,
     }
 }
 
-async fn show_progress(shared: Arc<Shared>) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    ticks.tick().await;
+/// Closes each second of the series when it is over.
+async fn end_seconds(shared: Arc<Shared>, began: Instant, tells: bool) {
+    let second = Duration::from_secs(1);
+    let mut ticks = tokio::time::interval_at((began + second).into(), second);
     loop {
         ticks.tick().await;
         let second = shared.tally.lock().end_second();
-        eprintln!(
-            "{:>4} s  {:>7}/s  p50 {:>8}  p99 {:>8}  errors {}  waiting {}",
-            second.second + 1,
-            second.ended,
-            report::show_us(second.p50_us as f64),
-            report::show_us(second.p99_us as f64),
-            second.errors,
-            shared.backlog.len(),
-        );
+        if tells {
+            eprintln!("{}", progress(&second, shared.backlog.len()));
+        }
     }
+}
+
+/// What is told of a second. Scripts read it: they wait for the first second, and for lines with a p99.
+fn progress(second: &Second, waiting: usize) -> String {
+    format!(
+        "{:>4} s  offered {:>6}  answered {:>6}  errors {:>4}  p50 {:>8}  p99 {:>8}  waiting {waiting}",
+        second.second + 1,
+        second.offered,
+        second.ended - second.errors,
+        second.errors,
+        report::show_us(second.p50_us as f64),
+        report::show_us(second.p99_us as f64),
+    )
 }

@@ -1,28 +1,25 @@
 //! Which requests a run draws from, all encoded before it begins.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::bail;
 use bytes::Bytes;
-use http::Method;
 use rand::{Rng, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, Zipf};
-use serde_json::json;
 
+use super::fresh::Fresh;
+use super::request::requests;
 use super::{Operation, Options, Population};
-use crate::api::path;
 use crate::http::{Edge, Request};
-use crate::text;
-
-/// Rows in a page of a list or feed.
-const PAGE_ITEMS: usize = 20;
-/// Different bodies that a kind of write cycles through.
-const WRITE_BODIES: usize = 512;
 
 /// One request of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw {
     part: u32,
     request: u32,
+    /// No other draw of this run has it, nor of most others.
+    number: u64,
 }
 
 /// The requests of a run and how often each is drawn.
@@ -31,6 +28,7 @@ pub struct Plan {
     edges: Vec<Edge>,
     parts: Vec<Part>,
     weight_total: u32,
+    next_number: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -40,7 +38,19 @@ struct Part {
     /// The most popular first.
     popularity: Zipf<f64>,
     /// For each edge the same requests.
-    encoded: Vec<Vec<Bytes>>,
+    encoded: Vec<Vec<Prepared>>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    bytes: Bytes,
+    fresh: Option<Fresh>,
+}
+
+impl Prepared {
+    fn new(bytes: Bytes) -> Self {
+        Self { fresh: Fresh::find(&bytes), bytes }
+    }
 }
 
 impl Plan {
@@ -50,7 +60,7 @@ impl Plan {
     /// If the population has nothing for a part of the mix, or the Zipf exponent is negative.
     pub fn new(mix: &[(Operation, u32)], population: &Population, options: &Options) -> anyhow::Result<Self> {
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-        let mut plan = Self { edges: options.bases.clone(), parts: Vec::new(), weight_total: 0 };
+        let mut plan = Self::empty(&options.bases);
         for &(operation, weight) in mix {
             let requests = requests(operation, population, &mut rng);
             plan.add(operation, weight, &requests, options.zipf)?;
@@ -63,9 +73,15 @@ impl Plan {
     /// # Errors
     /// If there are no requests or no edges.
     pub fn uniform(operation: Operation, requests: &[Request], edges: &[Edge]) -> anyhow::Result<Self> {
-        let mut plan = Self { edges: edges.to_vec(), parts: Vec::new(), weight_total: 0 };
+        let mut plan = Self::empty(edges);
         plan.add(operation, 1, requests, 0.0)?;
         Ok(plan)
+    }
+
+    fn empty(edges: &[Edge]) -> Self {
+        // What was sent in another run is not sent again.
+        let next_number = AtomicU64::new(u64::from(rand::random::<u32>()) << 32);
+        Self { edges: edges.to_vec(), parts: Vec::new(), weight_total: 0, next_number }
     }
 
     fn add(&mut self, operation: Operation, weight: u32, requests: &[Request], zipf: f64) -> anyhow::Result<()> {
@@ -73,7 +89,7 @@ impl Plan {
             bail!("there is nothing to send for {operation}");
         }
         let popularity = Zipf::new(requests.len() as f64, zipf)?;
-        let encode = |edge| requests.iter().map(|request| request.encode(edge)).collect();
+        let encode = |edge| requests.iter().map(|request| Prepared::new(request.encode(edge))).collect();
         let encoded = self.edges.iter().map(encode).collect();
         self.weight_total += weight;
         self.parts.push(Part { operation, weight, popularity, encoded });
@@ -92,7 +108,8 @@ impl Plan {
             if left < *weight {
                 let rank = popularity.sample(rng) as usize;
                 let request = rank.clamp(1, encoded[0].len()) - 1;
-                return Draw { part, request: u32::try_from(request).expect("plans have fewer than 2^32 requests") };
+                let request = u32::try_from(request).expect("plans have fewer than 2^32 requests");
+                return Draw { part, request, number: self.next_number.fetch_add(1, Ordering::Relaxed) };
             }
             left -= weight;
         }
@@ -105,51 +122,9 @@ impl Plan {
     }
 
     /// The bytes of a drawn request, for an edge by its number.
-    pub fn encoded(&self, draw: Draw, edge: usize) -> &Bytes {
-        &self.parts[draw.part as usize].encoded[edge][draw.request as usize]
-    }
-}
-
-fn requests(operation: Operation, population: &Population, rng: &mut ChaCha8Rng) -> Vec<Request> {
-    let gets = |ids: &[String], path: fn(&str) -> String| ids.iter().map(|id| Request::get(path(id))).collect();
-    let people = &population.people;
-    match operation {
-        Operation::Profile => gets(&population.profiles, path::profile),
-        Operation::Post => gets(&population.posts, path::post),
-        Operation::Product => gets(&population.products, path::product),
-        Operation::ProductList => vec![Request::get(path::public_products(PAGE_ITEMS))],
-        Operation::PostList => vec![Request::get(path::public_posts(PAGE_ITEMS))],
-        Operation::Feed => {
-            let feed = |person: &crate::api::Account| Request::get(path::feed(&person.id, PAGE_ITEMS)).bearer(&person.token);
-            people.iter().map(feed).collect()
-        }
-        Operation::CreatePost => {
-            let authors = people.iter().cycle().take(if people.is_empty() { 0 } else { WRITE_BODIES });
-            let post = |author: &crate::api::Account| {
-                let body = json!({"content": text::prose(rng, 220)});
-                Request::new(Method::POST, path::POSTS).bearer(&author.token).json(&body)
-            };
-            authors.map(post).collect()
-        }
-        Operation::ChangeProfile => {
-            let authors = people.iter().cycle().take(if people.is_empty() { 0 } else { WRITE_BODIES });
-            let change = |person: &crate::api::Account| {
-                let body = json!({"bio": text::prose(rng, 160)});
-                Request::new(Method::PUT, path::profile(&person.id)).bearer(&person.token).json(&body)
-            };
-            authors.map(change).collect()
-        }
-        Operation::ProductSearch => text::words().map(|word| Request::get(path::product_search(word, PAGE_ITEMS))).collect(),
-        Operation::PeopleSearch => text::words().map(|word| Request::get(path::people_search(word, PAGE_ITEMS))).collect(),
-        Operation::PostSearch => text::words().map(|word| Request::get(path::post_search(word, PAGE_ITEMS))).collect(),
-        Operation::ChangeProduct => {
-            let offered = population.offered.iter().cycle().take(if population.offered.is_empty() { 0 } else { WRITE_BODIES });
-            let change = |(seller, product): &(usize, String)| {
-                let body = json!({"price": format!("{}.{:02}", rng.random_range(1..500), rng.random_range(0..100))});
-                Request::new(Method::PUT, path::own_product(product)).bearer(&people[*seller].token).json(&body)
-            };
-            offered.map(change).collect()
-        }
+    pub fn encoded(&self, draw: Draw, edge: usize) -> Bytes {
+        let Prepared { bytes, fresh } = &self.parts[draw.part as usize].encoded[edge][draw.request as usize];
+        fresh.map_or_else(|| bytes.clone(), |fresh| fresh.fill(bytes, draw.number))
     }
 }
 
@@ -160,7 +135,7 @@ mod tests {
     fn plan(zipf: f64) -> Plan {
         let edges = [Edge::from(std::net::SocketAddr::from(([127, 0, 0, 1], 80)))];
         let requests: Vec<Request> = (0..10).map(|number| Request::get(format!("/{number}"))).collect();
-        let mut plan = Plan { edges: edges.to_vec(), parts: Vec::new(), weight_total: 0 };
+        let mut plan = Plan::empty(&edges);
         plan.add(Operation::Profile, 30, &requests, zipf).unwrap();
         plan.add(Operation::Feed, 70, &requests[..1], zipf).unwrap();
         plan

@@ -8,7 +8,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-use super::Options;
+use super::{Options, Spotlight};
 use crate::api::{self, Account, Api, path};
 use crate::http::Edge;
 use crate::text;
@@ -35,6 +35,8 @@ pub struct Population {
     pub products: Vec<String>,
     /// Those of them that somebody of `people` sells, by their place there.
     pub offered: Vec<(usize, String)>,
+    /// What everybody looks at.
+    pub spotlight: Spotlight,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +69,7 @@ impl Population {
         let people = &population.people;
         in_parallel(edge, followed, async |api, (follower, followee): (usize, String)| api.follow(&people[follower], &followee).await)
             .await?;
+        population.spotlight = Spotlight::obtain(options.scenario, edge, &population.people).await?;
         Ok(population)
     }
 

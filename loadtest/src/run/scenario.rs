@@ -29,6 +29,31 @@ pub enum Operation {
     PostSearch,
     /// Changing the price of a product of one's own.
     ChangeProduct,
+    /// The product that everybody wants.
+    HotProduct,
+    /// Ordering it, each time with another idempotency key.
+    Order,
+    /// What one has bought, with a token.
+    OrderList,
+    /// The one whom everybody follows publishes a post.
+    Announce,
+    /// Their profile.
+    HotProfile,
+    /// A post of theirs.
+    HotPost,
+    /// A picture that nobody has uploaded before, which all variants are made of.
+    Upload,
+    /// A variant of a picture.
+    Picture,
+    /// The first page of everybody's public files.
+    FileList,
+}
+
+impl Operation {
+    /// Whether 409 is an answer of it like any other: who comes when all is sold is told so, and that is no error of the platform.
+    pub fn may_be_declined(self) -> bool {
+        self == Self::Order
+    }
 }
 
 /// A named mix of requests.
@@ -49,6 +74,12 @@ pub enum Scenario {
     Mixed,
     /// The same with searches, and prices that change; on data of its own only
     Whole,
+    /// Everybody reads one product and orders it; when it is sold out, orders are declined (409), which counts as answered
+    FlashSale,
+    /// One person whom all others follow posts; all read their feeds, that person's profile and posts
+    Celebrity,
+    /// Pictures are uploaded, and looked at in all sizes; uploads are work: mind the rate
+    Upload,
 }
 
 impl Scenario {
@@ -85,6 +116,9 @@ impl Scenario {
                 (ChangeProfile, 1),
                 (ChangeProduct, 1),
             ],
+            Self::FlashSale => &[(HotProduct, 60), (Order, 15), (OrderList, 5), (Product, 10), (ProductList, 5), (Profile, 5)],
+            Self::Celebrity => &[(Feed, 50), (HotPost, 20), (HotProfile, 18), (Announce, 2), (Profile, 5), (Post, 5)],
+            Self::Upload => &[(Upload, 50), (Picture, 30), (FileList, 5), (Profile, 15)],
         }
     }
 }
@@ -104,6 +138,15 @@ impl std::fmt::Display for Operation {
             Self::PeopleSearch => "people-search",
             Self::PostSearch => "post-search",
             Self::ChangeProduct => "change-product",
+            Self::HotProduct => "hot-product",
+            Self::Order => "order",
+            Self::OrderList => "order-list",
+            Self::Announce => "announce",
+            Self::HotProfile => "hot-profile",
+            Self::HotPost => "hot-post",
+            Self::Upload => "upload",
+            Self::Picture => "picture",
+            Self::FileList => "file-list",
         })
     }
 }

@@ -16,6 +16,8 @@ const LATENCY_US_MAX: u64 = 60_000_000;
 pub enum Ending {
     /// Answered 2xx or 3xx.
     Answered,
+    /// Answered that it cannot be done, as this operation may be (409).
+    Declined,
     /// Answered 429 or 503: the server shed it.
     Refused,
     /// Answered otherwise.
@@ -30,8 +32,10 @@ pub enum Ending {
 /// answered is the time until the driver knew.
 #[derive(Clone, Debug)]
 pub struct Counts {
-    /// Answered 2xx or 3xx.
+    /// Answered 2xx or 3xx, or declined.
     pub answered: u64,
+    /// Of these, those that were declined.
+    pub declined: u64,
     /// Answered 429 or 503.
     pub refused: u64,
     /// Answered otherwise.
@@ -49,9 +53,11 @@ pub struct Counts {
 pub struct Second {
     /// Seconds since the run began.
     pub second: u64,
+    /// Arrivals that were due in it.
+    pub offered: u64,
     /// Arrivals that ended in it.
     pub ended: u64,
-    /// Those not answered 2xx or 3xx.
+    /// Those of them that were not answered as they should be.
     pub errors: u64,
     /// Median latency in µs.
     pub p50_us: u64,
@@ -70,6 +76,10 @@ pub struct Tally {
     pub series: Vec<Second>,
     /// The time from due to sent: the driver's own lateness and the wait for a free connection.
     pub wait_us: Histogram<u64>,
+    /// Of a staircase, per step.
+    pub steps: Vec<Counts>,
+    /// What was due, per second of the run.
+    offered: Vec<u64>,
     second: Counts,
 }
 
@@ -83,14 +93,15 @@ fn micros(duration: Duration) -> u64 {
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { answered: 0, refused: 0, failed: 0, unanswered: 0, dropped: 0, latency_us: histogram() }
+        Self { answered: 0, declined: 0, refused: 0, failed: 0, unanswered: 0, dropped: 0, latency_us: histogram() }
     }
 }
 
 impl Counts {
     fn record(&mut self, ending: Ending, latency_us: u64) {
+        self.declined += u64::from(ending == Ending::Declined);
         *match ending {
-            Ending::Answered => &mut self.answered,
+            Ending::Answered | Ending::Declined => &mut self.answered,
             Ending::Refused => &mut self.refused,
             Ending::Failed => &mut self.failed,
             Ending::Unanswered => &mut self.unanswered,
@@ -101,6 +112,7 @@ impl Counts {
 
     fn add(&mut self, other: &Self) {
         self.answered += other.answered;
+        self.declined += other.declined;
         self.refused += other.refused;
         self.failed += other.failed;
         self.unanswered += other.unanswered;
@@ -113,7 +125,7 @@ impl Counts {
         self.answered + self.errors()
     }
 
-    /// Those not answered 2xx or 3xx.
+    /// Those not answered as they should be.
     pub fn errors(&self) -> u64 {
         self.refused + self.failed + self.unanswered + self.dropped
     }
@@ -139,19 +151,42 @@ impl Counts {
     }
 }
 
+/// Changes what stands at a place, which is made if it is not there.
+fn add_at<T: Default>(all: &mut Vec<T>, at: usize, change: impl FnOnce(&mut T)) {
+    if all.len() <= at {
+        all.resize_with(at + 1, T::default);
+    }
+    change(&mut all[at]);
+}
+
 impl Default for Tally {
     fn default() -> Self {
-        Self { operations: BTreeMap::new(), series: Vec::new(), wait_us: histogram(), second: Counts::default() }
+        Self {
+            operations: BTreeMap::new(),
+            series: Vec::new(),
+            wait_us: histogram(),
+            steps: Vec::new(),
+            offered: Vec::new(),
+            second: Counts::default(),
+        }
     }
 }
 
 impl Tally {
-    /// Records the end of an arrival; `measured` is false in the warm-up.
-    pub fn record(&mut self, operation: Operation, ending: Ending, latency: Duration, measured: bool) {
+    /// Records that an arrival was due so long after the beginning of the run.
+    pub fn offer(&mut self, after: Duration) {
+        add_at(&mut self.offered, usize::try_from(after.as_secs()).expect("a run has fewer than 2^32 seconds"), |count| *count += 1);
+    }
+
+    /// Records the end of an arrival; `measured` is false in the warm-up, `step` is that of a staircase.
+    pub fn record(&mut self, operation: Operation, ending: Ending, latency: Duration, measured: bool, step: Option<usize>) {
         let latency_us = micros(latency);
         self.second.record(ending, latency_us);
         if measured {
             self.operations.entry(operation).or_default().record(ending, latency_us);
+        }
+        if let Some(step) = step {
+            add_at(&mut self.steps, step, |counts| counts.record(ending, latency_us));
         }
     }
 
@@ -163,8 +198,10 @@ impl Tally {
     /// Closes the current second of the series and returns it.
     pub fn end_second(&mut self) -> Second {
         let counts = std::mem::take(&mut self.second);
+        let number = self.series.len();
         let second = Second {
-            second: self.series.len() as u64,
+            second: number as u64,
+            offered: self.offered.get(number).copied().unwrap_or(0),
             ended: counts.arrivals(),
             errors: counts.errors(),
             p50_us: counts.percentile_us(50.0),
@@ -190,16 +227,35 @@ mod tests {
     #[test]
     fn the_warmup_shows_in_the_series_only() {
         let mut tally = Tally::default();
-        tally.record(Operation::Feed, Ending::Answered, Duration::from_millis(900), false);
+        tally.record(Operation::Feed, Ending::Answered, Duration::from_millis(900), false, None);
         assert_eq!(tally.end_second().ended, 1);
-        tally.record(Operation::Feed, Ending::Answered, Duration::from_millis(2), true);
-        tally.record(Operation::Post, Ending::Unanswered, Duration::from_millis(4), true);
-        tally.record(Operation::Post, Ending::Dropped, Duration::from_secs(900), true);
+        tally.record(Operation::Feed, Ending::Answered, Duration::from_millis(2), true, Some(1));
+        tally.record(Operation::Post, Ending::Unanswered, Duration::from_millis(4), true, None);
+        tally.record(Operation::Post, Ending::Dropped, Duration::from_secs(900), true, None);
         let total = tally.total();
         assert_eq!((total.arrivals(), total.answered, total.errors()), (3, 1, 2));
         assert!((2_000..2_003).contains(&total.percentile_us(10.0)), "{}", total.percentile_us(10.0));
         // Beyond the histogram's end a latency counts as the end, never as nothing.
         assert!(total.max_us() >= LATENCY_US_MAX);
         assert_eq!(tally.end_second().errors, 2);
+        assert_eq!(tally.steps.iter().map(Counts::arrivals).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn what_was_due_shows_in_its_own_second() {
+        let mut tally = Tally::default();
+        for tenths in 0..25 {
+            tally.offer(Duration::from_millis(100 * tenths));
+        }
+        let offered: Vec<u64> = (0..4).map(|_| tally.end_second().offered).collect();
+        assert_eq!(offered, [10, 10, 5, 0]);
+    }
+
+    #[test]
+    fn who_is_declined_is_answered() {
+        let mut tally = Tally::default();
+        tally.record(Operation::Order, Ending::Declined, Duration::from_millis(1), true, None);
+        let total = tally.total();
+        assert_eq!((total.answered, total.declined, total.errors(), total.arrivals()), (1, 1, 0, 1));
     }
 }

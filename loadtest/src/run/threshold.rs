@@ -100,9 +100,9 @@ mod tests {
     fn rules_hold_or_break() {
         let mut tally = Tally::default();
         for ms in 1..=100 {
-            tally.record(Operation::Feed, Ending::Answered, Duration::from_millis(ms), true);
+            tally.record(Operation::Feed, Ending::Answered, Duration::from_millis(ms), true, None);
         }
-        tally.record(Operation::Post, Ending::Failed, Duration::from_millis(1), true);
+        tally.record(Operation::Post, Ending::Failed, Duration::from_millis(1), true, None);
         let held = |rule: &str| rule.parse::<Threshold>().unwrap().judge(&tally).1;
         assert!(held("p50<60ms") && !held("p50<40ms"));
         assert!(held("max<101ms") && !held("max<99ms"));

@@ -5,6 +5,7 @@
 mod bench;
 mod check;
 mod herd;
+mod k6;
 mod race;
 mod run;
 mod server;

@@ -160,6 +160,12 @@ impl State {
                 let id = self.create(merged(&json!({"userId": user, "sellerId": user}), &body));
                 respond(201, &self.rows[&id].published)
             }
+            ("POST", ["api", "media", "upload"]) => {
+                let id = self.create(json!({"filename": "photo.jpg"}));
+                let url = format!("http://public.example/api/media/media/hash/{id}");
+                respond(201, &json!({"responsiveSizes": {"small": url, "large": null}, "optimizedUrl": url}))
+            }
+            ("GET", ["api", "media", "public", "files"]) => respond(200, &json!({"items": [], "nextCursor": null})),
             ("GET", ["api", "content", "public", "posts"] | ["api", "content", "feed", _] | ["api", "shop", "public", "products"]) => {
                 let wanted = if path.contains(&"products") { "price" } else { "content" };
                 let items: Vec<&Value> = self.rows.values().map(|row| &row.published).filter(|row| row.get(wanted).is_some()).collect();
