@@ -20,6 +20,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Instant,
 };
+use tokio::sync::OwnedSemaphorePermit;
 use tower_service::Service as _;
 use uuid::Uuid;
 use warp::{Filter, filters::BoxedFilter};
@@ -27,15 +28,16 @@ use warp::{Filter, filters::BoxedFilter};
 /// What answers the requests of a route.
 pub(crate) type Behind = BoxedFilter<(warp::reply::Response,)>;
 
-/// The slow path: a permit, a principal, then the route's filter.
+/// The slow path: a permit, if there is none yet, a principal, then the route's filter.
 pub(crate) async fn admitted(
     edge: Arc<Edge>,
+    permit: Option<OwnedSemaphorePermit>,
     request: Request<RequestBody>,
     (index, ids, path): (usize, Vec<Uuid>, String),
     (peer, began, part_of): (IpAddr, Instant, Trace),
 ) -> Response<ResponseBody> {
     let trace = part_of.id();
-    let Ok(_permit) = edge.admission.clone().try_acquire_owned() else {
+    let Ok(_permit) = permit.map_or_else(|| edge.admission.clone().try_acquire_owned(), Ok) else {
         return problem::refuse(&ErrorCode::Overloaded.into(), &trace);
     };
     let route = &edge.routes[index];

@@ -366,6 +366,20 @@ impl Served for Dispatcher {
                 return edge.now(response.map(ResponseBody::Full), arrival.origin);
             }
         }
+        // Before anything is made for it: whoever is refused for want of room must not cost what others wait for. What may still be shown without
+        // the store needs no room, or nobody would see it while many wait.
+        let permit = if route.fast.is_some() && edge.client.node().ownership.lapsed().is_some() {
+            None
+        } else if let Ok(permit) = edge.admission.clone().try_acquire_owned() {
+            Some(permit)
+        } else {
+            let mut response = problem::refuse(&ErrorCode::Overloaded.into(), &trace_id(request.headers()));
+            if let Some(traced) = &traced {
+                traced.answered(&mut response);
+            }
+            edge.observe(found.index, response.status(), arrival.began);
+            return edge.now(response, arrival.origin);
+        };
         let (index, ids, path) = (found.index, found.ids().to_vec(), found.path.to_owned());
         let Arrival { began, peer, origin, .. } = arrival;
         let edge = edge.clone();
@@ -380,7 +394,7 @@ impl Served for Dispatcher {
                 return response.map(ResponseBody::Full);
             }
             // In a place of its own: what is put around it is moved several times, and all that a request may come to wait for is tens of kilobytes.
-            let mut response = Box::pin(admitted(edge.clone(), request, (index, ids, path), (peer, began, traced.trace))).await;
+            let mut response = Box::pin(admitted(edge.clone(), permit, request, (index, ids, path), (peer, began, traced.trace))).await;
             edge.observe(index, response.status(), began);
             traced.answered(&mut response);
             response
