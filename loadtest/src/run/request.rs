@@ -81,7 +81,6 @@ pub fn requests(operation: Operation, population: &Population, rng: &mut ChaCha8
     }
 }
 
-
 /// Everybody but the seller orders one piece of what everybody wants, with a key that is new each time.
 fn orders(population: &Population) -> Vec<Request> {
     let Some(product) = &population.spotlight.product else { return Vec::new() };

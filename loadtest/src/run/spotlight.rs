@@ -32,7 +32,9 @@ impl Spotlight {
     pub async fn obtain(scenario: Scenario, edge: &Edge, people: &[Account]) -> anyhow::Result<Self> {
         let [first, others @ ..] = people else { bail!("a run needs people") };
         match scenario {
-            Scenario::FlashSale | Scenario::Celebrity if others.is_empty() => bail!("this mix needs --people 2 or more: one whom it is about, and others"),
+            Scenario::FlashSale | Scenario::Celebrity if others.is_empty() => {
+                bail!("this mix needs --people 2 or more: one whom it is about, and others")
+            }
             Scenario::FlashSale => Self::sale(edge, first).await.context("offering what everybody wants"),
             Scenario::Celebrity => Self::celebrity(edge, first, others).await.context("making a celebrity"),
             Scenario::Upload => Self::gallery(edge, first).await.context("uploading the first pictures"),
@@ -56,8 +58,11 @@ impl Spotlight {
     async fn gallery(edge: &Edge, person: &Account) -> anyhow::Result<Self> {
         // The number of a run's own, so that it does not find what another one left.
         let number = rand::random();
-        let pictures = photo::PHOTOS.iter().map(|photo| fresh::Fresh::find(photo).map_or((*photo).into(), |fresh| fresh.fill(photo, number)));
-        let shown = in_parallel(edge, pictures.collect(), async |api, picture: bytes::Bytes| api.upload(&photo::upload(person, &picture)).await).await?;
+        let pictures =
+            photo::PHOTOS.iter().map(|photo| fresh::Fresh::find(photo).map_or((*photo).into(), |fresh| fresh.fill(photo, number)));
+        let shown =
+            in_parallel(edge, pictures.collect(), async |api, picture: bytes::Bytes| api.upload(&photo::upload(person, &picture)).await)
+                .await?;
         Ok(Self { pictures: shown.into_iter().flatten().collect(), ..Self::default() })
     }
 }

@@ -91,7 +91,8 @@ async fn a_connection_whose_edge_has_gone_goes_to_another_one() {
 #[tokio::test]
 async fn a_ramp_and_steps_offer_what_they_say() {
     let server = Server::start(Defects::default()).await;
-    let common = format!("browse --base {} --warmup 0s --duration 1s --connections 4 --people 3 --posts 6 --products 4 --quiet", server.base());
+    let common =
+        format!("browse --base {} --warmup 0s --duration 1s --connections 4 --people 3 --posts 6 --products 4 --quiet", server.base());
     let summary = run::measure(&options(&words(&format!("{common} --ramp 0..200")))).await.unwrap();
     assert_eq!((summary.total.arrivals, summary.series[0].offered), (100, 100), "{summary}");
     let summary = run::measure(&options(&words(&format!("{common} --steps 40,160")))).await.unwrap();
@@ -103,7 +104,10 @@ async fn a_ramp_and_steps_offer_what_they_say() {
 async fn when_all_is_sold_orders_are_declined_and_answered() {
     let server = Server::start(Defects::default()).await;
     // 15 % of 9000 are 1350 orders, of a thousand in stock.
-    let line = format!("flash-sale --base {} --rate 9000 --warmup 0s --duration 1s --connections 8 --people 3 --posts 3 --products 3 --quiet", server.base());
+    let line = format!(
+        "flash-sale --base {} --rate 9000 --warmup 0s --duration 1s --connections 8 --people 3 --posts 3 --products 3 --quiet",
+        server.base()
+    );
     let summary = run::measure(&options(&words(&line))).await.unwrap();
     assert!(summary.passed && summary.total.answered == 9000 && summary.total.declined > 100, "{summary}");
     let orders = summary.operations.iter().find(|operation| operation.operation == "order").unwrap();
@@ -118,7 +122,8 @@ async fn when_all_is_sold_orders_are_declined_and_answered() {
 async fn the_checker_beside_the_load_has_a_say() {
     let beside = async |defects: Defects| {
         let server = Server::start(defects).await;
-        let line = format!("mixed --base {} {SHORT} --duration 1s --check --check-keys 6 --quiet", server.base()).replace("--duration 400ms ", "");
+        let line =
+            format!("mixed --base {} {SHORT} --duration 1s --check --check-keys 6 --quiet", server.base()).replace("--duration 400ms ", "");
         run::measure(&options(&words(&line))).await.unwrap()
     };
     let honest = beside(Defects::default()).await;
