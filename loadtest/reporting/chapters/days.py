@@ -18,20 +18,25 @@ def faults(parts, chapter):
 
 def bad_day(parts, chapter):
     """Every row of the table of faults, and whether it held."""
-    rows = []
+    rows, seen = [], set()
     for run in runs_of(parts):
-        figures_of(run, chapter)
+        # Both tools have a fault of the same name here and there.
+        name = run["fault"] if run["fault"] not in seen else f"{run['fault']}, cluster"
+        seen.add(name)
+        figures_of(run, chapter, name)
         broken = [line["what"] for line in run["lines"] if line["held"] is False]
         judged = sum(line["held"] is not None for line in run["lines"])
-        rows.append([run["fault"], verdict(run["held"]), f"{judged - len(broken)} of {judged}", shown(run["tookS"], "s"), run.get("seed", "–")])
+        rows.append([run.get("row", name), verdict(run["held"]), f"{judged - len(broken)} of {judged}", shown(run["tookS"], "s"), run.get("seed", "–"), run.get("leftOut") or "; ".join(broken)])
     every = list(runs_of(parts))
-    held = sum(run["held"] for run in every)
+    held, broke = (sum(run["held"] is what for run in every) for what in (True, False))
+    left_out = len(every) - held - broke
     chapter.figure("held", f"faults of {len(every)} under which all held", held, "faults")
-    chapter.figure("broken", "faults under which something did not hold", len(every) - held, "faults")
+    chapter.figure("broken", "faults under which something did not hold", broke, "faults")
+    rest = f"; {left_out} left out" if left_out else ""
     chapter.add(
-        paragraph(f"{held} of {len(every)} held."),
-        table(["fault", "verdict", "lines that held", "took", "seed"], rows, "Every fault of this run", words=2),
-        *(details(tag("span", run["fault"], " ", verdict(run["held"])), paragraph(run["what"]), timeline(run), lines_of(run, open_=True)) for run in every),
+        paragraph(f"{held} of {len(every)} held{rest}."),
+        table(["fault", "verdict", "lines that held", "took", "seed", "what broke, or why it was left out"], rows, "Every fault of this run", words=2),
+        *(details(tag("span", run.get("row", run["fault"]), " ", verdict(run["held"])), paragraph(run["what"]), timeline(run), lines_of(run, open_=True)) for run in every),
     )
 
 
@@ -43,12 +48,16 @@ def runs_of(parts):
 
 def verdict(held):
     """In words and in colour."""
+    if held is None:
+        return tag("span", "left out", class_="open")
     return tag("span", "held" if held else "BROKEN", class_="held" if held else "missed")
 
 
-def figures_of(run, chapter):
-    """What a fault came to: lines that broke, the longest wait, and what failed."""
-    name = slug(run["fault"])
+def figures_of(run, chapter, name=None):
+    """What a fault came to: lines that broke, the longest wait, and what failed. Of what was left out nothing is known."""
+    if run["held"] is None:
+        return
+    name = slug(name or run["fault"])
     broken = sum(line["held"] is False for line in run["lines"])
     chapter.figure(f"{name}.broken", f"{run['fault']}: lines that did not hold", broken, "lines")
     if load := run.get("load"):
@@ -71,6 +80,8 @@ def timeline(run):
         errors = [(one["second"], one["errors"]) for one in series]
         return plot.lines(title, f"{run['what']} Marks: {spoken(marks)}", lines, "µs", x_name="seconds since the load began", log=True, marks=marks, errors=errors)
     seconds = (run.get("check") or {}).get("seconds")
+    # Marks may be on the clock of a load of the fault's own, whose series is not here.
+    marks = marks if run.get("clock", "check") == "check" else []
     if not seconds:
         return paragraph("Nothing was measured over time under this fault.", class_="lacking")
     waits = (("reads", "readWaitMsMax", 1), ("writes", "writeWaitMsMax", 2))
