@@ -96,6 +96,7 @@ class Drawn(unittest.TestCase):
         verdicts = {one.id: verdict for _, group in report.targets for one, _, verdict in group}
         self.assertEqual(verdicts["reads.profile-cached.share"], target.MISSED)
         self.assertEqual(verdicts["reads.product-cached.share"], target.HELD)
+        self.assertEqual([verdicts[id] for id in ("telemetry.cached-profile.cost", "uploads.p99-of-alone", "faults.rolling.broken", "faults.crash.broken")], [target.HELD, target.MISSED, target.MISSED, target.HELD])
         self.assertEqual(report.status(), 1)
         self.assertIn("87.9 %", page)
 
