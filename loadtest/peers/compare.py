@@ -19,6 +19,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from comparison import cached, coherence, misses, search  # noqa: E402
 from comparison.population import prepare  # noqa: E402
+from reporting import result  # noqa: E402
 from servers.redis import Redis  # noqa: E402
 
 
@@ -28,12 +29,14 @@ def main():
     options.add_argument("folder", type=pathlib.Path, help="the folder of the release binaries")
     options.add_argument("--people", type=int, default=100_000, help="people, each with a product on average (default 100000)")
     options.add_argument("--rounds", type=int, default=5, help="misses, cached: rounds (default 5)")
-    options.add_argument("--duration", default="3s", help="cached: time for which a round measures each target (default 3s)")
+    options.add_argument("--duration", default="3s", help="misses, cached: time for which a round measures each target (default 3s)")
     options.add_argument("--server-core", type=int, default=0, help="cached: core of the servers (default 0)")
     options.add_argument("--client-core", type=int, default=1, help="cached: core of the load generator and of Redis (default 1)")
     options.add_argument("--reads", type=int, default=1_000_000, help="coherence: reads of each side that are judged (default 1000000)")
     options.add_argument("--herds", type=int, default=5, help="coherence: herds of each kind (default 5)")
+    options.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures as JSON")
     options = options.parse_args()
+    stamp = result.stamp()
     binaries = options.folder.resolve()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as running:
         folder = pathlib.Path(folder)
@@ -41,17 +44,18 @@ def main():
         postgres = prepare(folder, binaries / "lets-connect", options.people, *counting)
         running.callback(postgres.stop)
         if options.what == "misses":
-            misses.measure(postgres, binaries, folder, options.rounds)
+            found = misses.measure(postgres, binaries, folder, options)
         elif options.what == "search":
-            search.measure(postgres, binaries, folder)
+            found = search.measure(postgres, binaries, folder)
         elif options.what == "cached":
             redis = Redis(folder, options.client_core)
             running.callback(redis.stop)
-            cached.measure(postgres, redis, binaries, folder, options)
+            found = cached.measure(postgres, redis, binaries, folder, options)
         else:
             redis = Redis(folder)
             running.callback(redis.stop)
-            coherence.measure(postgres, redis, binaries, folder, options)
+            found = coherence.measure(postgres, redis, binaries, folder, options)
+    result.write(options.json, {"stamp": stamp, "people": options.people, **found})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What one profile costs that everybody reads, at its owner's node and at five others, which it is lent to; and what its owner's node has to do for them.
 
-    loadtest/scripts/celebrity.py target/release [--rounds 5] [--seconds 5] [--rate 1500]
+    loadtest/scripts/celebrity.py target/release [--rounds 5] [--seconds 5] [--rate 1500] [--json FILE]
 
 A cluster of six. The profile is read at its owner's edge, and then at another one, in turns: CPU time of that edge's process for each read. Then at the five others
 together, at a third of the rate and at all of it: CPU time of the owner's process each second. What a process does without any request is taken off. Needs PostgreSQL's
@@ -17,6 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from reporting import result  # noqa: E402
 from scenarios.load import post  # noqa: E402
 from servers.cluster import Cluster  # noqa: E402
 from servers.place import LOOPBACK  # noqa: E402
@@ -67,6 +68,13 @@ class Measured:
         ratios = [a / b for a, b in zip(own, lent)]
         print(f"a read at its owner's edge {shown(own, 1e6)} µs of CPU, at another one {shown(lent, 1e6)} µs: {shown(ratios, 1e2)} % of the former's reads for each second of CPU")
         print(f"its owner's process meanwhile, CPU for each second: {shown(few, 1e3)} ms at {rate // 3} reads a second through five others, {shown(many, 1e3)} ms at {rate}")
+        return {
+            "ratePerS": rate,
+            "ownUs": result.spread([value * 1e6 for value in own]),
+            "lentUs": result.spread([value * 1e6 for value in lent]),
+            "share": result.spread(ratios),
+            "owner": [{"ratePerS": of, "msPerS": result.spread([value * 1e3 for value in values])} for of, values in ((rate // 3, few), (rate, many))],
+        }
 
 
 def shown(values, unit):
@@ -80,7 +88,9 @@ def main():
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=int, default=5)
     options.add_argument("--rate", type=int, default=1500)
+    options.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures as JSON")
     options = options.parse_args()
+    stamp = result.stamp()
     with tempfile.TemporaryDirectory() as folder:
         # PostgreSQL runs as somebody else where this is root.
         pathlib.Path(folder).chmod(0o755)
@@ -89,7 +99,7 @@ def main():
         try:
             if cluster.wait_settled() is None:
                 sys.exit("the nodes do not settle")
-            Measured(options, cluster).compare()
+            result.write(options.json, {"stamp": stamp, **Measured(options, cluster).compare()})
         finally:
             cluster.stop()
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a request costs all nodes of a cluster together, by how many there are: beyond the question to another node, it must not grow.
 
-    loadtest/scripts/nodes.py target/release [--nodes 1 2 3 5] [--rounds 5] [--seconds 6] [--rate 800] [--set KEY=VALUE]
+    loadtest/scripts/nodes.py target/release [--nodes 1 2 3 5] [--rounds 5] [--seconds 6] [--rate 800] [--set KEY=VALUE] [--json FILE]
 
 A cluster of each size is there all the time, and they are measured in turns. Profiles are read at random edges, so of N nodes
 (N - 1)/N of the reads are answered by another one than was asked. CPU time is that of all nodes' processes while the load is offered, what they do without any taken off.
@@ -16,6 +16,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from reporting import result  # noqa: E402
 from servers.cluster import Cluster  # noqa: E402
 from servers.process import begun, clean_up_when_ended, cpu, ended  # noqa: E402
 
@@ -63,7 +64,9 @@ def main():
     options.add_argument("--seconds", type=int, default=6)
     options.add_argument("--rate", type=int, default=800)
     options.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE", help="a setting of all nodes")
+    options.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures as JSON")
     options = options.parse_args()
+    stamp = result.stamp()
     with tempfile.TemporaryDirectory() as folder:
         # PostgreSQL runs as somebody else where this is root.
         pathlib.Path(folder).chmod(0o755)
@@ -77,13 +80,20 @@ def main():
         finally:
             for cluster in clusters:
                 cluster.cluster.stop()
-        first = statistics.median(clusters[0].costs)
+        rows = [row(one, clusters[0]) for one in clusters]
+        result.write(options.json, {"stamp": stamp, "ratePerS": options.rate, "rounds": options.rounds, "seconds": options.seconds, "nodes": rows})
         print("| nodes | CPU of a request, µs: median (least–greatest) | answered by another node | what that costs, µs | without any request, ms of CPU a second |")
         print("|---|---|---|---|---|")
-        for one in clusters:
-            cost, elsewhere = statistics.median(one.costs), (one.size - 1) / one.size
-            hop = f"{(cost - first) / elsewhere:.0f}" if elsewhere and clusters[0].size == 1 else "–"
-            print(f"| {one.size} | {cost:.0f} ({min(one.costs):.0f}–{max(one.costs):.0f}) | {elsewhere:.0%} | {hop} | {one.idle * 1e3:.0f} |")
+        for one in rows:
+            cost, hop = one["cpuUs"], "–" if one["hopUs"] is None else f"{one['hopUs']:.0f}"
+            print(f"| {one['nodes']} | {cost['median']:.0f} ({cost['min']:.0f}–{cost['max']:.0f}) | {one['elsewhere']:.0%} | {hop} | {one['idleMsPerS']:.0f} |")
+
+
+def row(one, first):
+    """What a cluster came to; what the question to another node costs is known where one node alone was measured, too."""
+    cost, elsewhere = statistics.median(one.costs), (one.size - 1) / one.size
+    hop = (cost - statistics.median(first.costs)) / elsewhere if elsewhere and first.size == 1 else None
+    return {"nodes": one.size, "cpuUs": result.spread(one.costs), "elsewhere": elsewhere, "hopUs": hop, "idleMsPerS": one.idle * 1e3}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What it costs to be seen: server CPU of a request with everything on beside one with nothing on, in one run of `loadtest bench`.
 
-    loadtest/scripts/telemetry.py target/release [--rounds 7] [--one-in 100] [--scrape-s 15]
+    loadtest/scripts/telemetry.py target/release [--rounds 7] [--one-in 100] [--scrape-s 15] [--json FILE]
 
 Two servers on the embedded store with the same data, pinned to one core, and measured in turns. "On" has traces taken of one request in so many and sent to a collector,
 which takes them and forgets them, and all series scraped as a Prometheus does; "off" has neither. Both log as they do by default. Cached profiles and products, and the profile
@@ -20,6 +20,7 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from reporting import result  # noqa: E402
 from servers.place import LOOPBACK, ask  # noqa: E402
 from servers.process import clean_up_when_ended, free_ports, serving  # noqa: E402
 
@@ -76,7 +77,10 @@ def main():
     options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--one-in", type=int, default=100, help="requests of which one is traced")
     options.add_argument("--scrape-s", type=int, default=15, help="seconds between two scrapes")
+    options.add_argument("--duration", default="3s", help="for how long a round measures each (default 3s)")
+    options.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures as JSON")
     options = options.parse_args()
+    stamp = result.stamp()
     collector = http.server.ThreadingHTTPServer((LOOPBACK.host, 0), Collector)
     threading.Thread(target=collector.serve_forever, daemon=True).start()
     told = [f"traces.url=http://{LOOPBACK.host}:{collector.server_port}", f"traces.one_in={options.one_in}"]
@@ -98,7 +102,11 @@ def main():
                 threading.Thread(target=scrape, args=(base + 10, options.scrape_s, stops), daemon=True).start()
         targets = folder / "targets.toml"
         targets.write_text("\n".join(toml))
-        done = subprocess.run([options.folder / "loadtest", "bench", "--targets", targets, "--rounds", str(options.rounds)], check=False)
+        measured = folder / "bench.json"
+        command = [options.folder / "loadtest", "bench", "--targets", targets, "--rounds", str(options.rounds), "--duration", options.duration, "--json", measured]
+        done = subprocess.run(command, check=False)
+        if done.returncode == 0:
+            result.write(options.json, {**json.loads(measured.read_text()), "stamp": stamp, "oneIn": options.one_in, "scrapeS": options.scrape_s})
         stops.set()
         print(f"\nthe collector took {Collector.bytes_taken} bytes")
     sys.exit(done.returncode)

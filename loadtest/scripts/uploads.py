@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What readers feel of uploads: the latency of profiles alone, beside as many idle loops as there are processors, and while fifty photos are uploaded and optimised, in turns.
 
-    loadtest/scripts/uploads.py target/release [--photos FILE…] [--rounds 5] [--seconds 10] [--rate 500]
+    loadtest/scripts/uploads.py target/release [--photos FILE…] [--rounds 5] [--seconds 10] [--rate 500] [--json FILE]
 
 One server on the embedded store, with its defaults but for the rates that one caller may ask at. Each of fifty uploads is another image: a photo whose quantisation
 differs by one. They are sent by ten clients, and the next fifty begin when these are ready, until the time is over. Open-loop load, latency counted from when each
@@ -24,6 +24,7 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+from reporting import result  # noqa: E402
 from scenarios.load import post  # noqa: E402
 from servers.place import LOOPBACK, ask  # noqa: E402
 from servers.process import clean_up_when_ended, free_ports, serving  # noqa: E402
@@ -124,7 +125,9 @@ def main():
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=int, default=10)
     options.add_argument("--rate", type=int, default=500, help="profiles a second")
+    options.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures as JSON")
     options = options.parse_args()
+    stamp = result.stamp()
     corpus = sorted((ROOT.parent / "images/tests/corpus").glob("*.jpg"))
     photos = [file.read_bytes() for file in options.photos or corpus if file.name != "truncated.jpg"]
     first = free_ports()
@@ -137,7 +140,8 @@ def main():
             if status != 201:
                 sys.exit(f"registration was answered {status}: {said}")
             uploads = Uploads(first, json.loads(said)["token"], photos)
-            compare(options, first, folder, uploads)
+            found = compare(options, first, folder, uploads)
+    result.write(options.json, {"stamp": stamp, **found})
 
 
 def compare(options, port, folder, uploads):
@@ -151,8 +155,16 @@ def compare(options, port, folder, uploads):
     for name in ("p50", "p99"):
         print(f"{name} of {options.rate} profiles a second, ms: {shown(alone, name)} alone, {shown(floor, name)} beside idle loops, {shown(beside, name)} beside uploads:", end=" ")
         print(f"{times(alone, beside, name)} of alone, {times(floor, beside, name)} of beside loops")
+    rate = uploads.done / options.rounds / (options.seconds + 2)
     mean = statistics.mean(len(photo) for photo in uploads.photos) / 1e6
-    print(f"{uploads.done} photos of {mean:.2f} MB on average were optimised meanwhile, {uploads.done / options.rounds / (options.seconds + 2):.1f} a second")
+    print(f"{uploads.done} photos of {mean:.2f} MB on average were optimised meanwhile, {rate:.1f} a second")
+    turns = {"alone": alone, "loops": floor, "uploads": beside}
+    return {
+        "ratePerS": options.rate, "photos": uploads.done, "photoBytes": mean * 1e6, "photosPerS": rate,
+        **{what: {f"{name}Us": result.spread([value[f"{name}Us"] for value in values]) for name in ("p50", "p99")} for what, values in turns.items()},
+        "p99OfAlone": result.spread([b["p99Us"] / a["p99Us"] for a, b in zip(alone, beside)]),
+        "p99OfLoops": result.spread([b["p99Us"] / a["p99Us"] for a, b in zip(floor, beside)]),
+    }
 
 
 def times(before, after, name):

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """States the resident memory of one process with N warm profiles.
 
-    loadtest/scripts/warm_profiles.py target/release/lets-connect [N]
+    loadtest/scripts/warm_profiles.py target/release/lets-connect [N] [--json FILE]
 
 Fills a temporary data directory by bulk load, serves it, reads every profile once over HTTP (so that each is warm), reads them all again and checks
 that the store was not asked, and prints what the process takes. Needs only Python's standard library.
 """
 
+import argparse
 import http.client
+import pathlib
 import re
 import signal
 import sqlite3
@@ -15,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 import uuid
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from reporting import result  # noqa: E402
 
 GATEWAY, ADMIN = 18800, 18810
 
@@ -53,7 +58,12 @@ def read_all(people):
 
 
 def main():
-    binary, count = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("binary", type=pathlib.Path, help="the platform's binary")
+    options.add_argument("count", type=int, nargs="?", default=100_000, metavar="N", help="profiles (default 100000)")
+    options.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures as JSON")
+    options = options.parse_args()
+    binary, count, stamp = options.binary, options.count, result.stamp()
     with tempfile.TemporaryDirectory() as data_dir:
         place = ["--data-dir", data_dir]
         subprocess.run([binary, "demo", "--bulk", "--users", str(count), *place], check=True, stdout=subprocess.DEVNULL)
@@ -75,6 +85,10 @@ def main():
             print(f"resident, at start  {cold / 1e6:.0f} MB")
             print(f"resident, warm      {warm / 1e6:.0f} MB")
             print(f"each warm profile   {(warm - cold) / len(people):.0f} bytes")
+            result.write(options.json, {
+                "stamp": stamp, "profiles": len(people), "bodyBytes": bytes_read / len(people), "entities": metric("cache_entries"), "cacheBytes": metric("cache_bytes"),
+                "loads": loads, "loadsAgain": again, "rssStartBytes": cold, "rssWarmBytes": warm, "eachBytes": (warm - cold) / len(people),
+            })
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(30)

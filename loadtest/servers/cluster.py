@@ -5,7 +5,6 @@ import contextlib
 import http.client
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import threading
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 
 from .place import LOOPBACK, ask
 from .postgres import Postgres
-from .process import free_ports
+from .process import eventually, free_ports, rss_mib
 from .redis import Redis
 
 SLOTS = 4096
@@ -105,10 +104,7 @@ class Node:
         self.process.send_signal(signal.SIGCONT)
 
     def rss_mib(self):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-            return int(status.split("VmRSS:")[1].split()[0]) / 1024
-        return 0.0
+        return rss_mib(self.process.pid)
 
 
 class Cluster:
@@ -232,14 +228,3 @@ class Cluster:
             node.process.wait()
         self.redis.stop()
         self.postgres.stop()
-
-
-def eventually(condition, seconds=30, pause_s=0.05):
-    """How long it took until the condition held; None if it did not. Whoever cannot be asked does not hold it."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            if condition():
-                return time.monotonic() - began
-        time.sleep(pause_s)
-    return None

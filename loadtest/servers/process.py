@@ -45,6 +45,25 @@ def wait_for(path, port, seconds=60):
     sys.exit(f"nothing answers {path} on port {port}")
 
 
+def eventually(condition, seconds=30, pause_s=0.05):
+    """How long it took until the condition held; None if it did not. Whoever cannot be asked does not hold it."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if condition():
+                return time.monotonic() - began
+        time.sleep(pause_s)
+    return None
+
+
+def rss_mib(pid):
+    """What a process has in memory; 0 of one that is not there."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+    return 0.0
+
+
 def cpu(pid, ended=False):
     """CPU seconds of a process, or of those that it started and that ended."""
     try:

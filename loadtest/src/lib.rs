@@ -4,6 +4,7 @@
 //! - [`check`]: the history checker; do reads ever miss an acknowledged write?
 //! - [`bench`]: server CPU time per request, side by side with raw hyper in one run.
 //! - [`hits`]: how much of a load the caches answer, and what that is worth.
+//! - [`flood`]: more than a server can do, and how it refuses the rest.
 //! - [`herd`], [`race`], [`slow`]: a thousand readers of one cold key, a thousand buyers of ten things, a thousand
 //!   clients that dawdle.
 //!
@@ -15,6 +16,7 @@
 pub mod api;
 pub mod bench;
 pub mod check;
+pub mod flood;
 pub mod herd;
 pub mod hits;
 pub mod http;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::{bench, check, herd, hits, race, run, slow};
+use loadtest::{bench, check, flood, herd, hits, race, run, slow};
 
 /// What the platform uses too: raw hyper must not lose by its allocator.
 #[global_allocator]
@@ -25,6 +25,8 @@ enum Command {
     Check(check::Options),
     /// Measures server CPU time per request beside raw hyper
     Bench(bench::Options),
+    /// Sends more than a server can do, and measures from when each was sent how it answers and refuses
+    Flood(flood::Options),
     /// Serves a constant body with raw hyper
     Floor(bench::floor::Options),
     /// Lets a thousand readers ask for one cold key at once
@@ -60,6 +62,7 @@ fn on_one_thread(command: Command) -> anyhow::Result<bool> {
             Command::Run(options) => run::run(&options).await,
             Command::Check(options) => check::run(&options).await,
             Command::Bench(options) => bench::run(&options).await,
+            Command::Flood(options) => flood::run(&options).await,
             Command::Herd(options) => herd::run(&options).await,
             Command::Hits(options) => hits::run(&options).await,
             Command::Race(options) => race::run(&options).await,

@@ -8,6 +8,8 @@ import html
 import json
 import math
 
+from reporting.number import BYTES, rounded, scaled
+
 WIDTH, COLUMN, ROW, GAP = 1400, 1400 / 24, 38, 6
 COLOURS = ["#7eb26d", "#6ed0e0", "#eab839", "#ef843c", "#e24d42", "#5195ce", "#ba43a9", "#b7dbab", "#9fa7b3", "#f9ba8f"]
 NAMED = {"green": "#56a64b", "red": "#e02f44", "orange": "#ff780a", "yellow": "#f2cc0c", "blue": "#3274d9"}
@@ -27,17 +29,6 @@ text { fill: #9da5b8; font-size: 10px; }
 """
 
 
-def rounded(value):
-    """Three digits that mean something, and no exponent."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def scaled(value, *sizes):
-    """In the largest size that it reaches; the last one is the smallest."""
-    size, name = next((found for found in sizes if abs(value) >= found[0]), sizes[-1])
-    return f"{rounded(value / size)} {name}"
-
-
 def shown(value, unit):
     """A figure as Grafana writes it in that unit."""
     if value is None or math.isnan(value):
@@ -49,7 +40,7 @@ def shown(value, unit):
     if unit == "bool_yes_no":
         return "yes" if value else "no"
     if unit == "bytes":
-        return scaled(value, (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
+        return scaled(value, *BYTES)
     if unit == "s":
         return scaled(value, (86_400, "days"), (1, "s"), (1e-3, "ms"), (1e-6, "µs")) if value else "0 s"
     suffix = {"reqps": " req/s", "ops": " /s"}.get(unit, "")

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 
+from reporting import result
 from servers.process import serving
 
 from . import bench, side
@@ -40,7 +41,8 @@ def measure(postgres, redis, binaries, folder, options):
         command = [binaries / "loadtest", "bench", "--targets", targets, "--rounds", str(options.rounds), "--json", report]
         command += ["--duration", options.duration, "--server-core", str(options.server_core), "--client-core", str(options.client_core)]
         subprocess.run(command, check=True)
-    show(json.loads(report.read_text())["targets"], reads, sides)
+    found = json.loads(report.read_text())
+    return {"rounds": options.rounds, "slicesDisturbed": found["slicesDisturbed"], "reads": show(found["targets"], reads, sides)}
 
 
 def ids(postgres, database, table, condition):
@@ -61,6 +63,8 @@ def same_bodies(sides, paths):
 
 
 def show(measured, reads, sides):
+    """Prints what each side's reads cost, and gives it as rows."""
+    rows = []
     samples = {row["name"]: [sample["serverCpuUs"] for sample in row["samples"]] for row in measured}
     print("\nServer CPU µs a request, and how many times the platform's a peer's is: medians (least–greatest) of the rounds\n")
     print("| cached read | by | CPU µs/request | times the platform's | wished |\n|---|---|---:|---:|---:|")
@@ -71,6 +75,9 @@ def show(measured, reads, sides):
             times = [theirs / ours for theirs, ours in zip(own, base)]
             ratio, wished = (spread(times), f"≥ {WISHED[of.name]}") if of is not sides[0] else ("", "")
             print(f"| {read} | {of.name} | {spread(own)} | {ratio} | {wished} |")
+            beside = {} if of is sides[0] else {"times": result.spread(times), "wished": WISHED[of.name]}
+            rows.append({"read": read, "by": of.name, "cpuUs": result.spread(own), **beside})
+    return rows
 
 
 def spread(figures):

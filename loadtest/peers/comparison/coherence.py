@@ -32,6 +32,7 @@ def measure(postgres, redis, binaries, folder, options):
             found = stale.measure(of, hot, options.reads)
         rows.append((of.name, queries, found))
     show(rows)
+    return {"readers": herd.READERS, "sides": [as_row(*row) for row in rows]}
 
 
 def register(of, number):
@@ -46,10 +47,15 @@ def register(of, number):
     return stale.Writer(account["token"], account["user"]["id"], made["id"])
 
 
+def as_row(name, queries, found):
+    stale = {"reads": found.reads, "writes": found.writes, "stale": found.stale, "slowestMs": found.slowest_ms}
+    return {"by": name, "statements": queries, **stale}
+
+
 def show(rows):
     print(f"\nHerds of {herd.READERS} readers of one cold key: statements in PostgreSQL, median (least–greatest). Stale: began after a newer version was")
     print("acknowledged. The slowest: from that acknowledgement until the stale answer came.\n")
     print("| by | herd, product | herd, profile | reads | writes | stale reads | of a million | the slowest, ms |\n|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, queries, found in rows:
         million = found.stale * 1e6 / found.reads
-        print(f"| {name} | {queries['product']} | {queries['profile']} | {found.reads} | {found.writes} | {found.stale} | {million:.0f} | {found.slowest_ms:.0f} |")
+        print(f"| {name} | {herd.shown(queries['product'])} | {herd.shown(queries['profile'])} | {found.reads} | {found.writes} | {found.stale} | {million:.0f} | {found.slowest_ms:.0f} |")

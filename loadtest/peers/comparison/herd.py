@@ -2,9 +2,10 @@
 
 import os
 import signal
-import statistics
 import sys
 import time
+
+from reporting import result
 
 from .http import Connection
 
@@ -43,7 +44,7 @@ class Statements:
 
 
 def measure(statements, redis, of, pid, what, herds):
-    """Statements for each of some herds on different keys: median (least–greatest)."""
+    """Statements for each of some herds on different keys."""
     database, table, condition = {"product": ("shop", "product", "is_public AND is_active AND NOT deleted"), "profile": ("users", "person", "is_active")}[what]
     ids = statements.postgres.sql(database, f"SELECT id FROM {table} WHERE {condition} ORDER BY md5(id::text) LIMIT {WARM + herds}").split()
     prefix = getattr(of, what)
@@ -56,7 +57,11 @@ def measure(statements, redis, of, pid, what, herds):
         # The platform has no key of these in memory: its process has never read them.
         redis.command("FLUSHALL")
         counts.append(release(of, pid, prefix + id, statements))
-    return f"{statistics.median(counts):.0f} ({min(counts)}–{max(counts)})"
+    return result.spread(counts)
+
+
+def shown(counts):
+    return f"{counts['median']:.0f} ({counts['min']}–{counts['max']})"
 
 
 def release(of, pid, path, statements):

@@ -1,5 +1,6 @@
 """Reads that memory cannot answer: server CPU of the platform beside a server that asks PostgreSQL for each."""
 
+import json
 import subprocess
 
 from . import side
@@ -8,7 +9,7 @@ from .bench import process, target
 MISSES = 4000
 
 
-def measure(postgres, binaries, folder, rounds):
+def measure(postgres, binaries, folder, options):
     ours, theirs = side.platform(postgres, binaries / "lets-connect", folder), side.fastify(postgres)
     products = postgres.sql("shop", f"SELECT id FROM product WHERE is_public AND is_active ORDER BY md5(id::text) LIMIT {MISSES}").split()
     people = postgres.sql("users", f"SELECT id FROM person ORDER BY md5(id::text) LIMIT {MISSES}").split()
@@ -21,4 +22,7 @@ def measure(postgres, binaries, folder, rounds):
         target("Fastify + pg: profile", theirs, [theirs.profile + id for id in people]),
         target("platform: profile, store miss", ours, [ours.profile + id for id in people], "Fastify + pg: profile"),
     ]))
-    subprocess.run([binaries / "loadtest", "bench", "--targets", targets, "--rounds", str(rounds)], check=True)
+    report = folder / "bench.json"
+    command = [binaries / "loadtest", "bench", "--targets", targets, "--rounds", str(options.rounds), "--duration", options.duration, "--json", report]
+    subprocess.run(command, check=True)
+    return {"bench": json.loads(report.read_text())}

@@ -27,6 +27,7 @@ def measure(postgres, binaries, folder):
     }
     with contextlib.ExitStack() as running:
         servers = {name: running.enter_context(serving(of.command, of.port, of.ready, of.env)) for name, of in sides.items()}
+        figures = []
         print(f"\n{SEARCHES} different searches of each kind, one at a time, in turns of {TURN}; CPU is the server's and the database's together\n")
         print("| search | by | p50 ms | p99 ms | CPU ms/search | rows/search |\n|---|---|---:|---:|---:|---:|")
         for what, (asked, paths) in cases.items():
@@ -44,6 +45,9 @@ def measure(postgres, binaries, folder):
                 p99 = sorted(times[name])[int(len(times[name]) * 0.99) - 1]
                 spent = sum(used[name]) * 1000 / len(asked)
                 print(f"| {what} | {name} | {statistics.median(times[name]):.2f} | {p99:.2f} | {spent:.2f} | {statistics.mean(rows[name]):.1f} |", flush=True)
+                found = {"p50Ms": statistics.median(times[name]), "p99Ms": p99, "cpuMs": spent, "rows": statistics.mean(rows[name])}
+                figures.append({"search": what, "by": name, **found})
+    return {"searches": SEARCHES, "figures": figures}
 
 
 def ask(connection, path):

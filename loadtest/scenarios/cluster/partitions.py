@@ -14,15 +14,17 @@ def split(stage, senders, to, hurt, **rule):
     with stage.under_load(apart + 18) as load:
         time.sleep(2)
         since = time.monotonic()
+        stage.mark(f"nothing passes {'between' if rule.get('both_ways', True) else 'from'} {', '.join(senders)} {'and' if rule.get('both_ways', True) else 'to'} {', '.join(to)}")
         stage.network.treat(senders, to, **rule)
         try:
             time.sleep(apart)
             wrongly = sorted({exit.name for exit in stage.cluster.deaths(since)})
-            print(f"          while apart {', '.join(wrongly) or 'nobody'} ended")
+            stage.show(f"while apart {', '.join(wrongly) or 'nobody'} ended")
         finally:
             done = stage.network.heal()
-        print(f"          {done['cut']} packets did not pass")
+        stage.show(f"{done['cut']} packets did not pass")
         healed = time.monotonic()
+        stage.mark("the network is healed")
         stage.expect_served("it was healed", healed, 5)
         stage.expect_settled("it was healed", healed)
     # A broken link between two living nodes costs the slots of one of them about 9 s of writes (docs/adr/0009).
@@ -66,10 +68,12 @@ def delay(stage):
     with stage.under_load(stage.options.seconds + 6) as load:
         time.sleep(1)
         since = time.monotonic()
+        stage.mark("the network is slow and loses")
         stage.network.treat(names, names, delay_ms=200, jitter_ms=100, loss=0.05)
         burners = []
         try:
             time.sleep(stage.options.seconds / 2)
+            stage.mark("all processors are busy")
             burners = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(os.cpu_count())]
             time.sleep(stage.options.seconds / 2)
             stage.expect_deaths(since)
@@ -78,6 +82,6 @@ def delay(stage):
                 burner.kill()
                 burner.wait()
             done = stage.network.heal()
-        print(f"          {done['passed']} packets passed, {done['lost']} were lost")
+        stage.show(f"{done['passed']} packets passed, {done['lost']} were lost")
     stage.judge(load, waits=(None, None), errors=None)
     stage.expect_deaths(since)

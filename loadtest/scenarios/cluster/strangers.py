@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from servers.cluster import eventually
+from servers.process import eventually
 
 ALPN = "lets-connect/1"
 # Longer than a node waits for anybody (links/src/limit.rs).
@@ -153,6 +153,7 @@ def port(stage):
     began = time.monotonic()
     before = target.rss_mib()
     with stage.under_load(max(40, stage.options.seconds)) as load:
+        stage.mark("connections that say nothing are opened")
         flood = [Silent(stage, node, SILENT) for node in stage.others(joins)]
         try:
             for what, (said, tls) in kinds(stage, target).items():
@@ -160,6 +161,7 @@ def port(stage):
                 # TLS says why in an alert; nothing else may be said.
                 unsealed = heard if tls else b""
                 stage.expect(f"{what} is refused, with {len(unsealed)} bytes of answer", is_refused and not unsealed)
+            stage.mark(f"{joins.name} leaves and joins")
             joins.terminate(restart_after_s=0)
             old = joins.process.pid
             eventually(lambda: joins.process.pid != old, 40, pause_s=0.005)
@@ -169,7 +171,7 @@ def port(stage):
         finally:
             for silent in flood:
                 silent.end()
-        print(f"          {sum(silent.opened for silent in flood)} connections said nothing; {target.name} grew by {target.rss_mib() - before:.0f} MiB")
+        stage.show(f"{sum(silent.opened for silent in flood)} connections said nothing; {target.name} grew by {target.rss_mib() - before:.0f} MiB")
     stage.judge(load, waits=(None, None), hurt=[joins])
     stage.expect_deaths(began)
 

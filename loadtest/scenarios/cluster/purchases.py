@@ -5,9 +5,9 @@ import json
 import time
 import uuid
 
-from servers.cluster import eventually
+from servers.process import eventually
 
-from .load import Told, post
+from ..load import Told, post
 
 BUYERS, COPIES = 12, 10
 ORDER = {"quantity": 1, "shippingAddress": {"city": "Leipzig"}, "paymentMethod": "card"}
@@ -47,12 +47,13 @@ def doubled(stage):
     with concurrent.futures.ThreadPoolExecutor(BUYERS * COPIES) as senders:
         sent = [senders.submit(send, copy, buyer) for copy in range(COPIES) for buyer in buyers]
         time.sleep(0.7)
+        stage.mark(f"{victim.name} is killed")
         victim.kill()
         answers = [one.result() for one in sent]
     statuses = {}
     for _, (status, _) in answers:
         statuses[status] = statuses.get(status, 0) + 1
-    print(f"          {len(answers)} requests were answered {dict(sorted(statuses.items()))} (0: not at all)")
+    stage.show(f"{len(answers)} requests were answered {dict(sorted(statuses.items()))} (0: not at all)")
     stage.expect_settled("the kill", since)
     told = {buyer: {json.loads(body)["id"] for who, (status, body) in answers if who == buyer and status == 201} for buyer, *_ in buyers}
     stage.expect("nobody was told of two orders", all(len(orders) <= 1 for orders in told.values()))
@@ -81,15 +82,16 @@ def flash_sale(stage):
     victim, since = stage.victim(), time.monotonic()
     if begins is not None:
         time.sleep(stage.chance.random() * 0.1)
+        stage.mark(f"{victim.name} is killed")
         victim.kill()
     race.end()
     if not report.exists():
         stage.expect(f"the race ran: {race.last_words()}", False)
         return
     found = json.loads(report.read_text())
-    print(f"          {found['buyers']} buyers were answered {found['statuses']} within {found['elapsedMs']:.0f} ms")
+    stage.show(f"{found['buyers']} buyers were answered {found['statuses']} within {found['elapsedMs']:.0f} ms")
     stage.expect(f"exactly {found['stock']} orders, and {found['faults']} reads at odds with one", found["passed"])
     for example in found["examples"][:5]:
-        print(f"          {example}")
+        stage.show(str(example))
     stage.expect_settled("the kill", since)
     stage.expect_deaths(since, victim)

@@ -2,7 +2,7 @@
 
 import time
 
-from servers.cluster import eventually
+from servers.process import eventually
 
 # What hung for less is a pause, longer than a lease and than it takes to be declared dead.
 HANG_S, HANG_SHORT_S = 30, 8
@@ -15,9 +15,11 @@ def crash(stage):
     with stage.under_load(max(16, stage.options.seconds)) as load:
         time.sleep(3)
         boot, since = victim.inside()["boot"], time.monotonic()
+        stage.mark(f"{victim.name} is killed")
         victim.kill()
         stage.expect_taken_over(boot, since, stage.others(victim), 5)
         stage.expect_settled(f"the kill of {victim.name}", since)
+        stage.mark("slots are shared out evenly")
         until = time.monotonic()
     stage.judge(load, hurt=[victim])
     stage.judge_p99(load, since, max(until, since + 12))
@@ -43,6 +45,7 @@ def hung(stage, seconds, load, waits=(1000, 5000)):
         boot, since = victim.inside()["boot"], time.monotonic()
         before = {node.name: node.rss_mib() for node in peers}
         largest = dict(before)
+        stage.mark(f"{victim.name} hangs")
         victim.hang()
         try:
             stage.expect_taken_over(boot, since, peers, 5)
@@ -51,6 +54,7 @@ def hung(stage, seconds, load, waits=(1000, 5000)):
                     largest[node.name] = max(largest[node.name], node.rss_mib())
                 time.sleep(0.1)
         finally:
+            stage.mark(f"{victim.name} goes on")
             victim.go_on()
         woken = time.monotonic()
         took = eventually(lambda: any(exit.name == victim.name for exit in stage.cluster.deaths(woken)), 15, pause_s=0.02)

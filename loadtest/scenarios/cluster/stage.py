@@ -5,11 +5,12 @@ import random
 import statistics
 import time
 
-from servers.cluster import Cluster, eventually
+from servers.cluster import Cluster
+from servers.process import eventually
 from servers.network import Network
 from servers.place import LOOPBACK
 
-from .load import Load
+from ..load import PACES, Load
 
 # Runs as long as this are judged by their 99th percentiles, too: of a few seconds on a machine that others use the slowest answers say little.
 JUDGED_FROM_S = 30
@@ -28,21 +29,24 @@ class Stage:
         self.network = Network([*names, "postgres", "redis", "clients"], self.seed) if in_namespaces else None
         self.clients = self.network["clients"] if self.network else LOOPBACK
         self.cluster = Cluster(folder, self.binaries / "lets-connect", options.nodes, self.network, options.settings)
-        self.broken, self.violations, self.chance = [], 0, random.Random(self.seed)
+        self.record, self.violations, self.chance = None, 0, random.Random(self.seed)
+        self.nodes, self.folder, self.pace = self.cluster.nodes, folder, PACES["network" if in_namespaces else "loopback"]
         self.slack = 1 if options.seconds >= JUDGED_FROM_S else SHORT_SLACK
 
-    def prepare(self, seed):
+    def prepare(self, record):
         """For a run: everything is as it should be, or it says so."""
-        self.seed, self.chance, self.broken, self.violations = seed, random.Random(seed), [], 0
+        self.record, self.seed, self.chance, self.violations = record, record.seed, random.Random(record.seed), 0
         took = self.cluster.wait_settled(60)
-        self.expect(f"all slots are owned and settled ({shown(took)})", took is not None)
-        return took is not None
+        return self.expect(f"all slots are owned and settled ({shown(took)})", took is not None)
 
     def expect(self, what, holds):
-        print(f"  {'held  ' if holds else 'BROKEN'}  {what}", flush=True)
-        if not holds:
-            self.broken.append(what)
-        return holds
+        return self.record.expect(what, holds)
+
+    def show(self, what):
+        self.record.show(what)
+
+    def mark(self, what):
+        self.record.mark(what)
 
     def victim(self):
         return self.chance.choice(self.cluster.nodes)
@@ -54,6 +58,7 @@ class Stage:
     def under_load(self, seconds, **how):
         """The load goes on for at least as long as the block; what it found is read at its end."""
         load = Load(self, seconds, **how).begin()
+        self.record.under(load)
         # What is cold is not what is judged.
         time.sleep(2)
         try:
@@ -65,13 +70,13 @@ class Stage:
         """What the load was served: no violation at any edge, and waits at those that were not hurt. A limit of None is shown, and not judged."""
         found = load.found
         self.violations += found["violations"]
-        print(f"  {found['readsChecked']} reads, {found['readsFresh']} of them within 1 ms of an acknowledgement, {found['readsLabelledStale']} labelled as stale, "
+        self.show(f"{found['readsChecked']} reads, {found['readsFresh']} of them within 1 ms of an acknowledgement, {found['readsLabelledStale']} labelled as stale, "
               f"{found['readsRefused']} refused, {found['readsUnanswered']} unanswered; {found['writesAcknowledged']} writes, {found['writesUnknown']} of unknown "
               f"outcome; {found['notConnected']} not sent")
         self.expect(f"no read misses an acknowledged write ({found['violations']} violations, {found['answersUnusable']} answers unusable)",
                     found["violations"] == 0 and found["answersUnusable"] == 0)
         for example in [*found["examples"][:5], *filter(None, [found["unusableFirst"]])]:
-            print(f"          {example}")
+            self.show(str(example))
         edges = {node.base for node in self.others(*hurt)}
         for access, limit in zip(("read", "write"), waits):
             longest = load.longest_ms(access, edges)
@@ -82,7 +87,7 @@ class Stage:
     def show_or_expect(self, what, limit, measured, shown=None):
         """Judges what was measured; without a limit it is only shown."""
         if limit is None:
-            print(f"          {what}")
+            self.show(what)
         else:
             self.expect(f"{what} (limit {shown or limit})", measured <= limit * self.slack)
 

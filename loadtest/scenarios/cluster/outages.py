@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from servers.cluster import eventually
+from servers.process import eventually
 from servers.place import ask
 
 AWAY_S, AWAY_SHORT_S = 20, 6
@@ -38,6 +38,7 @@ def postgres(stage):
         for node in nodes:
             get(stage, node, path)
         before = owners(stage)
+        stage.mark("PostgreSQL is stopped")
         stage.cluster.postgres.stop(signal.SIGINT)
         since = time.monotonic()
         # A commit that was under way is waited for, and so is a lease; then the label is due at every edge at the same time.
@@ -53,6 +54,7 @@ def postgres(stage):
         time.sleep(max(0, away - (time.monotonic() - since)))
         stage.cluster.postgres.start()
         accepts = time.monotonic()
+        stage.mark("PostgreSQL accepts")
         for node in nodes:
             took = eventually(lambda: get(stage, node, f"/api/shop/public/products?search=never{time.time_ns()}")[0] == 200, 20)
             took = took and time.monotonic() - accepts
@@ -95,10 +97,11 @@ def clock(stage):
         with stage.under_load(max(20, stage.options.seconds)) as load:
             before = owners(stage)
             for seconds in (HOUR_S, -HOUR_S, 0):
+                stage.mark(f"{victim.name}'s clock is {seconds} s ahead" if seconds else f"{victim.name}'s clock is right")
                 with open(jump, "r+b") as file:
                     file.write(seconds.to_bytes(8, "little", signed=True))
                 says = json.loads(get(stage, victim, "/health/ready")[2])["timestamp"]
-                print(f"          {victim.name} says that it is {says}, and it is {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}")
+                stage.show(f"{victim.name} says that it is {says}, and it is {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}")
                 time.sleep(5)
             stage.expect("nothing moved", owners(stage) == before)
         stage.judge(load)

@@ -2,7 +2,7 @@
 
 import time
 
-from servers.cluster import eventually
+from servers.process import eventually
 
 # Reads and writes of the history checker each second, and requests of the load beside it.
 PACE = (300, 40, 300)
@@ -45,7 +45,7 @@ def rolling(stage):
     ratio = each[1] / each[0]
     stage.show_or_expect(f"the store was asked {each[0]:.2f} times a request undisturbed, {each[1]:.2f} meanwhile: {ratio:.2f} times", STORE_READS_FACTOR, ratio)
     for statement, calls in asked.most_common(4):
-        print(f"          {calls:6} × {' '.join(statement.split())[:120]}")
+        stage.show(f"{calls:6} × {' '.join(statement.split())[:120]}")
     stage.judge(load, waits=(None, None), errors=None)
     stage.expect_deaths(since)
 
@@ -54,7 +54,7 @@ def upgrade(stage):
     """Every node is replaced by one of another release under load, one after the other, and then back. No request fails, and no read misses an acknowledged write, whatever speaks with whatever."""
     cluster, other = stage.cluster, stage.options.other and stage.options.other.resolve() / "lets-connect"
     if other is None:
-        print("  left out: there is no other release (--other FOLDER)")
+        stage.record.leave_out("there is no other release (--other FOLDER)")
         return
     took, ways = [], [(node, binary) for binary in (other, cluster.binary) for node in cluster.nodes]
     with stage.under_load(len(ways) * 10, pace=PACE, mix="mixed") as load:
@@ -62,7 +62,7 @@ def upgrade(stage):
         for node, node.binary in ways:
             took.append(restarted(stage, node))
             wires = {link["wire"] for one in cluster.nodes if (said := one.inside()) for member in said["members"] if (link := member["link"])}
-            print(f"          {node.name} is {node.binary}; frames of version {', '.join(map(str, sorted(wires)))} are spoken")
+            stage.show(f"{node.name} is {node.binary}; frames of version {', '.join(map(str, sorted(wires)))} are spoken")
     stage.expect(f"{len(took)} were replaced under load", all(took))
     total = load.latency["total"]
     wrong = {how: total[how] for how in ("refused", "failed", "unanswered", "dropped") if total[how]}
@@ -74,8 +74,11 @@ def upgrade(stage):
 def restarted(stage, node):
     """How long it took until it was back with its share, or None."""
     began, old = time.monotonic(), node.process
+    stage.mark(f"{node.name} is asked to stop")
     node.terminate(restart_after_s=0.2)
     gone = eventually(lambda: old.poll() is not None, RESTART_MAX_S)
     back = gone is not None and stage.cluster.wait_settled(RESTART_MAX_S)
     stage.expect(f"{node.name} left with status {old.poll()} after {gone or 0:.1f} s, and was back {back or 0:.1f} s later", back and old.poll() == 0)
+    if back:
+        stage.mark(f"{node.name} is back")
     return time.monotonic() - began if back else None
