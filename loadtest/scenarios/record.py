@@ -1,12 +1,9 @@
 """What a run of a fault shows: printed as it happens, and kept in the one form that every tool of faults writes (--json)."""
 
-import json
-import os
-import pathlib
-import platform
-import sys
 import time
 import traceback
+
+from reporting import result
 
 
 class Record:
@@ -64,18 +61,6 @@ class Record:
         return {**made, "lines": self.lines, "check": found, "load": load, **({"leftOut": self.left_out} if self.left_out else {})}
 
 
-def machine():
-    """As `loadtest` says it: processor, cores, kernel."""
-    processors = pathlib.Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    model = next((line.split(": ", 1)[1] for line in processors if line.startswith("model name") and ": " in line), "unknown processor")
-    return f"{model}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release()}"
-
-
-def stamp():
-    """Where, when and how a result was made."""
-    return {"startedAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine(), "command": " ".join(sys.argv)}
-
-
 def written(path, stamped, runs):
     """The document of a tool of faults; `runs` as their records have them."""
-    path.write_text(json.dumps({"stamp": stamped, "tool": "faults", "runs": runs}, indent=2) + "\n")
+    result.write(path, {"stamp": stamped, "tool": "faults", "runs": runs})
