@@ -156,7 +156,7 @@ def contents(report):
 
 def chapter(one):
     section = one.section
-    wrong = paragraph(tag("strong", f"{STATUS.get(one.status, one.status).capitalize()}. "), one.why or "", class_="notice missed" if one.status in ("failed", "unreadable") else "notice") if one.status != "ran" else None
+    wrong = paragraph(tag("strong", f"{STATUS.get(one.status, one.status).capitalize()}. "), one.why or "", class_="notice wrong" if one.status in ("failed", "unreadable") else "notice") if one.status != "ran" else None
     parts = one.found.get("parts", {})
     commands = [part["command"] for part in parts.values() if part.get("command")] or [f"loadtest/report target/release RESULTS {section.name}"]
     said = [details(f"What {name} said", code(part["said"].strip()[-3000:])) for name, part in parts.items() if part.get("said") and part.get("result") is None]
