@@ -61,7 +61,7 @@ TARGETS = (
         at_least("misses.profile.times", "A profile that memory does not have, too", 300, "%", note="The first run had 242 %; see the line above."),
         at_most("telemetry.cached-profile.cost", "Traces and metrics add little to a cached profile", 5, "%", "telemetry.profile.cost"),
         at_most("telemetry.cached-product.cost", "And to a cached product", 5, "%", "telemetry.product.cost"),
-        at_most("instructions.of-budget", "No path of the hot ones has more instructions than its budget (within 3 %)", 103, "%"),
+        at_most("instructions.of-budget", "No path of the hot ones has more instructions than its budget (within 5 %)", 105, "%"),
     )),
     ("Beside peers", (
         at_least("peers.product.express.times", "A cached product takes Express with Redis many times the CPU", 15, "×",
@@ -111,6 +111,11 @@ TARGETS = (
         none("faults.rolling.broken", "And each of its limits holds: p99 three times, reads of the store twice those of an undisturbed run", "lines",
              note="p99 was 3.2 and 3.8 times, reads of the store 2.1 and 2.4 times: writes that wait for the next owner of a slot, and reads of slots between two owners, which the store answers."),
         none("bad-day.broken", "Every fault that this project plays holds", "faults"),
+        by_command("overload", "Five times of what it can do comes in: goodput, of the peak", "≥", 80, "%", "loadtest/faults FOLDER overload",
+                   "3 % of 12,785 changed profiles a second, each of which takes a core 80 µs, at 61,000 a second on 6,000 connections. Bare HTTP answers of hyper for five times of so cheap a request would take half of the core by themselves. "
+                   "Refusals are made before anything else now; what is left is that each step of what is in work waits behind all connections that are ready."),
+        by_command("hot-entity", "Ten thousand writes wait for one entity: others' p99, of what it is without", "≤", 1.2, "×", "loadtest/faults FOLDER hot-entity --seconds 60",
+                   "2.5 times beside other work: writes that are refused or made take the same thread as the others' reads."),
         by_command("scale", "From 2 nodes to 10 and back by the autoscaler's formula: no request fails, slots moved of the least that is possible", "≤", 1.2, "×", "deploy/scaling",
                    "1.04 times; of 79,441 requests none failed."),
     )),
