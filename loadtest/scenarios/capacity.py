@@ -12,7 +12,7 @@ from servers.process import cpu
 # What answering well means.
 P99_MS_MAX = 50
 SERVER_CORE, DRIVER_CORE = 0, 1
-RATE_FIRST, RATE_MAX, RUNS_MAX = 500, 200_000, 12
+RATE_FIRST, RATE_MAX, RUNS_MAX = 500, 200_000, 20
 # The search ends when the last rate that held and the first that did not are so close.
 RATIO_FOUND = 1.06
 WARMUP_S = 2
