@@ -9,7 +9,8 @@ TIMES = {"µs": 1e-6, "ms": 1e-3, "s": 1}
 
 
 def rounded(value):
-    """Three digits that mean something, and no exponent."""
+    """Three digits that mean something, and no exponent: what is below a thousandth is nothing."""
+    value = 0 if abs(value) < 1e-3 else value
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
