@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::herd::POLLED;
+use crate::herd::UNAWAITED;
 use crate::platform::{self, Platform, Start};
 use crate::prometheus::Selector;
 use crate::report::{self, Stamp};
@@ -177,7 +177,8 @@ impl Figures {
         let text = platform::metrics(&platform.admin).await?;
         let series = |name: &str| name.parse::<Selector>().expect("a selector").series(&text);
         let counts = |name| series(name).into_iter().map(|(strategy, count)| (strategy, count as u64)).collect();
-        let asked = series("store_queries_total").into_iter().filter(|(name, _)| !POLLED.iter().any(|polled| name.ends_with(polled)));
+        let asked =
+            series("store_queries_total").into_iter().filter(|(name, _)| !UNAWAITED.iter().any(|unawaited| name.ends_with(unawaited)));
         let queries = asked.chain(series("store_commits_total")).map(|(_, count)| count as u64).sum();
         Ok(Self { hits: counts("cache_hits_total"), misses: counts("cache_misses_total"), queries })
     }
