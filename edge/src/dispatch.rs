@@ -373,7 +373,8 @@ impl Served for Dispatcher {
         } else if let Ok(permit) = edge.admission.clone().try_acquire_owned() {
             Some(permit)
         } else {
-            let mut response = problem::refuse(&ErrorCode::Overloaded.into(), &trace_id(request.headers()));
+            let trace = traced.as_ref().map_or_else(|| problem::trace(request.headers()), |traced| traced.trace);
+            let mut response = problem::refuse(&ErrorCode::Overloaded.into(), &trace.id());
             if let Some(traced) = &traced {
                 traced.answered(&mut response);
             }

@@ -6,6 +6,21 @@ import traceback
 from reporting import result
 
 
+class Recorded:
+    """What plays a fault, and tells the run's `record` what it sees."""
+
+    record = None
+
+    def expect(self, what, holds):
+        return self.record.expect(what, holds)
+
+    def show(self, what):
+        self.record.show(what)
+
+    def mark(self, what):
+        self.record.mark(what)
+
+
 class Record:
     """One run of one fault: its lines, which held or did not, and what was done when, on the clock of the load beside it."""
 

@@ -15,6 +15,7 @@ from servers.process import eventually, free_ports, rss_mib, wait_for
 from servers.redis import Redis
 
 from ..load import Load
+from ..record import Recorded
 
 ADMIN = 10
 # Hashing is not what is judged here, and limits of single callers would judge the load.
@@ -26,7 +27,7 @@ SHORT_SLACK, SHORT_S = 3, 30
 JUDGED_FROM_S = 60
 
 
-class World:
+class World(Recorded):
     """A platform, by default on the embedded store and alone; `core` is the processor that all of it is pinned to."""
 
     def __init__(self, trial, with_postgres=False, with_redis=False, data=None, settings=(), core=None):
@@ -81,15 +82,6 @@ class World:
         self.platform.wait()
         self.start()
         self.mark("the next one is ready")
-
-    def expect(self, what, holds):
-        return self.record.expect(what, holds)
-
-    def show(self, what):
-        self.record.show(what)
-
-    def mark(self, what):
-        self.record.mark(what)
 
     def judge_latency(self, what, holds):
         """In short runs it is only shown."""

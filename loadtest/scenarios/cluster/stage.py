@@ -11,6 +11,7 @@ from servers.network import Network
 from servers.place import LOOPBACK
 
 from ..load import PACES, Load
+from ..record import Recorded
 
 # Runs as long as this are judged by their 99th percentiles, too: of a few seconds on a machine that others use the slowest answers say little.
 JUDGED_FROM_S = 30
@@ -20,7 +21,7 @@ SHORT_SLACK = 3
 READ_WAIT_MS, WRITE_WAIT_MS, ERROR_SHARE = 1000, 5000, 0.01
 
 
-class Stage:
+class Stage(Recorded):
     """A cluster on loopback or in namespaces, used by one run after another as long as nothing broke."""
 
     def __init__(self, folder, options, in_namespaces):
@@ -38,15 +39,6 @@ class Stage:
         self.record, self.seed, self.chance, self.violations = record, record.seed, random.Random(record.seed), 0
         took = self.cluster.wait_settled(60)
         return self.expect(f"all slots are owned and settled ({shown(took)})", took is not None)
-
-    def expect(self, what, holds):
-        return self.record.expect(what, holds)
-
-    def show(self, what):
-        self.record.show(what)
-
-    def mark(self, what):
-        self.record.mark(what)
 
     def victim(self):
         return self.chance.choice(self.cluster.nodes)
