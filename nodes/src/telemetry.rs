@@ -242,7 +242,8 @@ where
     F: for<'writer> FormatFields<'writer> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, F>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let known = trace::trace_id().filter(|_| context.event_scope().is_none_or(|mut scope| scope.all(|span| span.fields().field("trace_id").is_none())));
+        let known = trace::trace_id()
+            .filter(|_| context.event_scope().is_none_or(|mut scope| scope.all(|span| span.fields().field("trace_id").is_none())));
         let Some(id) = known else { return self.0.format_event(context, writer, event) };
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
