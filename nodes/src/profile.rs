@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 const FREQUENCY: i32 = 99;
 /// What a look must not interrupt: the unwinder, which it needs itself.
 const NOT_WITHIN: [&str; 1] = ["libgcc"];
+/// What stands for a stack that could not be followed, as `perf` writes it.
+const UNKNOWN: &str = "[unknown]";
 /// Two at once would count each other's signals.
 static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 
@@ -33,8 +35,24 @@ fn folded(seen: &std::collections::HashMap<Frames, isize>) -> String {
         let thread = if frames.thread_name.is_empty() { "unnamed".to_owned() } else { frames.thread_name.clone() };
         // What is inlined stands before what it is inlined into.
         let functions = frames.frames.iter().rev().flat_map(|frame| frame.iter().rev()).map(|symbol| symbol.name().replace(';', ":"));
-        let stack: Vec<_> = std::iter::once(thread).chain(functions).collect();
+        let mut stack: Vec<_> = std::iter::once(thread).chain(functions).collect();
+        // A thread may be seen where its stack cannot be followed, such as in the middle of a system call's way back.
+        if stack.len() == 1 {
+            stack.push(UNKNOWN.to_owned());
+        }
         *stacks.entry(stack.join(";")).or_default() += count;
     }
     stacks.into_iter().map(|(stack, count)| format!("{stack} {count}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    #[test]
+    fn a_stack_that_cannot_be_followed_is_a_stack_of_something_unknown() {
+        let seen = Frames { frames: Vec::new(), thread_name: "worker".to_owned(), thread_id: 1, sample_timestamp: SystemTime::UNIX_EPOCH };
+        assert_eq!(folded(&[(seen, 3)].into()), "worker;[unknown] 3\n");
+    }
 }
