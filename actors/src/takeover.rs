@@ -3,6 +3,7 @@
 //! Nothing waits for it. An answer that depends on a delivery has it made first (`outbox::complete`), and what is cold is loaded.
 
 use crate::{clock::by_the_clock, hand_off, node::Node, outbox, second_level, supervisor::Child};
+use protocol::{Slot, envelope::Kept};
 use std::{
     collections::HashSet,
     sync::Arc,
@@ -12,7 +13,7 @@ use std::{
 /// How often it is looked for slots without being told that some moved.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The row of the supervision tree that does it. What a panic interrupts of the first part is done by the outbox's sweeper.
+/// The row of the supervision tree that does it. What a panic interrupts of deliveries is done by the outbox's sweeper.
 #[must_use]
 pub fn watch(node: &Arc<Node>) -> Child {
     let node = node.clone();
@@ -28,20 +29,20 @@ pub fn watch(node: &Arc<Node>) -> Child {
             }
             let deadline = Instant::now() + node.limits.request_deadline;
             let sent = node.expected.take(&slots);
-            // It waits for Redis for as long as that takes to be reached.
-            tokio::spawn({
-                let (node, slots) = (node.clone(), slots.clone());
-                async move {
-                    let warm: HashSet<_> = sent.iter().map(|kept| kept.key.slot()).collect();
-                    let cold = &slots - &warm;
-                    hand_off::warm(&node, sent, deadline).await;
-                    second_level::warm(&node, &cold).await;
+            // Both are begun at once, and neither has the next slots wait: what is owed may be told to nodes that are leaving, and Redis may be away.
+            tokio::spawn(warm(node.clone(), sent, slots.clone(), deadline));
+            tokio::spawn(async move {
+                if let Err(refusal) = outbox::take_over(&node, &slots, deadline).await {
+                    tracing::warn!(%refusal, slots = slots.len(), "what the last owners of slots owe is delivered later");
                 }
             });
-            if let Err(refusal) = outbox::take_over(&node, &slots, deadline).await {
-                tracing::warn!(%refusal, slots = slots.len(), "what the last owners of slots owe is delivered later");
-            }
             Duration::ZERO
         }
     })
+}
+
+async fn warm(node: Arc<Node>, sent: Vec<Kept>, slots: HashSet<Slot>, deadline: Instant) {
+    let warm: HashSet<_> = sent.iter().map(|kept| kept.key.slot()).collect();
+    hand_off::warm(&node, sent, deadline).await;
+    second_level::warm(&node, &(&slots - &warm)).await;
 }

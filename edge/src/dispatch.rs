@@ -14,6 +14,7 @@ use crate::{
     lookup::{Lost, gateway},
     media::{address::Addresses, intake},
     metrics::{HttpMetrics, Vitals},
+    pace::Pace,
     problem::{self, trace_id},
     rate::{Caller, Class, Exceeded, Limiter},
     route::{self, Auth, Glance, Route},
@@ -93,6 +94,8 @@ pub struct Options {
     pub scopes: Vec<Scope>,
     /// Requests in work at once, beyond those that memory answers. Beyond: `overloaded`.
     pub inflight_max: usize,
+    /// Refusals a second for each core, at once; further ones wait for their turn.
+    pub refusals_per_core_s: u32,
     /// Largest body of a route that states no limit of its own.
     pub body_bytes_max: u64,
     /// Longest that a request may take.
@@ -158,6 +161,8 @@ pub struct Edge {
     pub(crate) routes: Vec<Route>,
     pub(crate) filters: Vec<Behind>,
     pub(crate) admission: Arc<Semaphore>,
+    /// Of who finds no room, or is over a limit.
+    refusals: Pace,
     /// Files.
     pub media: Arc<Media>,
     /// Where their bytes are.
@@ -215,6 +220,7 @@ impl Edge {
             routes,
             filters,
             admission,
+            refusals: Pace::new(options.refusals_per_core_s, Instant::now()),
             addresses: Addresses::new(&options.public_url, media.signing_key()),
             uploads: Semaphore::new(options.uploads_max),
             media,
@@ -350,8 +356,7 @@ impl Served for Dispatcher {
         let person = principal.and_then(|principal| principal.user()).or_else(|| session::recognised(edge, request.headers()));
         if let Err(exceeded) = edge.count(route.class, person, &arrival) {
             let response = edge.limited(&exceeded, request.headers());
-            edge.observe(found.index, response.status(), arrival.began);
-            return edge.now(response, arrival.origin);
+            return edge.in_turn(response, found.index, arrival);
         }
         let traced = edge.taken(request.headers(), route, arrival.peer);
         if let (Some(fast), &Method::GET) = (route.fast, request.method()) {
@@ -378,8 +383,7 @@ impl Served for Dispatcher {
             if let Some(traced) = &traced {
                 traced.answered(&mut response);
             }
-            edge.observe(found.index, response.status(), arrival.began);
-            return edge.now(response, arrival.origin);
+            return edge.in_turn(response, found.index, arrival);
         };
         let (index, ids, path) = (found.index, found.ids().to_vec(), found.path.to_owned());
         let Arrival { began, peer, origin, .. } = arrival;
@@ -520,6 +524,23 @@ impl Edge {
     fn now(&self, mut response: Response<ResponseBody>, origin: Option<HeaderValue>) -> Answered {
         self.dress(&mut response, origin);
         Answer::Ready(response)
+    }
+
+    /// A refusal, when it is its turn.
+    fn in_turn(self: &Arc<Self>, refused: Response<ResponseBody>, index: usize, arrival: Arrival) -> Answered {
+        let Arrival { began, origin, .. } = arrival;
+        let wait = self.refusals.turn(began);
+        if wait.is_zero() {
+            self.observe(index, refused.status(), began);
+            return self.now(refused, origin);
+        }
+        let edge = self.clone();
+        let turn = async move {
+            tokio::time::sleep(wait).await;
+            edge.observe(index, refused.status(), began);
+            refused
+        };
+        self.later(turn, origin)
     }
 
     /// An answer to be worked for, dressed when it is there.

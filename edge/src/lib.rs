@@ -27,6 +27,7 @@ mod lookup;
 pub mod media;
 pub mod metrics;
 pub mod openapi;
+mod pace;
 pub mod problem;
 pub mod rate;
 pub mod respond;

@@ -171,6 +171,7 @@ fn options(config: &Config, telemetry: &Telemetry, gateway: SocketAddr, spool_di
     Options {
         scopes: config.listeners().into_iter().map(scope).collect(),
         inflight_max: config.http.requests_in_flight_max,
+        refusals_per_core_s: config.http.refusals_per_core_s,
         body_bytes_max: config.http.body_bytes_max,
         request_max: Duration::from_secs(config.http.request_timeout_s),
         admin_token: config.listen.admin_token.as_ref().map(|secret| secret.expose().to_owned()),

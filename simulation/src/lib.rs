@@ -37,6 +37,8 @@ pub struct Outcome {
     pub ops: [u32; 3],
     /// The nodes, by the order in which they started, that ended because they were dead to the others.
     pub died: Vec<usize>,
+    /// How many of those died only because outages swallowed two of their renewals in a row, and spared others'.
+    pub unlucky: u64,
     /// How long it took after the last fault.
     pub recovery: Recovery,
     /// Everything that happened, if it was asked for.
@@ -53,6 +55,7 @@ pub fn run(scenario: &Scenario, sabotage: Option<Sabotage>, traced: bool) -> Out
         steps: world.steps,
         ops: [world.history.reads, world.history.writes, world.history.indeterminate],
         died: (0..world.hosts.len()).filter(|at| world.hosts[*at].died).collect(),
+        unlucky: world.unlucky(),
         recovery: world.recovery(),
         trace: world.trace.take().unwrap_or_default(),
     }

@@ -48,10 +48,11 @@ fn main() -> ExitCode {
     let searched = search(scenario, first..first.saturating_add(seeds), sabotage);
     let [reads, writes, unknown] = searched.ops;
     println!(
-        "{} runs in {:.1} s: {} steps, {reads} reads, {writes} writes, {unknown} unanswered; after the last fault, all served within {} ms, settled within {} ms",
+        "{} runs in {:.1} s: {} steps, {reads} reads, {writes} writes, {unknown} unanswered; {} nodes died of two lost renewals in a row; after the last fault, all served within {} ms, settled within {} ms",
         searched.runs,
         since.elapsed().as_secs_f64(),
         searched.steps,
+        searched.unlucky,
         searched.recovery.served_ms,
         searched.recovery.settled_ms
     );

@@ -25,6 +25,8 @@ pub struct Searched {
     pub steps: u64,
     /// Reads and writes that were answered, and ops of which nobody knows.
     pub ops: [u64; 3],
+    /// Nodes that died only because outages swallowed two of their renewals in a row, and spared others'.
+    pub unlucky: u64,
     /// The longest recovery.
     pub recovery: Recovery,
 }
@@ -44,6 +46,7 @@ pub fn search(scenario: fn(u64) -> Scenario, seeds: Range<u64>, sabotage: Option
             searched.runs += 1;
             searched.steps += outcome.steps;
             searched.ops.iter_mut().zip(outcome.ops).for_each(|(sum, ops)| *sum += u64::from(ops));
+            searched.unlucky += outcome.unlucky;
             searched.recovery = searched.recovery.max(outcome.recovery);
             if let Some(violation) = outcome.violation {
                 end.fetch_min(seed, Ordering::Relaxed);
@@ -68,6 +71,7 @@ impl Searched {
             runs: self.runs + other.runs,
             steps: self.steps + other.steps,
             ops: std::array::from_fn(|at| self.ops[at] + other.ops[at]),
+            unlucky: self.unlucky + other.unlucky,
             recovery: self.recovery.max(other.recovery),
         }
     }

@@ -105,9 +105,35 @@ pub(crate) struct Host {
     pub(crate) exited: bool,
     /// It ended because it was dead to the others.
     pub(crate) died: bool,
+    missed: Missed,
+}
+
+/// How many renewals of a node in a row were not carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missed {
+    None,
+    /// One, when so many of all nodes had been carried out.
+    Since(u64),
+    /// More, and another node's was carried out between them: this one's counter stood still while time counted.
+    WhileOthersWereHeard,
 }
 
 impl Host {
+    /// A renewal of it was carried out or was not; of all nodes, so many were until then.
+    fn renewal(&mut self, carried_out: bool, of_all: u64) {
+        self.missed = match self.missed {
+            _ if carried_out => Missed::None,
+            Missed::None => Missed::Since(of_all),
+            Missed::Since(before) if of_all > before => Missed::WhileOthersWereHeard,
+            missed => missed,
+        };
+    }
+
+    /// Outages swallowed its renewal and the repetition, and spared another node's between them. That is one more than the spans of the protocol allow for.
+    pub(crate) fn missed_two_renewals(&self) -> bool {
+        self.missed == Missed::WhileOthersWereHeard
+    }
+
     pub(crate) fn clock(&self, now: Micros) -> Moment {
         Moment((self.clock_offset + now * self.clock_ppm / 1_000_000) / 1_000)
     }
@@ -136,6 +162,8 @@ pub(crate) struct World {
     number: u64,
     weather: Weather,
     judge: Judge,
+    /// Renewals that were carried out, of all nodes.
+    renewals: u64,
     pub(crate) steps: u64,
     /// What happened, if it is asked for.
     pub(crate) trace: Option<Vec<String>>,
@@ -164,6 +192,7 @@ impl World {
             number: 0,
             weather: Weather::default(),
             judge: Judge::new(scenario),
+            renewals: 0,
             steps: 0,
             trace: traced.then(Vec::new),
         };
@@ -195,6 +224,10 @@ impl World {
 
     pub(crate) fn recovery(&self) -> Recovery {
         self.judge.recovery()
+    }
+
+    pub(crate) fn unlucky(&self) -> u64 {
+        self.judge.unlucky()
     }
 
     fn at(&mut self, at: Micros, what: Happening) {
@@ -250,6 +283,7 @@ impl World {
             leaving: false,
             exited: false,
             died: false,
+            missed: Missed::None,
         };
         self.hosts.push(host);
         note!(self, "node {} starts as {boot}", self.hosts.len() - 1);
@@ -411,6 +445,10 @@ impl World {
 
     fn carry_out(&mut self, from: usize, ticket: Ticket, statement: Statement, answer_by: Option<Micros>) -> Result<(), String> {
         let (carried_out, answered) = self.fate(from, answer_by);
+        if matches!(statement, Statement::Renew { .. }) {
+            self.hosts[from].renewal(carried_out, self.renewals);
+            self.renewals += u64::from(carried_out);
+        }
         let answer = carried_out.then(|| self.tables.carry_out(statement));
         if carried_out {
             note!(self, "the store answers node {from}, {ticket:?}: {answer:?}");

@@ -82,8 +82,11 @@ sections! {
         request_timeout_s: u64 = 30, range(1, 3600, Unit::Seconds);
         /// Time that a connection may stay idle between two requests.
         keep_alive_idle_s: u64 = 75, range(1, 3600, Unit::Seconds);
-        /// Requests being served at once; a further one is answered 503 with `Retry-After`, at once.
+        /// Requests being served at once; a further one is refused: 503 with `Retry-After`.
         requests_in_flight_max: usize = 1024, range(1, 1_000_000, Unit::Count);
+        /// Refusals a second for each core, of requests for which there is no room or whose caller is over a limit. Beyond, a refusal waits for its turn, for
+        /// a second at most: made at once, each 8000 of them would take an eighth of a core from what there is room for.
+        refusals_per_core_s: u32 = 8000, range(1, 1_000_000, Unit::Count);
         /// Time that a client may leave an answer untaken; one that takes less than 1 KiB/s has no more in all.
         unread_timeout_s: u64 = 5, range(1, 300, Unit::Seconds);
         /// Proxies in front of the platform, by address or network: whom they name in `X-Forwarded-For` is taken for the

@@ -5,7 +5,11 @@ use crate::{
     server::{Server, eventually},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 /// The documented codes with their status.
 static CODES: LazyLock<BTreeMap<String, u16>> = LazyLock::new(|| {
@@ -423,6 +427,26 @@ fn what_exceeds_a_bound_is_refused_at_once_and_counted() {
     refused(&server.gateway().call(&get("/health")), 503, "overloaded");
     more.clear();
     eventually("a place is free again", || server.gateway().call(&get("/health")).status == 200);
+}
+
+/// Who asks again as soon as they were refused is refused no faster than refusals may come, in the same form, and takes nothing from others.
+#[test]
+fn refusals_beyond_their_pace_wait_for_their_turn() {
+    let server = Server::with(&["http.requests_in_flight_max=1", "http.refusals_per_core_s=1"]);
+    let (mut busy, mut other) = (server.gateway(), server.gateway());
+    let ada = busy.register("ada");
+    let waiting = post("/api/content/posts", Value::Null).by(&ada).header("expect", "100-continue");
+    busy.send(waiting.head().as_bytes()).expect("sent");
+    assert_eq!(busy.interim().expect("in work"), 100);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let began = Instant::now();
+    for _ in 0..cores + 2 {
+        refused(&other.call(&post("/api/content/posts", json!({"content": "x"})).by(&ada)), 503, "overloaded");
+    }
+    assert!(began.elapsed() >= Duration::from_secs(1), "more than one a second for each core: {:?}", began.elapsed());
+    other.call(&get("/health")).ok(200);
+    busy.send(waiting.body()).expect("sent");
+    refused(&busy.answer("POST").expect("an answer"), 400, "malformed_body");
 }
 
 /// Bytes that are no request never reach a route, and are refused in the same form.

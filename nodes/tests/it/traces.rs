@@ -106,6 +106,27 @@ fn a_stranger_cannot_have_traces_taken_and_still_finds_its_own_id() {
     assert!(collector.spans().is_empty(), "what was left to send was sent when it ended: {:#?}", collector.spans());
 }
 
+#[test]
+fn a_refusal_for_want_of_room_tells_the_id_of_the_trace_that_is_taken() {
+    let collector = Collector::start(None);
+    let url = format!("traces.url=grpc://{}", collector.grpc());
+    let server = Server::with(&[&url, "traces.one_in=1", "http.requests_in_flight_max=1"]);
+    let (mut busy, mut other) = (server.gateway(), server.gateway());
+    let ada = busy.register("ada");
+    let request = post("/api/content/posts", json!({ "content": "Hello" })).by(&ada);
+    let waiting = request.clone().header("expect", "100-continue");
+    busy.send(waiting.head().as_bytes()).expect("sent");
+    assert_eq!(busy.interim().expect("in work"), 100);
+    let refused = other.call(&request);
+    let response = refused.header("traceresponse").expect("it is taken").to_owned();
+    let trace = text(&refused.ok(503)["traceId"]);
+    assert_eq!(response[3..35], trace);
+    let spans = collector.wait(&trace, |spans| !spans.is_empty());
+    assert_eq!(spans[0].attributes["http.response.status_code"], "503");
+    busy.send(waiting.body()).expect("sent");
+    busy.answer("POST").expect("an answer").ok(201);
+}
+
 /// A collector that is away, or does not know the token, costs no request anything; what is lost is counted and told once.
 #[test]
 fn what_nobody_takes_is_lost_and_counted() {
