@@ -23,6 +23,7 @@ pub mod client;
 pub mod clock;
 pub mod dependency;
 pub mod directory;
+mod doubt;
 pub mod entity;
 mod erase;
 pub mod errand;

@@ -4,6 +4,7 @@
 //! Only the owner of a key writes its entry, so an older snapshot can never replace a newer one.
 
 use crate::{
+    doubt::Doubt,
     entity::Entity,
     near::Loan,
     ownership::Ownership,
@@ -49,6 +50,8 @@ pub struct Snapshot {
     weight: u64,
     /// When it was given to the second level, in seconds since this process keeps things there; 0 if it was not.
     kept_at_s: AtomicU32,
+    /// Whether a commit under way may have replaced it.
+    doubt: Doubt,
 }
 
 /// How the state is kept beside the view.
@@ -80,6 +83,11 @@ impl Snapshot {
     /// Notes that it was given to the second level.
     pub(crate) fn note_kept(&self, at_s: NonZeroU32) {
         self.kept_at_s.store(at_s.get(), Ordering::Relaxed);
+    }
+
+    /// Whether a commit under way may have replaced it: then nobody is answered it.
+    pub(crate) const fn doubt(&self) -> &Doubt {
+        &self.doubt
     }
 
     /// Its key's.
@@ -170,7 +178,7 @@ impl Publication {
     fn rendered(self, key: Key) -> Snapshot {
         let weight = ENTRY_BYTES + (self.view.body.len() + self.state_bytes) as u64;
         let Self { view, state, incarnation, tenure, .. } = self;
-        Snapshot { key, slot: key.slot(), incarnation, tenure, state, loan: None, weight, view, kept_at_s: AtomicU32::new(0) }
+        Snapshot { key, slot: key.slot(), incarnation, tenure, state, loan: None, weight, view, kept_at_s: AtomicU32::new(0), doubt: Doubt::default() }
     }
 }
 
@@ -182,7 +190,7 @@ impl Snapshots {
     }
 
     /// The entity's snapshot, if it is warm and may be served from memory. The snapshot is read first; then the incarnation of its owner, the
-    /// tenure of its slot and the lease are checked, in that order.
+    /// tenure of its slot, the lease, and whether a commit may have replaced it, are checked, in that order.
     #[must_use]
     pub fn get(&self, key: &Key, ownership: &Ownership) -> Option<Arc<Snapshot>> {
         self.entities.get(key).filter(|snapshot| self.valid(snapshot, ownership))
@@ -197,7 +205,7 @@ impl Snapshots {
 
     fn valid(&self, snapshot: &Snapshot, ownership: &Ownership) -> bool {
         match &snapshot.loan {
-            None => self.living(snapshot) && ownership.serves_of(snapshot.slot, snapshot.tenure),
+            None => self.living(snapshot) && ownership.serves_of(snapshot.slot, snapshot.tenure) && !snapshot.doubt.holds(),
             // Whose slot it is now, has what it published itself; and what everybody is told, whoever is not leased does not hear.
             Some(loan) => loan.holds() && ownership.epoch(snapshot.slot).is_none() && ownership.is_leased(),
         }

@@ -23,7 +23,7 @@ pub(crate) struct History {
     clients: Vec<Client>,
     /// The highest version of each key that was acknowledged.
     acknowledged: Vec<u32>,
-    /// The highest version of each key that anybody was answered from memory.
+    /// The highest version of each key that anybody was answered.
     shown: Vec<u32>,
     /// Numbers ops and values.
     last: u32,
@@ -49,8 +49,7 @@ impl History {
     /// A client asks. An op that it still waited for has timed out: nobody will know.
     pub(crate) fn ask(&mut self, client: usize, key: usize, write: bool) -> Op {
         self.last += 1;
-        let floors = &self.clients[client].floors;
-        let ask = if write { Ask::Write { value: self.last } } else { Ask::Read { floor: floors[key] } };
+        let ask = if write { Ask::Write { value: self.last } } else { Ask::Read };
         let op = Op { id: self.last, key, ask };
         let asked = Asked { op, acknowledged: self.acknowledged[key], shown: self.shown[key] };
         if self.clients[client].under_way.replace(asked).is_some() {
@@ -76,7 +75,7 @@ impl History {
                 *floor = version.max(*floor);
                 self.acknowledged[op.key] = self.acknowledged[op.key].max(version);
             }
-            (Ask::Read { .. }, Reply::Value(row) | Reply::Stored(row)) => {
+            (Ask::Read, Reply::Value(row) | Reply::Stored(row)) => {
                 self.reads += 1;
                 stored(op.key, row, domain)?;
                 if row.version < acknowledged {
@@ -89,16 +88,14 @@ impl History {
                     return Err(format!("op {id} read version {} of key {}, but its session has seen {floor}", row.version, op.key));
                 }
                 *floor = row.version;
-                // The store may be ahead of what is published, and may not be behind it.
+                // Wherever it was read.
                 if row.version < shown {
                     return Err(format!(
                         "op {id} read version {} of key {}, but somebody was shown {shown} before it began",
                         row.version, op.key
                     ));
                 }
-                if matches!(reply, Reply::Value(_)) {
-                    self.shown[op.key] = self.shown[op.key].max(row.version);
-                }
+                self.shown[op.key] = self.shown[op.key].max(row.version);
             }
             _ => self.indeterminate += 1,
         }

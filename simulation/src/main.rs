@@ -24,6 +24,9 @@ struct Options {
     /// Scenarios in which nodes come and go, and nothing else is wrong
     #[arg(long, conflicts_with = "late")]
     moving: bool,
+    /// Scenarios in which nodes lose each other and keep the databases, which are slow
+    #[arg(long, conflicts_with_all = ["late", "moving"])]
+    apart: bool,
     /// Take a safeguard away
     #[arg(long, value_parser = sabotage)]
     sabotage: Option<Sabotage>,
@@ -35,10 +38,11 @@ fn sabotage(name: &str) -> Result<Sabotage, String> {
 }
 
 fn main() -> ExitCode {
-    let Options { seeds, first, replay, late, moving, sabotage } = Options::parse();
-    let scenario = match (late, moving) {
-        (true, _) => Scenario::late,
-        (_, true) => Scenario::moving,
+    let Options { seeds, first, replay, late, moving, apart, sabotage } = Options::parse();
+    let scenario = match (late, moving, apart) {
+        (true, ..) => Scenario::late,
+        (_, true, _) => Scenario::moving,
+        (.., true) => Scenario::apart,
         _ => Scenario::random,
     };
     if let Some(seed) = replay {

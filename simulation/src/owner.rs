@@ -14,6 +14,11 @@ const LOAN_MIN_MS: u64 = 100;
 /// What two clocks may differ in over it, and rounding.
 const MARGIN_MS: u64 = LOAN_MS / 50 + 2;
 
+/// For so long after it was sent a commit may be under way while its owner answers what was there before; after that, readers wait for what becomes of it.
+pub(crate) const DOUBT_AFTER_MS: u64 = 50;
+/// What was read from the store is answered only after this time: whatever commit it shows was sent before, so its owner shows nothing older any more.
+pub(crate) const SETTLES_AFTER_MS: u64 = DOUBT_AFTER_MS + DOUBT_AFTER_MS / 50 + 3;
+
 /// What a client asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Op {
@@ -24,8 +29,7 @@ pub(crate) struct Op {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ask {
-    /// A row no older than this version.
-    Read { floor: u32 },
+    Read,
     /// Another version with this value.
     Write { value: Value },
 }
@@ -45,11 +49,11 @@ pub(crate) enum Reply {
     Value(Row),
     /// The same, and it may be answered to others for so long from before it was asked for.
     Lent(Row, u64),
-    /// From the store, which may be ahead of the owner by a write under way.
+    /// From the store.
     Stored(Row),
     /// Ask whoever owns it by a view newer than this.
     NotOwner,
-    /// It is not in memory, or not new enough, or the lease has ended: the store knows.
+    /// The lease has ended: the store knows.
     AskStore,
     /// Nobody knows whether it was done.
     Unknown,
@@ -75,7 +79,10 @@ pub(crate) enum Query {
 enum Phase {
     Idle,
     Loading(u32),
-    Committing(u32),
+    /// Waits until nothing is lent any more, to commit.
+    Recalling(Request),
+    /// Since that instant.
+    Committing(u32, Moment),
     /// Waits for an epoch above this one; then finds out what became of the write, if its writer still waits.
     Fencing(Epoch, Option<Request>),
     Settling(u32, Request),
@@ -93,12 +100,8 @@ pub(crate) enum Step {
     Later(u64),
 }
 
-/// What must wait until what is lent was called back, since it publishes something newer.
-#[derive(Clone, Copy)]
-enum Deferred {
-    Loaded(u32, Option<(Row, Option<u32>)>),
-    Landed(u32, (Epoch, Request), Option<Landed>),
-}
+/// A load that must wait until what is lent was called back, since it publishes something newer.
+type Deferred = (u32, Option<(Row, Option<u32>)>);
 
 /// What an owner has at hand while it is told something.
 pub(crate) struct Desk {
@@ -170,7 +173,12 @@ impl Owner {
 
     /// Whether what is in memory must be what is stored: no commit is under way.
     pub(crate) fn is_at_rest(&self) -> bool {
-        !matches!(self.phase, Phase::Committing(_))
+        !matches!(self.phase, Phase::Committing(..))
+    }
+
+    /// Whether something newer may be stored than what is in memory, for so long that others may have been answered it.
+    fn is_in_doubt(&self, desk: &Desk) -> bool {
+        matches!(self.phase, Phase::Committing(_, since) if desk.now.since(since) >= DOUBT_AFTER_MS) && desk.sabotage != Some(Sabotage::NeverInDoubt)
     }
 
     /// Whether a slot that is being handed off has no commit under way, and nothing is lent of it.
@@ -183,12 +191,9 @@ impl Owner {
 
     /// What is answered to a reader, to whose node it is lent if it may be.
     fn answer(&mut self, request: Request, row: Row, desk: &mut Desk) {
-        let is_closed = self.departs || desk.leaves || !self.deferred.is_empty();
-        let is_closed = is_closed
-            && !matches!(
-                (desk.sabotage, self.deferred.is_empty()),
-                (Some(Sabotage::LoansOutliveTenure), true) | (Some(Sabotage::LendsWhilePublishing), false)
-            );
+        let publishes = !self.deferred.is_empty() || matches!(self.phase, Phase::Recalling(_) | Phase::Committing(..));
+        let is_closed = (publishes && desk.sabotage != Some(Sabotage::LendsWhilePublishing))
+            || ((self.departs || desk.leaves) && desk.sabotage != Some(Sabotage::LoansOutliveTenure));
         let own = desk.lease_until.since(desk.now).saturating_sub(MARGIN_MS);
         let loan = if desk.sabotage == Some(Sabotage::LendsBeyondLease) { 4 * LOAN_MS } else { own.min(LOAN_MS) };
         let reply = if request.from == desk.me || is_closed || loan < LOAN_MIN_MS {
@@ -216,8 +221,7 @@ impl Owner {
 
     /// A node answers from what it was lent no more.
     pub(crate) fn returned(&mut self, boot: Boot, recall: u32, desk: &mut Desk) {
-        let is_waited_for = self.closing || !self.deferred.is_empty();
-        if is_waited_for && recall == self.recall {
+        if self.waits_for_loans() && recall == self.recall {
             self.lent.remove(&boot);
         }
         self.look(desk);
@@ -227,18 +231,21 @@ impl Owner {
     pub(crate) fn look(&mut self, desk: &mut Desk) {
         self.lent.retain(|_, until| *until > desk.now);
         // A clock that goes slowly is not there yet.
-        let is_waited_for = self.closing || !self.deferred.is_empty();
-        if let Some(until) = self.lent.values().max().filter(|_| is_waited_for) {
+        if let Some(until) = self.lent.values().max().filter(|_| self.waits_for_loans()) {
             desk.steps.push(Step::Later(until.since(desk.now) + 1));
         }
         if self.lent.is_empty() {
-            for deferred in std::mem::take(&mut self.deferred) {
-                match deferred {
-                    Deferred::Loaded(id, answer) => self.take_loaded(id, answer, desk),
-                    Deferred::Landed(id, request, answer) => self.take_landed(id, request, answer, desk),
-                }
+            for (id, answer) in std::mem::take(&mut self.deferred) {
+                self.take_loaded(id, answer, desk);
+            }
+            if let (Phase::Recalling(request), Some(epoch), Some(row)) = (self.phase, self.served, self.memory) {
+                self.commit(request, epoch, row, desk);
             }
         }
+    }
+
+    fn waits_for_loans(&self) -> bool {
+        self.closing || !self.deferred.is_empty() || matches!(self.phase, Phase::Recalling(_))
     }
 
     /// What is in memory, for the next owner. From now on nothing is lent.
@@ -285,8 +292,10 @@ impl Owner {
         self.served = None;
         self.closing = false;
         self.memory = None;
-        if let Phase::Fencing(_, Some(request)) | Phase::Settling(_, request) = self.phase {
-            desk.steps.push(Step::Reply(request, Reply::Unknown));
+        match self.phase {
+            Phase::Fencing(_, Some(request)) | Phase::Settling(_, request) => desk.steps.push(Step::Reply(request, Reply::Unknown)),
+            Phase::Recalling(request) => desk.steps.push(Step::Reply(request, Reply::NotOwner)),
+            _ => {}
         }
         self.phase = Phase::Idle;
         desk.steps.extend(self.queue.drain(..).map(|request| Step::Reply(request, Reply::NotOwner)));
@@ -306,15 +315,11 @@ impl Owner {
     pub(crate) fn restart(&mut self, desk: &mut Desk) {
         let Some(epoch) = self.served else { return };
         self.memory = None;
-        if let Phase::Fencing(_, Some(request)) | Phase::Settling(_, request) = self.phase {
+        if let Phase::Fencing(_, Some(request)) | Phase::Settling(_, request) | Phase::Recalling(request) = self.phase {
             desk.steps.push(Step::Reply(request, Reply::Unknown));
         }
         self.phase = Phase::Fencing(epoch, None);
-        for deferred in std::mem::take(&mut self.deferred) {
-            if let Deferred::Landed(_, (_, request), _) = deferred {
-                desk.steps.push(Step::Reply(request, Reply::Unknown));
-            }
-        }
+        self.deferred.clear();
         desk.steps.extend(self.queue.drain(..).map(|request| Step::Reply(request, Reply::Unknown)));
         desk.steps.push(Step::Raise(epoch));
     }
@@ -323,15 +328,14 @@ impl Owner {
         match (self.served, request.op.ask) {
             (None, _) => desk.steps.push(Step::Reply(request, Reply::NotOwner)),
             (_, Ask::Write { .. }) if self.closing => desk.steps.push(Step::Reply(request, Reply::NotOwner)),
-            (_, Ask::Read { floor }) if self.memory.is_some_and(|row| row.version >= floor) && desk.leased => match self.memory {
+            (_, Ask::Read) if !desk.leased => desk.steps.push(Step::Reply(request, Reply::AskStore)),
+            (_, ask) => match self.memory.filter(|_| ask == Ask::Read && !self.is_in_doubt(desk)) {
                 Some(row) => self.answer(request, row, desk),
-                None => desk.steps.push(Step::Reply(request, Reply::AskStore)),
+                None => {
+                    self.queue.push_back(request);
+                    self.go_on(desk);
+                }
             },
-            (_, Ask::Read { .. }) if self.memory.is_some() || !desk.leased => desk.steps.push(Step::Reply(request, Reply::AskStore)),
-            _ => {
-                self.queue.push_back(request);
-                self.go_on(desk);
-            }
         }
     }
 
@@ -346,20 +350,25 @@ impl Owner {
             };
             self.queue.pop_front();
             match request.op.ask {
-                Ask::Read { floor } if desk.leased && row.version >= floor => self.answer(request, row, desk),
-                Ask::Read { .. } => desk.steps.push(Step::Reply(request, Reply::AskStore)),
-                Ask::Write { .. } => {
-                    let id = desk.number();
-                    self.phase = Phase::Committing(id);
-                    desk.steps.push(Step::Query(id, Query::Commit { key: self.key, epoch, seen: row.version, request }));
+                Ask::Read if desk.leased => self.answer(request, row, desk),
+                Ask::Read => desk.steps.push(Step::Reply(request, Reply::AskStore)),
+                Ask::Write { .. } if self.call_back(desk) => {
+                    self.phase = Phase::Recalling(request);
                 }
+                Ask::Write { .. } => self.commit(request, epoch, row, desk),
             }
         }
     }
 
+    fn commit(&mut self, request: Request, epoch: Epoch, row: Row, desk: &mut Desk) {
+        let id = desk.number();
+        self.phase = Phase::Committing(id, desk.now);
+        desk.steps.push(Step::Query(id, Query::Commit { key: self.key, epoch, seen: row.version, request }));
+    }
+
     pub(crate) fn loaded(&mut self, id: u32, answer: Option<(Row, Option<u32>)>, desk: &mut Desk) {
         match answer {
-            Some(_) if self.call_back(desk) => self.deferred.push(Deferred::Loaded(id, answer)),
+            Some(_) if self.call_back(desk) => self.deferred.push((id, answer)),
             _ => self.take_loaded(id, answer, desk),
         }
     }
@@ -386,16 +395,9 @@ impl Owner {
         self.go_on(desk);
     }
 
-    /// A commit's answer. `raised` says that the epoch at which it was fenced is this node's own.
-    pub(crate) fn landed(&mut self, id: u32, request: (Epoch, Request), answer: Option<Landed>, desk: &mut Desk) {
-        match answer {
-            Some(Landed::Committed(_)) if self.call_back(desk) => self.deferred.push(Deferred::Landed(id, request, answer)),
-            _ => self.take_landed(id, request, answer, desk),
-        }
-    }
-
-    fn take_landed(&mut self, id: u32, (epoch, request): (Epoch, Request), answer: Option<Landed>, desk: &mut Desk) {
-        if self.phase != Phase::Committing(id) {
+    /// A commit's answer.
+    pub(crate) fn landed(&mut self, id: u32, (epoch, request): (Epoch, Request), answer: Option<Landed>, desk: &mut Desk) {
+        if !matches!(self.phase, Phase::Committing(under_way, _) if under_way == id) {
             // The slot was lost or the actor died meanwhile. What is known is known all the same: the next owner has loaded it.
             let version = answer.and_then(|landed| if let Landed::Committed(version) = landed { Some(version) } else { None });
             return desk.steps.push(Step::Reply(request, version.map_or(Reply::Unknown, Reply::Acked)));

@@ -1,7 +1,7 @@
 //! A node process: the core with what a shell does around it, an edge and its owners. It is told what happened, and answers what it wants done.
 
 use crate::domain::{Landed, Row};
-use crate::owner::{Ask, Desk, Op, Owner, Query, Reply, Request, Step};
+use crate::owner::{Ask, Desk, Op, Owner, Query, Reply, Request, SETTLES_AFTER_MS, Step};
 use crate::sabotage::Sabotage;
 use cluster::timing::LEASE_MS;
 use cluster::{Action, Boot, Core, Event, Exit, Identity, Moment, Statement, Ticket};
@@ -35,6 +35,8 @@ pub(crate) enum Input {
     Close(usize),
     /// Loans of a key may have ended.
     Look(usize),
+    /// What was read from the store for an op may be answered.
+    Settled(u32, Row),
 }
 
 /// What processes send each other.
@@ -157,7 +159,11 @@ impl Process {
             Input::Retry(op) => self.try_op(now, op),
             Input::Loaded { id, answer, .. } if self.fallbacks.contains_key(&id) => {
                 if let Some(op) = self.fallbacks.remove(&id) {
-                    self.reply_here(now, op, answer.map_or(Reply::Unknown, |(row, _)| Reply::Stored(row)));
+                    match answer {
+                        Some((row, _)) if self.sabotage == Some(Sabotage::StoredAtOnce) => self.reply_here(now, op, Reply::Stored(row)),
+                        Some((row, _)) => self.outputs.push(Output::Later(SETTLES_AFTER_MS, Input::Settled(op, row))),
+                        None => self.reply_here(now, op, Reply::Unknown),
+                    }
                 }
             }
             Input::Loaded { key, id, answer } => self.own(now, key, |owner, desk| owner.loaded(id, answer, desk)),
@@ -166,6 +172,7 @@ impl Process {
             }
             Input::RestartOwner(key) => self.own(now, key, |owner, desk| owner.restart(desk)),
             Input::Close(key) => self.own(now, key, |owner, desk| owner.hand_off(desk)),
+            Input::Settled(op, row) => self.reply_here(now, op, Reply::Stored(row)),
             Input::Look(key) => self.own(now, key, |owner, desk| owner.look(desk)),
         }
         while let Some(event) = self.events.pop_front() {
@@ -234,7 +241,7 @@ impl Process {
         }
         let Some(pending) = self.pending.get_mut(&id) else { return };
         let (op, waited) = (pending.op, now.since(pending.began));
-        let read = matches!(op.ask, Ask::Read { .. });
+        let read = op.ask == Ask::Read;
         if !pending.sent {
             pending.asked = (now, self.loans[op.key].1);
         }
@@ -263,9 +270,8 @@ impl Process {
 
     /// What may be answered of what other nodes' owners lent.
     fn lent(&self, now: Moment, op: Op) -> Option<Row> {
-        let Ask::Read { floor } = op.ask else { return None };
         let is_elsewhere = self.leased(now) && self.owners[op.key].served().is_none();
-        let loan = self.loans[op.key].0.filter(|loan| is_elsewhere && now < loan.until && loan.row.version >= floor)?;
+        let loan = self.loans[op.key].0.filter(|loan| op.ask == Ask::Read && is_elsewhere && now < loan.until)?;
         Some(loan.row)
     }
 

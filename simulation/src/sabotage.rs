@@ -21,7 +21,7 @@ pub enum Sabotage {
     ClaimIgnoresEpoch,
     /// A release takes the slot from its sender at whatever epoch.
     ReleaseIgnoresEpoch,
-    /// Something newer is published though an older one is lent.
+    /// Something newer is committed, or published, though an older one is lent.
     NoRecall,
     /// What is about to be replaced is lent.
     LendsWhilePublishing,
@@ -35,11 +35,15 @@ pub enum Sabotage {
     LoansOutliveTenure,
     /// What was sent ahead of a slot is taken for the truth.
     BelievesWhatWasSent,
+    /// What is in memory is answered however long a commit has been under way.
+    NeverInDoubt,
+    /// What was read from the store is answered at once.
+    StoredAtOnce,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::NoLeaseCheck,
         Self::NoEpochGuard,
         Self::ClaimWithoutWaiting,
@@ -56,6 +60,8 @@ impl Sabotage {
         Self::LendsBeyondLease,
         Self::LoansOutliveTenure,
         Self::BelievesWhatWasSent,
+        Self::NeverInDoubt,
+        Self::StoredAtOnce,
     ];
 
     /// Its name on the command line.
@@ -78,6 +84,8 @@ impl Sabotage {
             Self::LendsBeyondLease => "lends-beyond-lease",
             Self::LoansOutliveTenure => "loans-outlive-tenure",
             Self::BelievesWhatWasSent => "believes-what-was-sent",
+            Self::NeverInDoubt => "never-in-doubt",
+            Self::StoredAtOnce => "stored-at-once",
         }
     }
 }

@@ -207,6 +207,20 @@ impl Scenario {
         Self { seed, nodes: 3, slots: 2, faults }
     }
 
+    /// Nodes lose each other for too short a time to be taken for dead, and not the databases, which are slow: the one key that everybody writes is read from the
+    /// store again and again, while its owner goes on.
+    #[must_use]
+    pub fn apart(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let slow = Fault::StoreSlow { for_ms: FAULTS_TO_MS, up_to_ms: rng.random_range(20..90) };
+        let cut = |number: u32, rng: &mut ChaCha8Rng| {
+            let (node, for_ms) = (rng.random_range(0..3), rng.random_range(1_200..2_200));
+            (FAULTS_FROM_MS + number * 1_000, Fault::Cut { from: node, to: node + rng.random_range(1..3), both: true, for_ms })
+        };
+        let faults = (0..10).map(|number| cut(number, &mut rng));
+        Self { seed, nodes: 3, slots: 1, faults: [(FAULTS_FROM_MS, slow)].into_iter().chain(faults).collect() }
+    }
+
     fn fault(sort: u32, slots: u16, rng: &mut ChaCha8Rng) -> Fault {
         let node: u8 = rng.random_range(0..8);
         let for_ms = *[300, 900, 2_000, 4_000, 6_000, 9_000].choose(rng).expect("not empty");

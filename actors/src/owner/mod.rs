@@ -235,6 +235,10 @@ struct Flight<S> {
     /// Keeps the slot from being handed off; what comes of the write is published in its tenure, if that is the one that it was decided in.
     pass: Pass,
     is_decided_in_tenure: bool,
+    /// What is published while it is under way.
+    shown: Option<Arc<Snapshot>>,
+    /// Keeps others from borrowing that.
+    _closed: Option<Arc<Closed>>,
 }
 
 enum Decided<S> {

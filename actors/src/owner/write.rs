@@ -28,6 +28,7 @@ impl<E: Entity> Owner<E> {
         write: Box<WriteOp>,
         (waiter, tried): (Waiter<Reply>, Tried),
     ) {
+        let shown = known.clone();
         let decided = self.decide(id, known, &write);
         let (plan, decided) = match decided {
             Ok(Decision::Commit(plan)) => {
@@ -51,12 +52,20 @@ impl<E: Entity> Owner<E> {
             let record = record.clone().map(|(idempotency, subject)| new_record(idempotency, subject, &decided));
             Commit { guard, key, expect, record, touches, write: rows, now: Timestamp::now() }
         });
+        // Nothing is lent from before it is sent until what it made is published.
+        let closed = commit.as_ref().and_then(|_| self.close_one(id)).map(Arc::new);
         let Some(busy) = self.busy.get_mut(&id) else { return };
         let is_decided_in_tenure = busy.tenure == Tenure::number(Some(pass.tenure));
-        let flight = Flight { write, waiter, tried, guard, decided, pass, is_decided_in_tenure };
+        let flight = Flight { write, waiter, tried, guard, decided, pass, is_decided_in_tenure, shown: shown.clone(), _closed: closed.clone() };
         busy.phase = Phase::Committing(Box::new(flight));
         let node = self.node.clone();
-        let land = async move { land(&node, E::KIND, record, commit).await }.instrument(debug_span!("commit", kind = E::KIND.name()));
+        let land = async move {
+            if let Some(closed) = closed {
+                closed.call_back().await;
+            }
+            land(&node, E::KIND, record, commit, shown).await
+        };
+        let land = land.instrument(debug_span!("commit", kind = E::KIND.name()));
         self.run(land, move |landing| {
             Message::Landed(id, landing.unwrap_or_else(|| Landing::Failed(CommitError::Unknown(panicked("commit")))))
         });
@@ -83,6 +92,8 @@ impl<E: Entity> Owner<E> {
     pub(super) fn landed(&mut self, id: Uuid, landing: Landing) {
         let Some(busy) = self.busy.get_mut(&id) else { return };
         let Phase::Committing(flight) = std::mem::replace(&mut busy.phase, Phase::Idle) else { return };
+        let shown = flight.shown.clone();
+        let is_unknown = matches!(landing, Landing::Failed(CommitError::Unknown(_)));
         match landing {
             Landing::Committed(committed) => self.committed(id, *flight, committed),
             Landing::Failed(error) => self.failed(id, *flight, error),
@@ -92,6 +103,10 @@ impl<E: Entity> Owner<E> {
                     flight.waiter.send(if is_ours { answer } else { Err(ErrorCode::NotOwner.into()) });
                 }
             }
+        }
+        // What is still published then is what is stored, or somebody else says that it is not.
+        if let Some(shown) = shown.filter(|_| !is_unknown) {
+            shown.doubt().end();
         }
         self.drain(id);
     }
@@ -265,6 +280,7 @@ async fn land(
     kind: protocol::Kind,
     record: Option<(Idempotency, protocol::UserId)>,
     commit: Option<Commit<Write>>,
+    shown: Option<Arc<Snapshot>>,
 ) -> Landing {
     if let Some((idempotency, subject)) = record {
         match node.stores.domain(kind).record(subject, &idempotency.route, &idempotency.key).await {
@@ -275,6 +291,9 @@ async fn land(
     }
     let Some(Commit { guard, key, expect, record, touches, write, now }) = commit else { return Landing::Fresh };
     let guard = sabotaged(node, kind, guard).await;
+    if let Some(shown) = shown {
+        shown.doubt().begin();
+    }
     macro_rules! carry_out {
         ($store:ident, $write:expr) => {
             node.stores.$store.commit(Commit { guard, key, expect, record, touches, write: $write, now }).await

@@ -85,8 +85,10 @@ pub(crate) struct Given {
 pub(crate) enum Unanswered {
     /// It did: with a refusal.
     Refused(Refusal),
-    /// It does not own the key, or nothing was sent: somebody else is to be asked.
+    /// It says that somebody else is to be asked; of a write also: nothing was sent.
     Elsewhere,
+    /// It was asked for what can be asked of the store as well, and that did not reach it, or its answer does not come.
+    Unreached,
     /// Nobody knows whether it was done.
     Unknown,
 }
@@ -194,7 +196,7 @@ impl Remote {
     /// Asks for what can be asked of the store as well: whoever does not answer soon is not waited for.
     async fn read(&self, boot: Boot, call: &Call, key: Key, body: Body) -> Result<Answer, Unanswered> {
         if self.is_suspect(boot) {
-            return Err(Unanswered::Elsewhere);
+            return Err(Unanswered::Unreached);
         }
         let patience = Instant::now() + READ_ANSWER_MAX;
         match self.call(boot, key, body, &Call { deadline: call.deadline.min(patience), ..call.clone() }).await {
@@ -206,10 +208,10 @@ impl Remote {
                 if patience <= call.deadline {
                     self.suspect(boot);
                 }
-                Err(Unanswered::Elsewhere)
+                Err(Unanswered::Unreached)
             }
             Err(LinkError::Overloaded) => Err(Unanswered::Refused(ErrorCode::Overloaded.into())),
-            Err(_) => Err(Unanswered::Elsewhere),
+            Err(_) => Err(Unanswered::Unreached),
         }
     }
 
@@ -224,7 +226,7 @@ impl Remote {
             Answer::View(view) => Ok(Given { view, lease_ms: None }),
             Answer::Leased(view, lease) => Ok(Given { view, lease_ms: Some(lease) }),
             // It does not fit into a frame, or is not what was asked for.
-            _ => Err(Unanswered::Elsewhere),
+            _ => Err(Unanswered::Unreached),
         }
     }
 

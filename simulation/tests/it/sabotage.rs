@@ -6,7 +6,7 @@ use simulation::{Sabotage, Scenario, search};
 type Scenarios = fn(u64) -> Scenario;
 
 /// How many seeds it may take. The last number is how many it took when this was written.
-const FOUND_WITHIN: [(Sabotage, Scenarios, u64); 16] = [
+const FOUND_WITHIN: [(Sabotage, Scenarios, u64); 18] = [
     (Sabotage::NoLeaseCheck, Scenario::random, 100),           // 1
     (Sabotage::NoEpochGuard, Scenario::random, 100),           // 0
     (Sabotage::ClaimWithoutWaiting, Scenario::random, 100),    // 2
@@ -23,6 +23,8 @@ const FOUND_WITHIN: [(Sabotage, Scenarios, u64); 16] = [
     (Sabotage::LendsBeyondLease, Scenario::random, 3_000),     // 117
     (Sabotage::LoansOutliveTenure, Scenario::moving, 100),     // 0
     (Sabotage::BelievesWhatWasSent, Scenario::moving, 100),    // 0
+    (Sabotage::NeverInDoubt, Scenario::random, 10_000),        // 0
+    (Sabotage::StoredAtOnce, Scenario::random, 10_000),        // 0
 ];
 
 #[test]
