@@ -212,7 +212,7 @@ impl Scenario {
     #[must_use]
     pub fn apart(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let slow = Fault::StoreSlow { for_ms: FAULTS_TO_MS, up_to_ms: rng.random_range(20..90) };
+        let slow = Fault::StoreSlow { for_ms: FAULTS_TO_MS, up_to_ms: rng.random_range(20..50) };
         let cut = |number: u32, rng: &mut ChaCha8Rng| {
             let (node, for_ms) = (rng.random_range(0..3), rng.random_range(1_200..2_200));
             (FAULTS_FROM_MS + number * 1_000, Fault::Cut { from: node, to: node + rng.random_range(1..3), both: true, for_ms })

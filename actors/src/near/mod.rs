@@ -2,7 +2,7 @@
 //! fresh as asking its owner.
 //!
 //! * [`grant`]: the owner's side. It counts what is asked for by others, lends what is hot for a second at most, and never beyond its own lease, so that whoever
-//!   owns the slot next need not know. Before anything newer is published or confirmed, it calls back what it lent, and waits until each holder confirmed, or its
+//!   owns the slot next need not know. Before anything newer is committed, published or confirmed, it calls back what it lent, and waits until each holder confirmed, or its
 //!   lease ended. While it does, it lends nothing of the key.
 //! * [`hold`]: the holder's side. It counts a lease from before it asked, and keeps no answer to a question that it asked before it was called back. What is
 //!   read much is asked for again before its lease ends; what is not, ends with it.

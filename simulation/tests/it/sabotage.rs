@@ -23,8 +23,8 @@ const FOUND_WITHIN: [(Sabotage, Scenarios, u64); 18] = [
     (Sabotage::LendsBeyondLease, Scenario::random, 3_000),     // 117
     (Sabotage::LoansOutliveTenure, Scenario::moving, 100),     // 0
     (Sabotage::BelievesWhatWasSent, Scenario::moving, 100),    // 0
-    (Sabotage::NeverInDoubt, Scenario::random, 10_000),        // 0
-    (Sabotage::StoredAtOnce, Scenario::random, 10_000),        // 0
+    (Sabotage::NeverInDoubt, Scenario::random, 10_000),        // 3201
+    (Sabotage::StoredAtOnce, Scenario::apart, 10_000),         // 1637
 ];
 
 #[test]

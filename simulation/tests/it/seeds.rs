@@ -1,4 +1,4 @@
-//! Many seeds. A failing one prints itself; `cargo run -p lets-connect-simulation -- --replay SEED` (with `--late` or `--moving` for the other two) shows everything
+//! Many seeds. A failing one prints itself; `cargo run -p lets-connect-simulation -- --replay SEED` (with `--late`, `--moving` or `--apart` for the others) shows everything
 //! that happens in it. Once understood it is written down in `named`.
 
 use simulation::{Scenario, run, search};
@@ -24,6 +24,14 @@ fn nothing_is_violated_while_slots_move_all_the_time() {
     assert_eq!(searched.found, None);
     let [reads, _, unknown] = searched.ops;
     assert!(reads > 500_000 && unknown < 100, "{searched:?}");
+}
+
+#[test]
+fn nobody_sees_time_go_back_where_nodes_lose_each_other_and_read_the_store() {
+    let searched = search(Scenario::apart, 0..2_000, None);
+    assert_eq!(searched.found, None);
+    let [reads, _, unknown] = searched.ops;
+    assert!(reads > 500_000 && unknown < 20_000, "{searched:?}");
 }
 
 #[test]
