@@ -14,18 +14,11 @@ use cluster::Boot;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use protocol::{Command, ErrorCode, Idempotency, Key, Principal, Query, Refusal, Reply, Trace, envelope::VIEWS_MAX};
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 use store::cause::Cause;
 use store::redis::{Redis, count::Counts};
 use tokio::sync::{oneshot, oneshot::error::RecvError};
 use tracing::Instrument;
-
-/// How long a read waits for a slot that is on its way from one node to another, before it goes to the store.
-const MOVE_MAX: Duration = Duration::from_millis(150);
 
 /// The circumstances of a request.
 #[derive(Clone, Debug)]
@@ -274,30 +267,25 @@ impl Client {
             None => self.view_here(call, key, 0).await,
         };
         let Some(remote) = self.node.remote() else { return clients(here(query).await) };
-        let (patience, mut moves) = (call.deadline.min(Instant::now() + MOVE_MAX), None);
-        loop {
-            match self.place(remote, &key) {
-                Place::Here => break,
-                Place::There(boot) => match self.fetch_there(remote, boot, call, (key, query.clone())).await {
-                    Ok(found) => return self.still(found),
-                    Err(Unanswered::Refused(refusal)) => return Err(refusal),
-                    Err(Unanswered::Unreached | Unanswered::Unknown) => break,
-                    Err(Unanswered::Elsewhere) => {}
-                },
-                Place::Nowhere => {}
-            }
-            // A slot on its way: who gets it has what was warm of it.
-            if !Ownership::next_attempt(moves.get_or_insert_with(|| self.node.ownership.moves()), patience).await {
-                break;
-            }
-        }
+        let settles = match self.place(remote, &key) {
+            Place::Here => false,
+            Place::There(boot) => match self.fetch_there(remote, boot, call, (key, query.clone())).await {
+                Ok(found) => return self.still(found),
+                Err(Unanswered::Refused(refusal)) => return Err(refusal),
+                Err(Unanswered::Elsewhere) => false,
+                Err(Unanswered::Unreached | Unanswered::Unknown) => true,
+            },
+            Place::Nowhere => remote.outlook().is_orphaned(key.slot()),
+        };
         let is_view = query.is_none();
         // An owner actor of this node asks the store, and keeps nothing of what is not its own.
         let found = clients(here(query).await)?;
         if found.tenure() == 0 && self.node.ownership.epoch(key.slot()).is_none() {
             self.node.metrics.fallback(key.kind);
-            // Whoever owns it may not have heard yet of what is stored, and shows what was there before.
-            tokio::time::sleep(SETTLES_AFTER).await;
+            if settles {
+                // Whoever owns it may not have heard yet of what is stored, and shows what was there before.
+                tokio::time::sleep(SETTLES_AFTER).await;
+            }
         }
         if is_view && found.tenure() == 0 {
             remote.saw(key, found.view.version);

@@ -4,7 +4,10 @@
 //! nobody's business while all ask the owner. But a node that the owner does not answer reads the store, and whoever reads there first and at the owner then
 //! would see time go back. So both keep to a span: the owner answers what was there before for [`DOUBT_AFTER_MS`] from before the commit is sent, and
 //! then has readers wait for what becomes of it; and what was read from the store instead of the owner is answered [`SETTLES_AFTER`] after it was
-//! read. Whatever commit it shows was sent before then. Nothing is lent of the key meanwhile ([`crate::near`]). See docs/adr/0018-in-doubt.md.
+//! read. Whatever commit it shows was sent before then. Nothing is lent of the key meanwhile ([`crate::near`]).
+//!
+//! A slot on its way from one node to another is no reason to wait: whoever gave it up has no commit under way, and whoever gets it has readers wait for
+//! each of its first commits, until everybody knows whose it is. See docs/adr/0018-in-doubt.md.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -26,13 +29,14 @@ pub(crate) struct Doubt {
 }
 
 impl Doubt {
-    /// A commit is about to be sent.
-    pub(crate) fn begin(&self) {
-        self.begin_at(now_ms());
+    /// A commit is about to be sent. In a tenure that has just begun there is doubt at once ([`Ownership::is_young`](crate::ownership::Ownership)).
+    pub(crate) fn begin(&self, is_young: bool) {
+        self.begin_at(now_ms(), is_young);
     }
 
-    fn begin_at(&self, now_ms: u64) {
-        self.from.store(((now_ms + DOUBT_AFTER_MS) as u32).max(1), Ordering::Release);
+    fn begin_at(&self, now_ms: u64, is_young: bool) {
+        let after_ms = if is_young { 0 } else { DOUBT_AFTER_MS };
+        self.from.store(((now_ms + after_ms) as u32).max(1), Ordering::Release);
     }
 
     /// It wrote nothing.
@@ -62,10 +66,12 @@ mod tests {
         assert!(!doubt.holds_at(0) && !doubt.holds_at(u64::MAX));
         // Also where 32 bits begin anew.
         for begun in [0, 1, 1000, u64::from(u32::MAX) - 20, u64::from(u32::MAX) - DOUBT_AFTER_MS, 1 << 40] {
-            doubt.begin_at(begun);
+            doubt.begin_at(begun, false);
             assert!(!doubt.holds_at(begun) && !doubt.holds_at(begun + DOUBT_AFTER_MS - 1), "{begun}");
             assert!(doubt.holds_at(begun + DOUBT_AFTER_MS + 1) && doubt.holds_at(begun + 3_600_000), "{begun}");
         }
+        doubt.begin_at(1000, true);
+        assert!(doubt.holds_at(1000));
         doubt.end();
         assert!(!doubt.holds_at(1 << 40));
     }

@@ -19,7 +19,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use store::{Lease, StoreError, Stores};
+use store::{Lease, StoreError, Stores, lease::now_ms};
 use tokio::sync::watch;
 
 /// In a slot's count of commits: it is being handed off, and no more begin.
@@ -54,7 +54,12 @@ struct Holding {
     commits: AtomicU32,
     /// It is about to be handed off.
     departs: AtomicBool,
+    /// Until when the tenure is young, an instant of [`now_ms`].
+    young_until_ms: AtomicU64,
 }
+
+/// So long others may not know yet whose a slot is ([`crate::doubt`]): longer than any node's lease, without which it answers nothing.
+const YOUNG_MS: u64 = 4_000;
 
 /// The slots that this node owns. One process alone holds all of them from [`Ownership::claim_all`] on, for as long as its stores are its own; in a
 /// cluster they come and go by rows and leases ([`crate::membership`]).
@@ -248,6 +253,7 @@ impl Ownership {
             holding.since.store(epoch.0, Ordering::Release);
             holding.commits.fetch_and(!CLOSING, Ordering::AcqRel);
             holding.departs.store(false, Ordering::Release);
+            holding.young_until_ms.store(now_ms() + YOUNG_MS, Ordering::Release);
         }
         holding.epoch.store(epoch.0, Ordering::Release);
         if is_gained {
@@ -387,6 +393,11 @@ impl Ownership {
     pub fn tenure(&self, slot: Slot) -> Option<Tenure> {
         let since = self.slots[slot.index()].since.load(Ordering::Acquire);
         (since != 0 && self.epoch(slot).is_some()).then_some(Tenure(since))
+    }
+
+    /// Whether the slot has become this node's so recently that others may not know it, and read the store.
+    pub(crate) fn is_young(&self, slot: Slot) -> bool {
+        now_ms() < self.slots[slot.index()].young_until_ms.load(Ordering::Acquire)
     }
 
     /// Whether the slot may be served from memory now.

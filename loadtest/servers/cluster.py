@@ -26,10 +26,10 @@ ADMIN, LINKS, PORTS_EACH = 10, 11, 12
 # Of one cluster, those included that are added to it.
 NODES_MAX = 12
 # Hashing is not what is judged here, and limits would judge the load.
-SETTINGS = ["account.argon2_memory_kib=64", "account.hashing_queue_max=4096", "log.filter=info", "cache.bytes_max=16MiB"]
+SETTINGS = ["account.argon2_memory_kib=64", "account.hashing_queue_max=4096", "account.failures_per_address_max=1000000", "log.filter=info", "cache.bytes_max=16MiB"]
 # What stands before the edges here learns at once where to go.
 SETTINGS += ["cluster.drain_wait_ms=1000"]
-SETTINGS += [f"rate.{kind}_per_s=0" for kind in ("read", "write", "search")] + [f"listen.{name}=off" for name in ("user", "content", "shop", "media")]
+SETTINGS += [f"rate.{kind}=0" for kind in ("read_per_s", "write_per_s", "search_per_s", "sign_in_per_min")] + [f"listen.{name}=off" for name in ("user", "content", "shop", "media")]
 
 
 @dataclass

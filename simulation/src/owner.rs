@@ -16,6 +16,8 @@ const MARGIN_MS: u64 = LOAN_MS / 50 + 2;
 
 /// For so long after it was sent a commit may be under way while its owner answers what was there before; after that, readers wait for what becomes of it.
 pub(crate) const DOUBT_AFTER_MS: u64 = 50;
+/// In a tenure that is younger than this, readers wait for what becomes of each commit: others may not know yet whose the slot is, and read the store.
+const YOUNG_MS: u64 = 4_000;
 /// What was read from the store is answered only after this time: whatever commit it shows was sent before, so its owner shows nothing older any more.
 pub(crate) const SETTLES_AFTER_MS: u64 = DOUBT_AFTER_MS + DOUBT_AFTER_MS / 50 + 3;
 
@@ -133,6 +135,8 @@ pub(crate) struct Owner {
     queue: VecDeque<Request>,
     /// The epoch at which the slot is served.
     served: Option<Epoch>,
+    /// Since when the slot is.
+    since: Moment,
     closing: bool,
     /// It is about to be handed off: nothing is lent any more.
     departs: bool,
@@ -153,6 +157,7 @@ impl Owner {
             phase: Phase::Idle,
             queue: VecDeque::new(),
             served: None,
+            since: Moment(0),
             closing: false,
             departs: false,
             lent: BTreeMap::new(),
@@ -178,7 +183,9 @@ impl Owner {
 
     /// Whether something newer may be stored than what is in memory, for so long that others may have been answered it.
     fn is_in_doubt(&self, desk: &Desk) -> bool {
-        matches!(self.phase, Phase::Committing(_, since) if desk.now.since(since) >= DOUBT_AFTER_MS) && desk.sabotage != Some(Sabotage::NeverInDoubt)
+        let is_young = desk.now.since(self.since) < YOUNG_MS && desk.sabotage != Some(Sabotage::TrustsYoungTenures);
+        let is_late = |sent: Moment| desk.now.since(sent) >= DOUBT_AFTER_MS && desk.sabotage != Some(Sabotage::NeverInDoubt);
+        matches!(self.phase, Phase::Committing(_, sent) if is_young || is_late(sent))
     }
 
     /// Whether a slot that is being handed off has no commit under way, and nothing is lent of it.
@@ -262,6 +269,7 @@ impl Owner {
     pub(crate) fn serve(&mut self, epoch: Epoch, desk: &mut Desk) {
         if self.served.is_none() {
             self.departs = false;
+            self.since = desk.now;
             if let Some(sent) = self.sent.take() {
                 if desk.sabotage == Some(Sabotage::BelievesWhatWasSent) {
                     self.memory = Some(sent);

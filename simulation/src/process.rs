@@ -5,7 +5,7 @@ use crate::owner::{Ask, Desk, Op, Owner, Query, Reply, Request, SETTLES_AFTER_MS
 use crate::sabotage::Sabotage;
 use cluster::timing::LEASE_MS;
 use cluster::{Action, Boot, Core, Event, Exit, Identity, Moment, Statement, Ticket};
-use protocol::Epoch;
+use protocol::{Epoch, Slot};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What a process is told.
@@ -80,6 +80,15 @@ struct Loan {
     until: Moment,
 }
 
+/// Whether what is read from the store may be answered at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Settles {
+    /// The slot is on its way, or was given up: nobody commits, or somebody who knows that others do not know yet.
+    AtOnce,
+    /// Whoever owns it may commit.
+    InTime,
+}
+
 /// An op that a client waits for at this edge.
 struct Pending {
     op: Op,
@@ -99,7 +108,7 @@ pub(crate) struct Process {
     routes: Vec<Option<Boot>>,
     pending: BTreeMap<u32, Pending>,
     /// Reads at this edge that were sent to the store.
-    fallbacks: BTreeMap<u32, u32>,
+    fallbacks: BTreeMap<u32, (u32, Settles)>,
     /// By key, what was lent to this node, and how often it was called back.
     loans: Vec<(Option<Loan>, u32)>,
     leaves: bool,
@@ -158,9 +167,9 @@ impl Process {
             }
             Input::Retry(op) => self.try_op(now, op),
             Input::Loaded { id, answer, .. } if self.fallbacks.contains_key(&id) => {
-                if let Some(op) = self.fallbacks.remove(&id) {
+                if let Some((op, settles)) = self.fallbacks.remove(&id) {
                     match answer {
-                        Some((row, _)) if self.sabotage == Some(Sabotage::StoredAtOnce) => self.reply_here(now, op, Reply::Stored(row)),
+                        Some((row, _)) if settles == Settles::AtOnce || self.sabotage == Some(Sabotage::StoredAtOnce) => self.reply_here(now, op, Reply::Stored(row)),
                         Some((row, _)) => self.outputs.push(Output::Later(SETTLES_AFTER_MS, Input::Settled(op, row))),
                         None => self.reply_here(now, op, Reply::Unknown),
                     }
@@ -247,7 +256,7 @@ impl Process {
         }
         if pending.sent {
             if read && waited >= READ_PATIENCE_MS {
-                self.fall_back(op);
+                self.fall_back(op, Settles::InTime);
             }
             return;
         }
@@ -263,7 +272,11 @@ impl Process {
                     self.outputs.push(Output::Later(READ_PATIENCE_MS, Input::Retry(id)));
                 }
             }
-            None if read => self.fall_back(op),
+            None if read => {
+                // A node that was voted out may still have a commit under way.
+                let was_released = self.core.view().slot(slot_of(op.key)).owner.is_none();
+                self.fall_back(op, if was_released { Settles::AtOnce } else { Settles::InTime });
+            }
             None => self.outputs.push(Output::Later(RETRY_MS, Input::Retry(id))),
         }
     }
@@ -285,9 +298,9 @@ impl Process {
         *loan = Some(Loan { row, until: from.after(loan_ms) });
     }
 
-    fn fall_back(&mut self, op: Op) {
+    fn fall_back(&mut self, op: Op, settles: Settles) {
         self.next += 1;
-        self.fallbacks.insert(self.next, op.id);
+        self.fallbacks.insert(self.next, (op.id, settles));
         self.outputs.push(Output::Query(self.next, Query::Load { key: op.key, record: None }));
     }
 
@@ -296,17 +309,16 @@ impl Process {
         match reply {
             Reply::NotOwner => {
                 pending.sent = false;
-                let patient = now.since(pending.began) < READ_PATIENCE_MS || matches!(pending.op.ask, Ask::Write { .. });
-                if patient {
-                    self.outputs.push(Output::Later(RETRY_MS, Input::Retry(id)));
+                let op = pending.op;
+                if op.ask == Ask::Read {
+                    self.fall_back(op, Settles::AtOnce);
                 } else {
-                    let op = pending.op;
-                    self.fall_back(op);
+                    self.outputs.push(Output::Later(RETRY_MS, Input::Retry(id)));
                 }
             }
             Reply::AskStore => {
                 let op = pending.op;
-                self.fall_back(op);
+                self.fall_back(op, Settles::InTime);
             }
             Reply::Lent(row, loan_ms) => {
                 let Pending { op, asked, .. } = *pending;
@@ -329,7 +341,7 @@ impl Process {
         let mut desk = Desk { me, now, leased, lease_until, leaves, sabotage, last: self.next, steps: Vec::new() };
         tell(&mut self.owners[key], &mut desk);
         self.next = desk.last;
-        let slot = protocol::Slot::new(u16::try_from(key).unwrap_or_default()).expect("a key is the number of a slot");
+        let slot = slot_of(key);
         for step in desk.steps {
             match step {
                 Step::Reply(request, reply) if request.from == self.boot() => self.reply_here(now, request.op.id, reply),
@@ -347,4 +359,8 @@ impl Process {
             self.events.push_back(Event::HandedOff { slots: vec![(slot, epoch)] });
         }
     }
+}
+
+fn slot_of(key: usize) -> Slot {
+    Slot::new(u16::try_from(key).unwrap_or_default()).expect("a key is the number of a slot")
 }

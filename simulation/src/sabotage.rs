@@ -39,11 +39,13 @@ pub enum Sabotage {
     NeverInDoubt,
     /// What was read from the store is answered at once.
     StoredAtOnce,
+    /// A commit of a tenure that has just begun is as any other.
+    TrustsYoungTenures,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoLeaseCheck,
         Self::NoEpochGuard,
         Self::ClaimWithoutWaiting,
@@ -62,6 +64,7 @@ impl Sabotage {
         Self::BelievesWhatWasSent,
         Self::NeverInDoubt,
         Self::StoredAtOnce,
+        Self::TrustsYoungTenures,
     ];
 
     /// Its name on the command line.
@@ -86,6 +89,7 @@ impl Sabotage {
             Self::BelievesWhatWasSent => "believes-what-was-sent",
             Self::NeverInDoubt => "never-in-doubt",
             Self::StoredAtOnce => "stored-at-once",
+            Self::TrustsYoungTenures => "trusts-young-tenures",
         }
     }
 }

@@ -195,7 +195,8 @@ impl Scenario {
         Self { seed, nodes: rng.random_range(2..=3), slots: 6, faults }
     }
 
-    /// Nodes come and go one after the other, and nothing else is wrong: slots are on their way most of the time, of few keys that everybody reads.
+    /// Nodes come and go one after the other, and nothing else is wrong, but that the databases are slow in half of them: slots are on their way most of the time,
+    /// of few keys that everybody reads.
     #[must_use]
     pub fn moving(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -203,7 +204,10 @@ impl Scenario {
             let at = FAULTS_FROM_MS + number * 700 + rng.random_range(0..400);
             (at, if number.is_multiple_of(2) { Fault::Join } else { Fault::Drain { node: rng.random_range(0..8) } })
         };
-        let faults = (0..14).map(|number| turn(number, &mut rng)).collect();
+        let mut faults: Vec<_> = (0..14).map(|number| turn(number, &mut rng)).collect();
+        if seed % 2 == 1 {
+            faults.insert(0, (FAULTS_FROM_MS, Fault::StoreSlow { for_ms: FAULTS_TO_MS, up_to_ms: rng.random_range(20..50) }));
+        }
         Self { seed, nodes: 3, slots: 2, faults }
     }
 

@@ -133,7 +133,12 @@ impl Running {
     }
 
     fn route(&self, moved: &[(Slot, Option<Boot>)]) {
-        self.look_out(|outlook| moved.iter().for_each(|(slot, owner)| outlook.owners[slot.index()] = *owner));
+        self.look_out(|outlook| {
+            for (slot, owner) in moved {
+                outlook.owners[slot.index()] = *owner;
+                outlook.orphaned[slot.index()] = owner.is_none() && self.core.view().slot(*slot).owner.is_some();
+            }
+        });
     }
 
     fn look_out(&self, change: impl FnOnce(&mut Outlook)) {

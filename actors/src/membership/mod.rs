@@ -44,6 +44,8 @@ pub struct Outlook {
     pub left: Arc<[Boot]>,
     /// By slot: its living owner.
     owners: Box<[Option<Boot>]>,
+    /// By slot: whether its last owner died, and nobody has it yet.
+    orphaned: Box<[bool]>,
 }
 
 impl Outlook {
@@ -51,6 +53,12 @@ impl Outlook {
     #[must_use]
     pub fn owner(&self, slot: Slot) -> Option<Boot> {
         self.owners.get(slot.index()).copied().flatten()
+    }
+
+    /// Whether the slot's last owner died and nobody has it yet. It may not know, and have a commit under way.
+    #[must_use]
+    pub fn is_orphaned(&self, slot: Slot) -> bool {
+        self.orphaned.get(slot.index()).copied().unwrap_or_default()
     }
 
     /// The row of a node that is not dead.
@@ -75,7 +83,7 @@ struct Shared {
 
 impl Shared {
     fn new(slots: u16, ownership: Arc<Ownership>) -> Self {
-        let outlook = Outlook { view: 0, members: Arc::new([]), left: Arc::new([]), owners: vec![None; usize::from(slots)].into() };
+        let outlook = Outlook { view: 0, members: Arc::new([]), left: Arc::new([]), owners: vec![None; usize::from(slots)].into(), orphaned: vec![false; usize::from(slots)].into() };
         Self { ownership, outlook: watch::Sender::new(Arc::new(outlook)), exit: watch::Sender::new(None) }
     }
 

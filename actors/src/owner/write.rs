@@ -291,8 +291,9 @@ async fn land(
     }
     let Some(Commit { guard, key, expect, record, touches, write, now }) = commit else { return Landing::Fresh };
     let guard = sabotaged(node, kind, guard).await;
-    if let Some(shown) = shown {
-        shown.doubt().begin();
+    // Where nobody else reads the store there is nothing that anybody could see first.
+    if let (Some(shown), Some(_)) = (shown, node.remote()) {
+        shown.doubt().begin(node.ownership.is_young(shown.slot()));
     }
     macro_rules! carry_out {
         ($store:ident, $write:expr) => {

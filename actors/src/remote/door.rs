@@ -107,6 +107,11 @@ impl Door {
         Answer::NotOwner { view: self.0.remote().map_or(0, |remote| remote.outlook().view) }
     }
 
+    /// What is asked for from who is not its owner, or may not answer from memory: that one's business is somebody else's, this one's is the store's.
+    fn not_served(&self, key: &Key) -> Answer {
+        if self.0.ownership.epoch(key.slot()).is_none() { self.not_owner() } else { Answer::Views(vec![Viewed::Left]) }
+    }
+
     fn refused(&self, refusal: Refusal) -> Answer {
         if refusal.code == ErrorCode::NotOwner { self.not_owner() } else { Answer::Refused(refusal) }
     }
@@ -121,7 +126,7 @@ impl Door {
 
     async fn view(&self, call: &Call, key: Key, version_min: u64) -> Answer {
         if !self.0.ownership.serves(key.slot()) {
-            return self.not_owner();
+            return self.not_served(&key);
         }
         let client = Client::new(self.0.clone());
         match client.peek(&key).filter(|found| found.view.version >= version_min) {
@@ -132,7 +137,7 @@ impl Door {
 
     /// As [`Self::view`]; what is hot is lent to whoever asks, who answered from it so many times since it last did, or asks for it now.
     async fn lend(&self, call: &Call, key: Key, version_min: u64, (to, reads): (Boot, u32)) -> Answer {
-        let Some(remote) = self.0.remote().filter(|_| self.0.ownership.serves(key.slot())) else { return self.not_owner() };
+        let Some(remote) = self.0.remote().filter(|_| self.0.ownership.serves(key.slot())) else { return self.not_served(&key) };
         // The loan is noted before what is lent is looked up: whoever publishes something newer finds it.
         let lease = remote.grants().lend(&self.0, &key, to, reads);
         match (lease, Client::new(self.0.clone()).peek(&key)) {
@@ -145,7 +150,7 @@ impl Door {
 
     async fn query(&self, call: &Call, key: Key, query: Query) -> Answer {
         if !self.0.ownership.serves(key.slot()) {
-            return self.not_owner();
+            return self.not_served(&key);
         }
         let client = Client::new(self.0.clone());
         match client.peek_part(key, &query) {
