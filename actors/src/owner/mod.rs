@@ -4,6 +4,7 @@
 //! Per key it is a small state machine — idle, loading, committing, recovering — with a queue: reads of a cold key share one load, writes of
 //! one key are serial, different keys are not. What is published is published before the writer is answered.
 
+mod aside;
 mod change;
 mod lend;
 mod load;
@@ -25,6 +26,7 @@ use crate::{
     region,
     snapshot::{Incarnation, Snapshot, shard_of},
 };
+use aside::Aside;
 use futures_util::FutureExt;
 use protocol::{Epoch, ErrorCode, Key, Query, Refusal, Reply, Slot, View, envelope::Change};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -63,6 +65,8 @@ pub enum Message<E: Entity> {
     Fenced(Uuid),
     /// After a commit that the guard refused, it is known whether the slot is still this node's.
     Settled(Uuid, bool),
+    /// What the store has, for those who wait for a commit that takes long.
+    Aside(Uuid, u64, Result<Option<E::State>, StoreError>),
     /// This one had to wait until what was lent of its keys was called back; nothing is lent of them until it is done.
     CalledBack(Box<Message<E>>, Option<Closed>),
 }
@@ -158,6 +162,7 @@ impl<E: Entity> Owner<E> {
             Message::Landed(id, landing) => owner.landed(id, landing),
             Message::Fenced(id) => owner.fenced(id),
             Message::Settled(id, is_ours) => owner.settled(id, is_ours),
+            Message::Aside(id, number, found) => owner.looked_aside(id, number, found),
             Message::CalledBack(message, _closed) => owner.take(*message),
         }
     }
@@ -269,6 +274,8 @@ struct Busy<S> {
     /// Changes that came while loading.
     absorbed: Vec<Change>,
     queue: VecDeque<Queued>,
+    /// What is looked for in the store meanwhile.
+    aside: Option<Aside>,
     reloads: u8,
 }
 
@@ -283,6 +290,7 @@ impl<S> Default for Busy<S> {
             early: (0, 0),
             absorbed: Vec::new(),
             queue: VecDeque::new(),
+            aside: None,
             reloads: 0,
         }
     }
@@ -310,10 +318,13 @@ impl<E: Entity> Owner<E> {
     }
 
     fn view(&mut self, id: Uuid, version_min: u64, waiter: Waiter<Arc<Snapshot>>) {
-        // Also while a write of the key commits: the write is not acknowledged yet, so the published view is the newest that may be seen.
+        // Also while a write of the key commits, for a while (`doubt`): it is not acknowledged yet, so the published view is the newest that may be seen.
         match self.warm(id) {
             Some(snapshot) if snapshot.view.version >= version_min => waiter.send(Ok(snapshot)),
-            _ => self.enqueue(id, Queued::View(version_min, waiter)),
+            _ => {
+                self.enqueue(id, Queued::View(version_min, waiter));
+                self.look_aside(id);
+            }
         }
     }
 

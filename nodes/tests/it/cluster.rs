@@ -566,3 +566,31 @@ fn limits_are_those_of_the_whole_cluster() {
     let guesses: Vec<_> = (0..12).map(|n| if n % 2 == 0 { here.call(&guess).status } else { there.call(&guess).status }).collect();
     assert_eq!(guesses, [[401; 10].as_slice(), &[429; 2]].concat());
 }
+
+/// Nobody knows yet whether it was stored, and whoever reads the store may see it: then time would go back for who comes here next.
+#[test]
+fn what_a_commit_may_have_replaced_is_shown_for_a_moment_only() {
+    let cluster = Cluster::with(2, &["postgres.statement_timeout_ms=60000"]);
+    let mut edges = cluster.edges();
+    let ada = edges[0].register("ada");
+    let owner = &cluster.nodes[usize::from(!owns(&cluster.nodes[0], "user", &ada.id))];
+    let profile = get(format!("/api/user/profile/{}", ada.id));
+    edges.iter_mut().for_each(|edge| drop(edge.call(&profile).ok(200)));
+    // The commit waits for it, and whoever reads the store does not.
+    let held = cluster.databases.hold("users", "SELECT 1 FROM slot_epoch FOR UPDATE");
+    thread::scope(|scope| {
+        let change = put(format!("/api/user/profile/{}", ada.id), json!({"bio": "after"})).by(&ada);
+        let changed = scope.spawn(|| owner.gateway().call(&change).ok(200));
+        let loads = || count(owner, "cache_loads_total", r#"strategy="user""#);
+        let before = loads();
+        let mut bios = Vec::new();
+        eventually("what is shown is the store's", || {
+            bios.extend(edges.iter_mut().map(|edge| edge.call(&profile).ok(200)["bio"].clone()));
+            loads() > before
+        });
+        assert!(bios.iter().all(serde_json::Value::is_null), "nothing is stored yet: {bios:?}");
+        drop(held);
+        changed.join().expect("it was changed");
+    });
+    edges.iter_mut().for_each(|edge| assert_eq!(text(&edge.call(&profile).ok(200)["bio"]), "after"));
+}
