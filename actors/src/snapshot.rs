@@ -178,7 +178,18 @@ impl Publication {
     fn rendered(self, key: Key) -> Snapshot {
         let weight = ENTRY_BYTES + (self.view.body.len() + self.state_bytes) as u64;
         let Self { view, state, incarnation, tenure, .. } = self;
-        Snapshot { key, slot: key.slot(), incarnation, tenure, state, loan: None, weight, view, kept_at_s: AtomicU32::new(0), doubt: Doubt::default() }
+        Snapshot {
+            key,
+            slot: key.slot(),
+            incarnation,
+            tenure,
+            state,
+            loan: None,
+            weight,
+            view,
+            kept_at_s: AtomicU32::new(0),
+            doubt: Doubt::default(),
+        }
     }
 }
 

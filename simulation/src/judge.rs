@@ -48,7 +48,15 @@ impl Judge {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let ends = scenario.faults.iter().map(|(at, fault)| at + fault.for_ms() + fault.lingers_ms());
         let last_fault = Micros::from(ends.max().unwrap_or(0)) * 1_000;
-        Self { last_fault, served_at: None, unsettled_at: 0, excused: false, slots: usize::from(scenario.slots), judged: BTreeSet::new(), unlucky: 0 }
+        Self {
+            last_fault,
+            served_at: None,
+            unsettled_at: 0,
+            excused: false,
+            slots: usize::from(scenario.slots),
+            judged: BTreeSet::new(),
+            unlucky: 0,
+        }
     }
 
     /// When the run ends.

@@ -33,7 +33,9 @@ pub(crate) struct Op {
 pub(crate) enum Ask {
     Read,
     /// Another version with this value.
-    Write { value: Value },
+    Write {
+        value: Value,
+    },
 }
 
 /// An op, and the edge that waits for it.

@@ -169,7 +169,9 @@ impl Process {
             Input::Loaded { id, answer, .. } if self.fallbacks.contains_key(&id) => {
                 if let Some((op, settles)) = self.fallbacks.remove(&id) {
                     match answer {
-                        Some((row, _)) if settles == Settles::AtOnce || self.sabotage == Some(Sabotage::StoredAtOnce) => self.reply_here(now, op, Reply::Stored(row)),
+                        Some((row, _)) if settles == Settles::AtOnce || self.sabotage == Some(Sabotage::StoredAtOnce) => {
+                            self.reply_here(now, op, Reply::Stored(row))
+                        }
                         Some((row, _)) => self.outputs.push(Output::Later(SETTLES_AFTER_MS, Input::Settled(op, row))),
                         None => self.reply_here(now, op, Reply::Unknown),
                     }

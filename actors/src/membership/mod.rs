@@ -83,7 +83,13 @@ struct Shared {
 
 impl Shared {
     fn new(slots: u16, ownership: Arc<Ownership>) -> Self {
-        let outlook = Outlook { view: 0, members: Arc::new([]), left: Arc::new([]), owners: vec![None; usize::from(slots)].into(), orphaned: vec![false; usize::from(slots)].into() };
+        let outlook = Outlook {
+            view: 0,
+            members: Arc::new([]),
+            left: Arc::new([]),
+            owners: vec![None; usize::from(slots)].into(),
+            orphaned: vec![false; usize::from(slots)].into(),
+        };
         Self { ownership, outlook: watch::Sender::new(Arc::new(outlook)), exit: watch::Sender::new(None) }
     }
 

@@ -56,7 +56,8 @@ impl<E: Entity> Owner<E> {
         let closed = commit.as_ref().and_then(|_| self.close_one(id)).map(Arc::new);
         let Some(busy) = self.busy.get_mut(&id) else { return };
         let is_decided_in_tenure = busy.tenure == Tenure::number(Some(pass.tenure));
-        let flight = Flight { write, waiter, tried, guard, decided, pass, is_decided_in_tenure, shown: shown.clone(), _closed: closed.clone() };
+        let flight =
+            Flight { write, waiter, tried, guard, decided, pass, is_decided_in_tenure, shown: shown.clone(), _closed: closed.clone() };
         busy.phase = Phase::Committing(Box::new(flight));
         let node = self.node.clone();
         let land = async move {
