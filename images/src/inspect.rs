@@ -85,7 +85,6 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, Error> {
         Format::Gif => format::gif::inspect(bytes, limits),
         Format::Avif => format::avif::inspect(bytes, limits),
     }?;
-    limits.check(Measure::ProfileBytes, inspected.profile.as_ref().map_or(0, Vec::len) as u64)?;
     limits.check(Measure::MemoryBytes, inspected.memory_bytes(crate::Encoding::WebP))?;
     Ok(inspected)
 }

@@ -88,6 +88,11 @@ impl Limits {
         if found > max { Err(Error::TooLarge { measure, found, max }) } else { Ok(()) }
     }
 
+    /// Whether a colour profile may be so long. Asked before it is copied out of the file.
+    pub(crate) fn check_profile(&self, bytes: usize) -> Result<(), Error> {
+        self.check(Measure::ProfileBytes, bytes as u64)
+    }
+
     /// Whether a canvas may have these sides.
     pub(crate) fn check_canvas(&self, width: u32, height: u32) -> Result<(), Error> {
         if width == 0 || height == 0 {

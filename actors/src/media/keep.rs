@@ -195,6 +195,10 @@ pub(super) fn bad_image(error: images::Error) -> Refusal {
         images::Error::TooLarge { measure: images::limit::Measure::Bytes, max, .. } => {
             Refusal::new(ErrorCode::BodyTooLarge, format!("an image takes at most {max} bytes"))
         }
+        images::Error::TooLarge { measure: images::limit::Measure::ProfileBytes, max, .. } => Refusal::new(
+            ErrorCode::BadImage,
+            format!("an image takes a colour profile of at most {max} bytes: save it in sRGB, or without a profile"),
+        ),
         error => Refusal::new(ErrorCode::BadImage, error.to_string()),
     }
 }

@@ -143,6 +143,7 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, Error>
         }
     }
     let frame = found.filter(|_| scans > 0).ok_or_else(|| Error::malformed("it has no picture"))?;
+    limits.check_profile(chunks.iter().map(|(_, chunk)| chunk.len()).sum())?;
     chunks.sort_by_key(|(number, _)| *number);
     let profile = chunks.iter().flat_map(|(_, chunk)| chunk.iter().copied()).collect::<Vec<u8>>();
     let (pixels, samples) = (u64::from(frame.size.0) * u64::from(frame.size.1), u64::from(frame.components).max(3));

@@ -6,7 +6,8 @@ use crate::{
     limit::Measure,
     read::{be32, byte, piece, span},
 };
-use image::{ImageDecoder, codecs::png::PngDecoder};
+use fdeflate::BoundedDecompressionError;
+use image::codecs::png::PngDecoder;
 use std::{io::Cursor, ops::Range};
 
 const SIGNATURE_BYTES: usize = 8;
@@ -48,12 +49,14 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, Error>
     inspected.bits = bits;
     inspected.model = if matches!(colour, 0 | 4) { Model::Gray } else { Model::Rgb };
     inspected.has_alpha = matches!(colour, 4 | 6);
-    let mut has_profile = false;
+    let mut packed = None;
     for chunk in chunks(bytes) {
         let chunk = chunk?;
         match &chunk.name {
             b"tRNS" => inspected.has_alpha = true,
-            b"iCCP" => has_profile = true,
+            // Others would be kept unread, for whoever is served the file.
+            b"iCCP" if packed.is_some() => return Err(Error::malformed("it has two colour profiles")),
+            b"iCCP" => packed = Some(chunk.payload),
             b"acTL" => {
                 inspected.frames = be32(chunk.payload, 0)?.max(1);
                 limits.check(Measure::Frames, inspected.frames.into())?;
@@ -62,8 +65,8 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, Error>
             _ => {}
         }
     }
-    if has_profile {
-        inspected.profile = decoder(bytes, limits)?.icc_profile().unwrap_or_default();
+    if let Some(packed) = packed {
+        inspected.profile = unpacked(packed, limits)?;
     }
     let alpha = u64::from(inspected.has_alpha);
     let stored = (if inspected.model == Model::Gray { 1 } else { 3 } + alpha) * if bits == 16 { 2 } else { 1 };
@@ -71,6 +74,23 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, Error>
     let converted = if bits == 16 || inspected.model == Model::Gray { 3 + alpha } else { 0 };
     inspected.decoder_bytes = inspected.pixels() * (stored + converted);
     Ok(inspected)
+}
+
+/// A colour profile, of which no more is unpacked than may be; `None` of what is none, which is shown as if it were not there, as browsers do.
+///
+/// # Errors
+/// [`Error::TooLarge`]: in a kilobyte there may be a megabyte, and whoever unpacks the file after us would have all of them.
+fn unpacked(chunk: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, Error> {
+    // Behind its name and the number of the only compression that there is.
+    let Some((0, packed)) = memchr::memchr(0, chunk).and_then(|end| chunk[end + 1..].split_first()).map(|(method, packed)| (*method, packed)) else {
+        return Ok(None);
+    };
+    let beyond = limits.profile_bytes_max.saturating_add(1);
+    match fdeflate::decompress_to_vec_bounded(packed, beyond) {
+        Ok(profile) => limits.check_profile(profile.len()).map(|()| Some(profile)),
+        Err(BoundedDecompressionError::OutputTooLarge { .. }) => limits.check_profile(beyond).map(|()| None),
+        Err(BoundedDecompressionError::DecompressionError { .. }) => Ok(None),
+    }
 }
 
 /// A decoder that allocates no more for what is beside the pixels than chunks of the file's size, and a profile's.

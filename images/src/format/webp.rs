@@ -71,7 +71,10 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, Error>
                 frames += 1;
                 limits.check(Measure::Frames, frames.into())?;
             }
-            b"ICCP" => inspected.profile = Some(payload.to_vec()),
+            b"ICCP" => {
+                limits.check_profile(payload.len())?;
+                inspected.profile = Some(payload.to_vec());
+            }
             b"EXIF" => inspected.orientation = Orientation::from_exif_block(payload),
             _ => {}
         }

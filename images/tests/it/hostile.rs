@@ -53,7 +53,52 @@ fn bombs_are_refused_before_they_go_off() {
     let narrow = Limits { memory_bytes_max: 70 << 20, ..limits };
     refused("three megapixels", &jpeg, &narrow, MemoryBytes);
     assert!(images::inspect(&file("2MP.webp"), &narrow).is_ok());
+}
+
+/// A PNG that has a chunk with this in it, behind its header, and no colour profile but that.
+fn with_packed_profile(chunks: &[&[u8]]) -> Vec<u8> {
+    let png = file("alpha_palette.png");
+    assert!(!png.windows(4).any(|name| name == b"iCCP"));
+    let mut profiled = png[..33].to_vec();
+    for packed in chunks {
+        let named = [b"iCCPa name\0\0".as_slice(), packed].concat();
+        profiled.extend_from_slice(&((named.len() - 4) as u32).to_be_bytes());
+        profiled.extend_from_slice(&named);
+        profiled.extend_from_slice(&crc32fast::hash(&named).to_be_bytes());
+    }
+    profiled.extend_from_slice(&png[33..]);
+    profiled
+}
+
+#[test]
+fn a_profile_has_its_limit_however_it_is_packed() {
+    let limits = Limits::default();
+    let max = limits.profile_bytes_max;
+    let packed = |bytes: usize| fdeflate::compress_to_vec(&vec![0; bytes]);
+    let bomb = with_packed_profile(&[&packed(64 << 20)]);
+    assert!(bomb.len() < 1 << 20, "{} bytes of it are sent", bomb.len());
+    refused("64 MiB in a PNG", &bomb, &limits, ProfileBytes);
+    refused("a byte more than may be in a PNG", &with_packed_profile(&[&packed(max + 1)]), &limits, ProfileBytes);
+    assert_eq!(inspected(&with_packed_profile(&[&packed(max)])).profile.map(|profile| profile.len()), Some(max));
+    // What is no profile is as if it were not there; a second one would be unpacked by others only.
+    let broken = with_packed_profile(&[b"no zlib"]);
+    assert_eq!(inspected(&broken).profile, None);
+    assert!(decoded(&broken).is_ok());
+    let twice = with_packed_profile(&[&packed(100), &packed(64 << 20)]);
+    assert!(matches!(images::inspect(&twice, &limits), Err(Error::Malformed { .. })));
+
     refused("a profile", &file("cmyk_icc.jpg"), &Limits { profile_bytes_max: 100_000, ..limits }, ProfileBytes);
+    let jpeg = file("exif1_small.jpg");
+    let piece = |number: u8| [b"\xFF\xE2\xFF\xFFICC_PROFILE\0".as_slice(), &[number, 255], &vec![0; 65_519]].concat();
+    let pieces = |count: u8| [&jpeg[..2], &(1..=count).flat_map(piece).collect::<Vec<_>>(), &jpeg[2..]].concat();
+    refused("65 pieces in a JPEG", &pieces(65), &limits, ProfileBytes);
+    assert!(inspected(&pieces(64)).profile.is_some_and(|profile| profile.len() == 64 * 65_519));
+    let webp = file("anim.webp");
+    let behind = position(&webp, b"VP8X") + 18;
+    let mut profiled = [&webp[..behind], b"ICCP", &(max as u32 + 2).to_le_bytes(), &vec![0; max + 2], &webp[behind..]].concat();
+    let riff = (profiled.len() - 8) as u32;
+    profiled[4..8].copy_from_slice(&riff.to_le_bytes());
+    refused("4 MiB and a little in a WebP", &profiled, &limits, ProfileBytes);
 }
 
 #[test]

@@ -81,6 +81,13 @@ def jpeg_that_says(width, height):
     return bytes(photo)
 
 
+def jpeg_with_a_profile(pieces):
+    """A photo of the corpus, with so many pieces of a colour profile, 64 KiB each."""
+    photo = (CORPUS / "exif1_small.jpg").read_bytes()
+    profile = b"".join(b"\xff\xe2\xff\xffICC_PROFILE\0" + bytes([at + 1, pieces]) + bytes(65_519) for at in range(pieces))
+    return photo[:2] + profile + photo[2:]
+
+
 def webp_that_says(width, height):
     """An extended WebP with nothing but a canvas."""
     canvas = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
@@ -90,6 +97,7 @@ def webp_that_says(width, height):
 def images():
     """Files that are no images, or that would be too large: by what is wrong with them."""
     text = chunk(b"zTXt", b"Comment\0\0" + zeros(256 * MIB))
+    icc = chunk(b"iCCP", b"profile\0\0" + zeros(64 * MIB))
     row = zeros(100 * 101)
     return {
         "a PNG of 65,535 × 65,535": png(SIDE_MAX, SIDE_MAX, zeros((SIDE_MAX // 8 + 2) * SIDE_MAX)),
@@ -99,6 +107,8 @@ def images():
         "a PNG without pixels": png(100, 100, b"", 8),
         "a PNG whose pixels are garbage": png(100, 100, b"garbage" * 99, 8),
         "a PNG with a text of 256 MiB and no pixels": png(100, 100, b"", 8, before=text),
+        "a PNG with a colour profile of 64 MiB": png(100, 100, row, 8, before=icc),
+        "a JPEG with a colour profile of 5 MiB": jpeg_with_a_profile(80),
         "a GIF of 65,535 × 65,535": gif(SIDE_MAX, SIDE_MAX, 1, 16),
         "a GIF of 65,535 × 65,535 with 1200 frames": gif(SIDE_MAX, SIDE_MAX, FRAMES, 16),
         "a GIF with 1200 frames of 2000 × 2000": gif(2000, 2000, FRAMES, 2000),
@@ -108,12 +118,6 @@ def images():
         "a WebP of 16,384 × 16,384": webp_that_says(16_384, 16_384),
         "an AVIF that is cut off": (CORPUS / "1MP.avif").read_bytes()[:300],
     }
-
-
-def harmless():
-    """What looks like a bomb, and is taken without what would make it one: a decoder does not unpack a profile of that size, and the image is as if it had none."""
-    icc = chunk(b"iCCP", b"profile\0\0" + zeros(64 * MIB))
-    return {"a PNG with a colour profile of 64 MiB": png(100, 100, zeros(100 * 101), 8, before=icc)}
 
 
 def forms():

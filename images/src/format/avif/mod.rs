@@ -28,6 +28,7 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, Error>
             return Err(Error::malformed("its picture has more frames than one needs"));
         }
     }
+    limits.check_profile(primary.profile.map_or(0, <[u8]>::len))?;
     let pixels = u64::from(primary.size.0) * u64::from(primary.size.1);
     // Planes as they are decoded, once more before they are filtered, and the colours made of them.
     let planes = 3 * 2 * if primary.bits > 8 { 2 } else { 1 };
