@@ -5,7 +5,7 @@ use crate::{
     remote::Remote, second_level::Versions, snapshot::Snapshots, standing::Standing,
 };
 use arc_swap::ArcSwap;
-use protocol::UserId;
+use protocol::{UserId, file::Quota};
 use std::{
     collections::HashSet,
     sync::{Arc, OnceLock},
@@ -38,6 +38,8 @@ pub struct Limits {
     pub argon2_passes: u32,
     /// How long a session lasts.
     pub session_lifetime: Duration,
+    /// What one person may have stored.
+    pub quota: Quota,
 }
 
 impl Default for Limits {
@@ -55,6 +57,7 @@ impl Default for Limits {
             argon2_memory_kib: 19 * 1024,
             argon2_passes: 2,
             session_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
+            quota: Quota::NONE,
         }
     }
 }

@@ -122,6 +122,8 @@ pub struct Options {
     pub traces: Option<Sampling>,
     /// What operators may ask of the process.
     pub process: Arc<dyn Process>,
+    /// Whether some routes work without a session, in the name of a demo account: on a developer's own machine.
+    pub has_demo_account: bool,
 }
 
 /// The process, as an operator sees and changes it while it runs.

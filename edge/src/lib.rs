@@ -5,6 +5,7 @@
 //!   path; `lookup` finds the row, `admission` lets into work, [`session`] says who asks, `intake` reads the body.
 //! * [`handler`]: one file a service; each handler with its fast path. [`exchange`]: what a handler is given.
 //! * [`rate`]: how much one caller may ask. `cors`, `security`: the headers that answers carry for browsers.
+//! * `demo`: whose name works without a session on a developer's own machine.
 //! * [`address`]: where a request comes from, behind trusted proxies or not. [`attempt`]: who guesses passwords.
 //! * [`respond`], [`problem`]: answers and refusals as HTTP. [`cursor`]: opaque cursors and query strings.
 //! * `site`: the front-end, out of the binary.
@@ -17,6 +18,7 @@ mod admission;
 pub mod attempt;
 mod cors;
 pub mod cursor;
+mod demo;
 pub mod dispatch;
 pub mod exchange;
 pub mod handler;

@@ -34,7 +34,7 @@ pub const fn status(code: ErrorCode) -> StatusCode {
         E::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         E::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         E::TargetTooLong => StatusCode::URI_TOO_LONG,
-        E::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        E::BodyTooLarge | E::QuotaExceeded => StatusCode::PAYLOAD_TOO_LARGE,
         E::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         E::IdempotencyMismatch | E::BadImage => StatusCode::UNPROCESSABLE_ENTITY,
         E::BadRange => StatusCode::RANGE_NOT_SATISFIABLE,

@@ -209,6 +209,12 @@ pub fn composed(request: &HeaderMap, body: Bytes, caching: Caching) -> Response<
 /// A page of rows that are rendered already, each a JSON object, and that no cache may keep.
 #[must_use]
 pub fn objects(list: List, rows: &[Bytes], next: Option<Position>) -> Response<Bytes> {
+    objects_with::<()>(list, rows, next, None)
+}
+
+/// As [`objects`], with something about the whole list under a name of its own.
+#[must_use]
+pub fn objects_with<T: serde::Serialize>(list: List, rows: &[Bytes], next: Option<Position>, about: Option<(&str, &T)>) -> Response<Bytes> {
     let mut body = BytesMut::with_capacity(128 + rows.iter().map(|row| row.len() + 1).sum::<usize>());
     body.put_slice(b"{\"items\":[");
     for (index, row) in rows.iter().enumerate() {
@@ -218,6 +224,10 @@ pub fn objects(list: List, rows: &[Bytes], next: Option<Position>) -> Response<B
         body.put_slice(row);
     }
     body.put_u8(b']');
+    if let Some((name, about)) = about {
+        body.put_slice(format!(",\"{name}\":").as_bytes());
+        body.put_slice(&serde_json::to_vec(about).expect("the platform's own types serialise"));
+    }
     close(&mut body, next.map(|next| (list, next)), None);
     json(StatusCode::OK, body.freeze())
 }

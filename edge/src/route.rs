@@ -210,6 +210,8 @@ pub struct Route {
     pub segments: Vec<Segment>,
     /// Who may call it.
     pub auth: Auth,
+    /// Whether it works without a session where there is a demo account.
+    pub is_for_demo: bool,
     /// What it takes.
     pub input: Input,
     /// What limits how often one caller may ask.
@@ -256,6 +258,7 @@ impl Route {
             path,
             segments,
             auth,
+            is_for_demo: false,
             input,
             class,
             params: &[],
@@ -310,6 +313,12 @@ impl Route {
     #[must_use]
     pub fn multipart(self) -> Self {
         Self { input: Input::Multipart, ..self }
+    }
+
+    /// Without a session in the name of the demo account, where there is one.
+    #[must_use]
+    pub fn for_demo(self) -> Self {
+        Self { is_for_demo: true, ..self }
     }
 
     /// Without a body, though its method could have one.

@@ -127,8 +127,7 @@ TARGETS = (
         at_least("images.sizes-2.times-tuned", "Beside sharp tuned by hand", 1.3, "×", note="1.34 times two at a time; one at a time 1.02, because the tuned sharp has a second core for one image then."),
         at_least("images.saved", "Bytes saved at full size, the median image", 40, "%", note="Of small files in the repository's corpus less is saved than of photos: give photos by --photos."),
         at_most("uploads.p99-of-alone", "Readers' p99 doubles at most while photos are uploaded", 2, "×",
-                note="10 times with a worker on each of two cores, 2.4 with one: what is left is the wait for a processor that something else is just leaving; idle loops of the lowest priority cost readers half of that. "
-                     "Who minds sets media.workers one below the number of cores."),
+                note="10 times with a worker on each of two cores, 2.4 with one, which is the default by now: what is left is the wait for a processor that something else is just leaving; idle loops of the lowest priority cost readers half of that."),
         at_most("memory.warm-100k", "100,000 warm profiles in one process", 250, "MB", note="366 MB at first: the state was kept whole beside the published view; it is now what the view leaves out, and it was 245 MB. A process begins with 13 MB more since the front-end, traces and live updates are in it."),
         none("soak.broken", "Memory, descriptors, actors and latency are flat over a long time of load", "lines"),
         at_least("soak.minutes", "That time is an hour", 60, "minutes", note="A short run trials it for two minutes, and judges nothing."),

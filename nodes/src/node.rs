@@ -188,6 +188,7 @@ fn options(config: &Config, telemetry: &Telemetry, gateway: SocketAddr, spool_di
         },
         traces: telemetry.traces.as_ref().map(Traces::sampling),
         process: Arc::new(telemetry.log.clone()),
+        has_demo_account: config.node.dev,
         live: live::Limits {
             streams_max: config.live.streams_max,
             streams_per_person_max: config.live.streams_per_person_max,
@@ -255,7 +256,7 @@ fn media_limits(config: &Config) -> media::Limits {
             memory_bytes_max: media.memory_bytes_max,
             ..defaults
         },
-        workers: media.workers(),
+        workers: config.image_workers(),
         memory_bytes_max: media.memory_bytes_max,
         queue_max: media.queue_max,
         serving_bytes_max: media.serving_bytes_max,
@@ -278,6 +279,7 @@ pub fn limits(config: &Config) -> Limits {
         argon2_memory_kib: config.account.argon2_memory_kib,
         argon2_passes: config.account.argon2_iterations,
         session_lifetime: Duration::from_secs(config.account.session_lifetime_days * 24 * 60 * 60),
+        quota: config.media.quota(),
     }
 }
 

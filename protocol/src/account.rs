@@ -208,7 +208,7 @@ pub fn username(username: &str) -> Result<(), Refusal> {
 }
 
 /// Names that nobody may register over the network: they would pass for the platform itself, or are words of its addresses. In lower case.
-const RESERVED: [&str; 44] = [
+const RESERVED: [&str; 45] = [
     "about",
     "abuse",
     "account",
@@ -222,6 +222,7 @@ const RESERVED: [&str; 44] = [
     "blog",
     "contact",
     "deleted",
+    "demo",
     "docs",
     "feed",
     "health",

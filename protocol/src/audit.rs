@@ -19,6 +19,8 @@ pub mod action {
     /// Somebody left for good.
     pub const LEAVE: &str = "user.leave";
     // Moderation's decisions are named `<target type>.<action>`, such as `post.hide`; on people they are bans.
+    /// A moderator looked at a file that is not for everybody, because a case is about it.
+    pub const LOOK_AT_FILE: &str = "file.look";
     /// A new password was set, for somebody else.
     pub const RESET_PASSWORD: &str = "user.reset_password";
 }

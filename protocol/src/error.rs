@@ -78,6 +78,7 @@ codes! {
     PriceRaised, "price_raised", "after reading again", "The product costs more than when it was put into the cart. Read the cart, and set the line's quantity to accept the new price.";
     BadImage, "bad_image", "no", "The image is damaged, cut off, or more than may be processed. The detail says which; nothing was kept of it.";
     BadRange, "range_not_satisfiable", "no", "None of the bytes that the Range header asks for are there. The detail says how many there are.";
+    QuotaExceeded, "quota_exceeded", "no", "The file is more than its owner may still store. The detail says how much is stored and allowed: remove files, or ask the operator for more.";
 }
 
 /// A refusal: a code for machines and a detail for people.

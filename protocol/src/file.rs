@@ -1,7 +1,7 @@
 //! Files that people upload: what they are, who may see them, and by which names their bytes are kept.
 
 use crate::{
-    error::Refusal,
+    error::{ErrorCode, Refusal},
     id::{MediaId, UserId},
     moderation::Verdict,
     time::Timestamp,
@@ -264,6 +264,44 @@ pub struct Content {
     pub of: UserId,
 }
 
+/// What a person has stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// How many files.
+    pub files: u64,
+    /// Bytes of all of them, each file counting for itself: [`File::size`].
+    pub bytes: u64,
+}
+
+/// What one person may have stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quota {
+    /// How many files; [`u64::MAX`] is no limit.
+    pub files_max: u64,
+    /// Bytes of all of them; [`u64::MAX`] is no limit.
+    pub bytes_max: u64,
+}
+
+impl Quota {
+    /// No limit.
+    pub const NONE: Self = Self { files_max: u64::MAX, bytes_max: u64::MAX };
+
+    /// Whether a person who has stored so much may store a file of so many bytes, too.
+    #[must_use]
+    pub const fn has_room(&self, usage: Usage, bytes: u64) -> bool {
+        usage.files < self.files_max && usage.bytes.saturating_add(bytes) <= self.bytes_max
+    }
+
+    /// What whoever has no room for a file of so many bytes is told.
+    #[must_use]
+    pub fn refusal(&self, usage: Usage, bytes: u64) -> Refusal {
+        let of = |used: u64, max: u64| if max == u64::MAX { used.to_string() } else { format!("{used} of {max}") };
+        let (used, files) = (of(usage.bytes, self.bytes_max), of(usage.files, self.files_max));
+        let detail = format!("you have stored {used} bytes in {files} files, and this file has {bytes} bytes: remove files that you do not need");
+        Refusal::new(ErrorCode::QuotaExceeded, detail)
+    }
+}
+
 /// A file whose bytes are kept already.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NewFile {
@@ -364,6 +402,20 @@ mod tests {
         }
         assert_eq!(hash.id(), ContentHash(hash.0).id());
         assert_ne!(hash.id(), ContentHash([0; 32]).id());
+    }
+
+    #[test]
+    fn a_quota_is_of_bytes_and_of_files_and_says_what_is_used() {
+        let quota = Quota { files_max: 3, bytes_max: 100 };
+        let usage = |files, bytes| Usage { files, bytes };
+        assert!(quota.has_room(usage(2, 60), 40) && quota.has_room(usage(0, 0), 100) && quota.has_room(usage(2, 100), 0));
+        assert!(!quota.has_room(usage(2, 60), 41) && !quota.has_room(usage(3, 0), 0) && !quota.has_room(usage(0, 1), u64::MAX));
+        assert!(Quota::NONE.has_room(usage(1 << 40, 1 << 60), 1 << 30));
+        let refusal = quota.refusal(usage(2, 60), 41);
+        assert_eq!(refusal.code, ErrorCode::QuotaExceeded);
+        assert_eq!(refusal.detail, "you have stored 60 of 100 bytes in 2 of 3 files, and this file has 41 bytes: remove files that you do not need");
+        let only_files = Quota { bytes_max: u64::MAX, ..quota }.refusal(usage(3, 60), 41);
+        assert!(only_files.detail.starts_with("you have stored 60 bytes in 3 of 3 files, "));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::{Commit, CommitError, Committed, Domain, Ids, StoreError};
 use async_trait::async_trait;
 use protocol::{
     MediaId, Page, Timestamp, UserId,
-    file::{ContentHash, File},
+    file::{ContentHash, File, Quota, Usage},
     moderation::Verdict,
 };
 use uuid::Uuid;
@@ -18,6 +18,8 @@ pub trait Media: Domain {
     async fn public_files(&self, page: Page) -> Result<Ids, StoreError>;
     /// A person's files, newest first.
     async fn files_of(&self, user: UserId, page: Page) -> Result<Ids, StoreError>;
+    /// What a person has stored.
+    async fn usage(&self, user: UserId) -> Result<Usage, StoreError>;
     /// Files that have the content of this id, those that everybody may see first.
     async fn files_with(&self, content: Uuid, limit: u16) -> Result<Vec<File>, StoreError>;
     /// The folder of the content of this id; `None` of what is not kept.
@@ -58,8 +60,9 @@ pub struct Purge {
 /// Writes to the media database.
 #[derive(Debug, Clone)]
 pub enum MediaWrite {
-    /// A new file, at version 1, whose content is in this folder. [`CommitError::Missing`] if the content is not held there any more.
-    CreateFile(Box<File>, Uuid),
+    /// A new file, at version 1, whose content is in this folder. [`CommitError::Missing`] if the content is not held there any more,
+    /// [`CommitError::Full`] if its person would have stored more than that with it, whoever else writes at the same time.
+    CreateFile(Box<File>, Uuid, Quota),
     /// A file's next row.
     SaveFile(Box<File>),
     /// A file removed, given as its next row.

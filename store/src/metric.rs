@@ -101,6 +101,7 @@ operations! {
     PublicFiles = "public_files",
     FilesOf = "files_of",
     FilesWith = "files_with",
+    Usage = "usage",
     Folder = "folder",
     PendingFiles = "pending_files",
     Hold = "hold",

@@ -183,7 +183,7 @@ mod tests {
 
     fn open(state: &AccountRow, hash: &str, principal: Principal) -> Result<Decision<AccountRow>, Refusal> {
         let session = Session { token_hash: [255; 32], expires_at: Timestamp(1000), created_at: Timestamp(50) };
-        let asked = Asked { id: Uuid::now_v7(), principal, now: Timestamp(50) };
+        let asked = Asked { id: Uuid::now_v7(), principal, now: Timestamp(50), quota: protocol::file::Quota::NONE };
         Account::decide(Some(state), &asked, account::Command::Open { session, password_hash: hash.into() })
     }
 
@@ -208,7 +208,7 @@ mod tests {
         (id, principal): (UserId, Principal),
         command: account::Command,
     ) -> Result<Decision<AccountRow>, ErrorCode> {
-        Account::decide(Some(state), &Asked { id: id.0, principal, now: Timestamp(50) }, command).map_err(|refusal| refusal.code)
+        Account::decide(Some(state), &Asked { id: id.0, principal, now: Timestamp(50), quota: protocol::file::Quota::NONE }, command).map_err(|refusal| refusal.code)
     }
 
     fn next(decision: Result<Decision<AccountRow>, ErrorCode>) -> AccountRow {

@@ -214,7 +214,7 @@ mod tests {
     impl Court {
         fn ask(&mut self, principal: Principal, command: moderation::Command) -> Result<Plan<moderation::Case>, ErrorCode> {
             self.at += 1;
-            let asked = Asked { id: self.target.id(), principal, now: Timestamp(self.at) };
+            let asked = Asked { id: self.target.id(), principal, now: Timestamp(self.at), quota: protocol::file::Quota::NONE };
             match Case::decide(self.case.as_ref(), &asked, command) {
                 Ok(Decision::Commit(plan)) => {
                     self.case = plan.next.clone();

@@ -130,7 +130,7 @@ fn create(asked: &Asked, new: NewFile) -> Result<Decision<file::File>, Refusal> 
         None => file,
     };
     let reply = Reply { outcome: Outcome::Created, version: 1, body: json(&file) };
-    let write = MediaWrite::CreateFile(Box::new(file.clone()), new.folder);
+    let write = MediaWrite::CreateFile(Box::new(file.clone()), new.folder, asked.quota);
     Ok(plan(write, touches(None, Some(&file)), Some(file), reply))
 }
 
@@ -280,7 +280,7 @@ mod tests {
 
     fn decide(state: Option<&file::File>, principal: Principal, command: file::Command) -> Result<Plan<file::File>, ErrorCode> {
         let id = state.map_or_else(Uuid::now_v7, |state| state.id.0);
-        match File::decide(state, &Asked { id, principal, now: Timestamp(9) }, command) {
+        match File::decide(state, &Asked { id, principal, now: Timestamp(9), quota: protocol::file::Quota::NONE }, command) {
             Ok(Decision::Commit(plan)) => Ok(*plan),
             Ok(Decision::Answer(reply)) => Ok(Plan {
                 write: Write::Media(MediaWrite::Follow),

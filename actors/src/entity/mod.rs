@@ -2,7 +2,7 @@
 //! pure: they are given the state, the principal and the time, and never wait.
 
 use crate::{node::Node, snapshot::Snapshot};
-use protocol::{Command, ErrorCode, Key, Kind, Principal, Query, Refusal, Reply, Timestamp, UserId, View, envelope::Change};
+use protocol::{Command, ErrorCode, Key, Kind, Principal, Query, Refusal, Reply, Timestamp, UserId, View, envelope::Change, file::Quota};
 use std::{future::Future, sync::Arc};
 use store::{Expect, StoreError, Touch, Write};
 use uuid::Uuid;
@@ -102,6 +102,8 @@ pub struct Asked {
     pub principal: Principal,
     /// When.
     pub now: Timestamp,
+    /// What one person may have stored, as this node is configured.
+    pub quota: Quota,
 }
 
 impl Asked {

@@ -259,7 +259,7 @@ mod tests {
     }
 
     fn decide(state: &post::Post, principal: Principal, command: post::Command) -> Result<Plan<post::Post>, ErrorCode> {
-        let asked = Asked { id: state.id.0, principal, now: Timestamp(9) };
+        let asked = Asked { id: state.id.0, principal, now: Timestamp(9), quota: protocol::file::Quota::NONE };
         match Post::decide(Some(state), &asked, command) {
             Ok(Decision::Commit(plan)) => Ok(*plan),
             Ok(Decision::Answer(_)) => panic!("a write was expected"),

@@ -261,7 +261,7 @@ mod tests {
     }
 
     fn decide(state: &product::Product, by: UserId, command: product::Command) -> Result<Plan<product::Product>, ErrorCode> {
-        let asked = Asked { id: state.id.0, principal: Principal::User { id: by, role: Role::User }, now: Timestamp(9) };
+        let asked = Asked { id: state.id.0, principal: Principal::User { id: by, role: Role::User }, now: Timestamp(9), quota: protocol::file::Quota::NONE };
         match Product::decide(Some(state), &asked, command) {
             Ok(Decision::Commit(plan)) => Ok(*plan),
             Ok(Decision::Answer(_)) => panic!("a write was expected"),
@@ -307,7 +307,7 @@ mod tests {
         let seller = UserId::new();
         let moderated = |state: &product::Product, hidden| {
             let verdict = protocol::moderation::Verdict { hidden, case_version: 2 };
-            let asked = Asked { id: state.id.0, principal: Principal::Platform, now: Timestamp(9) };
+            let asked = Asked { id: state.id.0, principal: Principal::Platform, now: Timestamp(9), quota: protocol::file::Quota::NONE };
             match Product::decide(Some(state), &asked, product::Command::Moderate(verdict)) {
                 Ok(Decision::Commit(plan)) => plan,
                 _ => panic!("the platform may"),

@@ -252,7 +252,7 @@ mod tests {
 
     fn asked(id: Uuid, by: Option<UserId>) -> Asked {
         let principal = by.map_or(Principal::Anonymous, |id| Principal::User { id, role: Role::User });
-        Asked { id, principal, now: Timestamp(1_700_000_000_000) }
+        Asked { id, principal, now: Timestamp(1_700_000_000_000), quota: protocol::file::Quota::NONE }
     }
 
     fn person() -> user::User {

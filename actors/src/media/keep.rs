@@ -62,7 +62,7 @@ impl Media {
     /// Keeps an upload: the object first, then the row. Answers the file's id; if it is pending, its variants are being made.
     ///
     /// # Errors
-    /// `bad_image`, `body_too_large`, `invalid_field`, `forbidden`; `overloaded` or `unavailable`: nothing is there. What the owner says of the write.
+    /// `bad_image`, `body_too_large`, `quota_exceeded`, `invalid_field`, `forbidden`; `overloaded` or `unavailable`: nothing is there. What the owner says of the write.
     pub async fn keep(self: &Arc<Self>, call: &Call, upload: Upload) -> Result<MediaId, Refusal> {
         let user = call.principal.user().ok_or(ErrorCode::Unauthenticated)?;
         if upload.user.is_some_and(|named| named != user) {
@@ -73,6 +73,7 @@ impl Media {
             Sort::Image(_) => self.image(upload).await?,
             Sort::Attachment(class, mime) => attachment(upload, class, mime),
         };
+        self.check_room(call, user, kept.size).await?;
         let node = self.client.node();
         let media = &node.stores.media;
         for _ in 0..TRIES {
@@ -103,6 +104,7 @@ impl Media {
             let reply = match written {
                 // Whoever removed the last file with this content did so long before, and what was kept of it is condemned: it is kept anew.
                 Err(refusal) if refusal.code == ErrorCode::NotFound => continue,
+                Err(refusal) if refusal.code == ErrorCode::LimitReached => return Err(self.no_room(user, kept.size).await),
                 written => written?,
             };
             let made: Made = serde_json::from_slice(&reply.body).map_err(|_| ErrorCode::Internal)?;

@@ -4,6 +4,7 @@
 //! * `pool`, `queue`, `thread`: the ImageOptimizerPool, a factory of ractor's whose workers have threads of their own, at a lower priority.
 //! * `purge`: caches in front of the platform forget what is not for everybody any more.
 //! * `render`: one job, from the object to the variants and what the file's owner is told of them.
+//! * `room`: what a person has stored, and may.
 //! * `serve`: which bytes an address means, and whether they are there for everybody.
 //! * `sweep`: takes up what a process left behind, and removes what no file has.
 //!
@@ -15,6 +16,7 @@ mod pool;
 mod purge;
 mod queue;
 mod render;
+mod room;
 mod serve;
 mod sweep;
 mod thread;

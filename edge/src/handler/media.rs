@@ -18,7 +18,7 @@ use actors::{
 };
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use protocol::{Command, ErrorCode, Fact, Key, Kind, MediaId, Query, Refusal, Timestamp, file, file::Place};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The service's routes.
 pub fn routes() -> Vec<Route> {
@@ -29,11 +29,12 @@ pub fn routes() -> Vec<Route> {
             "Keep a file. Of an image the answer comes once all of its variants are there; under `Prefer: respond-async`, or when that takes too long, with 202 before.",
             upload::upload,
         )
-        .multipart(),
+        .multipart()
+        .for_demo(),
         Route::new((Media, Method::GET, "/public/files"), Auth::Open, "Files that everybody may see, newest first.", public_files)
             .params(PAGE)
             .fast(public_files_now),
-        Route::new((Media, Method::GET, "/files/:id"), Auth::Optional, "A person's files, newest first: of others, those that everybody may see.", of_person)
+        Route::new((Media, Method::GET, "/files/:id"), Auth::Optional, "A person's files, newest first: of others, those that everybody may see; of one's own also how much is stored, and may be.", of_person)
             .params(PAGE),
         Route::new((Media, Method::GET, "/files/id/:id"), Auth::Optional, "A file, and where its bytes are.", one),
         Route::new((Media, Method::PATCH, "/files/:id"), Auth::Token, "Change who may see a file. Its owner only.", update),
@@ -105,10 +106,35 @@ async fn public_files(exchange: Arc<Exchange>, _: Bytes) -> Answered {
 async fn of_person(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let page = exchange.params()?.page(List::UserFiles)?;
     let (viewer, of) = (exchange.viewer(), (Key::new(Kind::UserFiles, first(&exchange)), Query::Files(page)));
-    let rows = read::complete(exchange.client(), &exchange.call(), |sight| read::list(sight, viewer, of.clone(), Kind::File)).await?;
-    let now = Timestamp::now();
+    let call = exchange.call();
+    let rows = read::complete(exchange.client(), &call, |sight| read::list(sight, viewer, of.clone(), Kind::File));
+    let (rows, usage) = tokio::join!(rows, own_usage(&exchange));
+    let (rows, now) = (rows?, Timestamp::now());
     let files = rows.rows.iter().map(|row| body(&exchange.edge, row, now)).collect::<Result<Vec<_>, _>>()?;
-    Ok(respond::objects(List::UserFiles, &files, rows.next))
+    Ok(respond::objects_with(List::UserFiles, &files, rows.next, usage.as_ref().map(|usage| ("usage", usage))))
+}
+
+/// What a person has stored, and may.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownUsage {
+    files: u64,
+    /// `null` where there is no limit.
+    files_max: Option<u64>,
+    /// Of all files, each counting for itself.
+    bytes: u64,
+    /// `null` where there is no limit.
+    bytes_max: Option<u64>,
+}
+
+/// How much the caller has stored, if the list is their own. It is left out while the store does not say it: files are shown all the same.
+async fn own_usage(exchange: &Exchange) -> Option<ShownUsage> {
+    const WAIT: Duration = Duration::from_millis(500);
+    let user = exchange.viewer().user.filter(|user| user.0 == first(exchange))?;
+    let media = &exchange.edge.media;
+    let (usage, quota) = (tokio::time::timeout(WAIT, media.usage(user)).await.ok()?.ok()?, media.quota());
+    let bounded = |max: u64| Some(max).filter(|max| *max != u64::MAX);
+    Some(ShownUsage { files: usage.files, files_max: bounded(quota.files_max), bytes: usage.bytes, bytes_max: bounded(quota.bytes_max) })
 }
 
 /// A file that the caller may see.

@@ -2,6 +2,7 @@
 
 use super::{Answered, PAGE, first};
 use crate::{
+    Edge,
     cursor::{List, refused},
     exchange::{Exchange, read_json},
     respond,
@@ -16,8 +17,10 @@ use actors::{
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{Method, StatusCode};
 use protocol::{
-    Command, CommentId, ErrorCode, Fact, Key, Kind, MediaId, PostId, ProductId, Query, Refusal, ReviewId, Role, UserId,
+    Command, CommentId, ErrorCode, Fact, Key, Kind, MediaId, PostId, ProductId, Query, Refusal, ReviewId, Role, Timestamp, UserId, View,
+    audit::{Entry, action},
     moderation::{self, NewAppeal, NewDecision, NewFlag, Status, Target, TargetType},
+    user::may_set_active,
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -113,7 +116,7 @@ async fn cases(exchange: &Exchange, list: List, of: Uuid, status: Option<Status>
     let query = Query::Cases(status, exchange.params()?.page(list)?);
     let of = (Key::new(Kind::CaseList, of), query);
     let found = read::complete(exchange.client(), &exchange.call(), |sight| read::case::cases(sight, of.clone())).await?;
-    let rows: Vec<_> = found.rows.iter().map(|row| rendered(row, None)).collect();
+    let rows: Vec<_> = found.rows.iter().map(|row| rendered(&exchange.edge, row, (None, false))).collect();
     Ok(respond::objects(list, &rows, found.next))
 }
 
@@ -122,11 +125,34 @@ async fn read_case(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let found = read::complete(exchange.client(), &call, |sight| read::case::case(sight, key)).await?;
     let row = known(&exchange, found)?;
     // Who flagged what is one's own one does not learn, not even as a moderator.
-    let record = match is_about(&row.0, exchange.user()?) {
-        true => None,
-        false => Some(exchange.client().query(&call, key, Query::CaseRecord).await?),
+    let (record, looks) = match is_about(&row.0, exchange.user()?) {
+        true => (None, true),
+        false => (Some(exchange.client().query(&call, key, Query::CaseRecord).await?), looks(&exchange, &row).await?),
     };
-    Ok(respond::json(StatusCode::OK, rendered(&row, record.as_deref())))
+    Ok(respond::json(StatusCode::OK, rendered(&exchange.edge, &row, (record.as_deref(), looks))))
+}
+
+/// Whether the caller, who is a moderator, is shown where the bytes of a file are that is not for everybody: if they may decide on it, and there is something
+/// to decide. It is in the audit log before they are.
+async fn looks(exchange: &Exchange, (case, target): &CaseRow) -> Result<bool, Refusal> {
+    #[derive(serde::Deserialize)]
+    struct Standing {
+        status: Status,
+    }
+    let is_closed = |file: &Arc<Snapshot>| matches!(&file.view.fact, Fact::File(place) if !place.is_open);
+    let Fact::Case { target: Target::File(file), author } = case.view.fact else { return Ok(false) };
+    let Standing { status } = serde_json::from_slice(&case.view.body).map_err(|_| ErrorCode::Internal)?;
+    if !target.as_ref().is_some_and(is_closed) || !matches!(status, Status::Open | Status::Hidden) {
+        return Ok(false);
+    }
+    if may_set_active(&exchange.principal, author, rank(exchange, author).await?).is_err() {
+        return Ok(false);
+    }
+    let target = (TargetType::File.name(), file.0);
+    let entry = Entry::new(Some(exchange.user()?), action::LOOK_AT_FILE, target, Timestamp::now()).from(Some(exchange.address));
+    let noted = tokio::time::timeout_at(exchange.call().deadline.into(), exchange.client().node().stores.users.note(entry));
+    noted.await.map_err(|_| ErrorCode::Unavailable)?.map_err(|error| actors::refusal_of(&error))?;
+    Ok(true)
 }
 
 /// A case that the caller may know of: as a moderator, or because it is about what is theirs.
@@ -139,9 +165,14 @@ fn is_about(case: &Snapshot, user: UserId) -> bool {
     matches!(case.view.fact, Fact::Case { author, .. } if author == user)
 }
 
-/// A case with what it is about as `target`, and with its record for those who may see that.
-fn rendered((case, target): &CaseRow, record: Option<&Snapshot>) -> Bytes {
-    let target = target.as_ref().map_or(&b"null"[..], |target| &target.view.body);
+/// A case with what it is about as `target`, and with its record for those who may see that. `looks` says that they also see where a file is that is not for
+/// everybody.
+fn rendered(edge: &Edge, (case, target): &CaseRow, (record, looks): (Option<&Snapshot>, bool)) -> Bytes {
+    let target = match target.as_ref().map(|target| &target.view) {
+        Some(View { fact: Fact::File(place), body, .. }) if place.is_open || looks => edge.addresses.complete(body, place, Timestamp::now()),
+        Some(view) => view.body.clone(),
+        None => Bytes::from_static(b"null"),
+    };
     let (case, record) = (&case.view.body, record.map_or(&b"{}"[..], |record| &record.view.body));
     let mut body = BytesMut::with_capacity(case.len() + record.len() + target.len() + 16);
     // Both are objects that the platform wrote: a case has fields, and so has a record.
@@ -151,7 +182,7 @@ fn rendered((case, target): &CaseRow, record: Option<&Snapshot>) -> Bytes {
         body.put_slice(&record[1..record.len() - 1]);
     }
     body.put_slice(b",\"target\":");
-    body.put_slice(target);
+    body.put_slice(&target);
     body.put_u8(b'}');
     body.freeze()
 }

@@ -1,5 +1,6 @@
 //! Answers that are put together at the edge from what owners published, as the description has them.
 
+use crate::handler::media::ShownUsage;
 use protocol::{
     Money, PostId, ProductId, Timestamp, UserId,
     account::SessionView,
@@ -52,6 +53,18 @@ pub(super) struct ShownFile {
     optimized_url: Option<String>,
     thumbnail_url: Option<String>,
     responsive_sizes: Option<ResponsiveSizes>,
+}
+
+/// A page of a person's files.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PersonsFiles {
+    items: Vec<ShownFile>,
+    /// What to pass as `cursor` for the next page; null behind the last.
+    next_cursor: Option<String>,
+    /// To the person themselves only, and left out while the store does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<ShownUsage>,
 }
 
 /// An image in the sizes that pages choose from.
@@ -172,8 +185,25 @@ pub(super) enum ShownTarget {
     Comment(Comment),
     Product(Product),
     Review(Review),
-    File(File),
+    File(FlaggedFile),
     User(PublicUser<'static>),
+}
+
+/// A file that a case is about. It has addresses where everybody may see it, and in a case of its own for whom it is about and for moderators who may decide
+/// on it while there is something to decide; that they looked is in the audit log then.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FlaggedFile {
+    #[serde(flatten)]
+    file: File,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    optimized_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbnail_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    responsive_sizes: Option<ResponsiveSizes>,
 }
 
 /// A case with what it is about.

@@ -1,6 +1,6 @@
 //! What each route takes, answers and refuses, and for whom it is, beyond what follows from its row.
 
-use super::shown::{Export, ShownBookmark, ShownCart, ShownCase, ShownFile, ShownPost, ShownWish, WholeCase};
+use super::shown::{Export, PersonsFiles, ShownBookmark, ShownCart, ShownCase, ShownFile, ShownPost, ShownWish, WholeCase};
 use crate::route::{Access, Described, Route, Service, Shape};
 use http::StatusCode;
 use protocol::{
@@ -206,8 +206,9 @@ fn of_shop(method: &str, path: &str) -> Option<About> {
 fn of_media(method: &str, path: &str) -> Option<About> {
     use ErrorCode as E;
     Some(match (method, path) {
-        ("POST", "/upload") => created::<ShownFile>().or::<ShownFile>(StatusCode::ACCEPTED).refuses(&[E::BadImage, E::Forbidden]),
-        ("GET", "/public/files" | "/files/:id") => page::<ShownFile>(),
+        ("POST", "/upload") => created::<ShownFile>().or::<ShownFile>(StatusCode::ACCEPTED).refuses(&[E::BadImage, E::QuotaExceeded, E::Forbidden]),
+        ("GET", "/public/files") => page::<ShownFile>(),
+        ("GET", "/files/:id") => one::<PersonsFiles>(),
         ("GET", "/files/id/:id") => one::<ShownFile>(),
         ("PATCH", "/files/:id") => one::<ShownFile>().takes::<file::Update>().only(Access::Owner),
         ("DELETE", "/files/:id") => nothing().only(Access::OwnerOrModerator),

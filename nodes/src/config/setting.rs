@@ -8,6 +8,7 @@ use std::{
 };
 
 use edge::address::Network;
+use protocol::file::Quota;
 
 use super::{
     newtype::{HostPort, LogFilter, LogFormat, NodeName, Origin, PublicUrl, Role, Secret, Sender},
@@ -29,8 +30,8 @@ sections! {
         worker_threads: usize = 0, range(0, 1024, Unit::Count);
         /// What it does for its cluster: `edge` answers clients, `entity` owns entities, `media` works on images.
         roles: Vec<Role> = Role::all();
-        /// For whoever develops against the platform on their own machine: what former clients' documents show without a
-        /// session works as it stands, in the name of a demo account. Refused where any listener is open to other machines.
+        /// For whoever develops against the platform on their own machine: an upload without a session, as former clients' documents show it, works as it
+        /// stands, in the name of the account `demo`, to which nobody can sign in. Refused where any listener is open to other machines.
         dev: bool = false;
     }
 
@@ -182,11 +183,16 @@ sections! {
     media: Media {
         /// Size of an uploaded file; a larger one is answered 413.
         upload_bytes_max: u64 = 50 * MIB, range(1 << 10, 1 << 30, Unit::Bytes);
+        /// Bytes that one person may have stored, each of their files counting for itself, without its variants; what is beyond is answered 413. 0 is no limit.
+        quota_bytes: u64 = 10 * 1024 * MIB, range(0, 1 << 50, Unit::Bytes);
+        /// Files that one person may have stored; a further one is answered 413. 0 is no limit.
+        quota_files: u64 = 100_000, range(0, 1 << 40, Unit::Count);
         /// Pixels of an image, width times height; one with more is answered 422.
         pixels_max: u64 = 50_000_000, range(1, 268_000_000, Unit::Count);
         /// Uploads that are received at once; a further one is answered 503. Each lies in the data directory until it is kept.
         uploads_max: usize = 64, range(1, 10_000, Unit::Count);
-        /// Images that are worked on at once, each on a thread of its own at a lower priority; 0 is one per core.
+        /// Images that are worked on at once, each on a thread of its own at a lower priority; 0 is one per core, but one core is left to whatever else the
+        /// node does for its cluster (`node.roles`), if it has more.
         workers: usize = 0, range(0, 1024, Unit::Count);
         /// Memory that images may take at once, as it is reckoned before they are decoded. One that needs more than all of it is answered 422; others wait.
         memory_bytes_max: u64 = 1024 * MIB, range(16 << 20, 1 << 40, Unit::Bytes);
@@ -361,10 +367,17 @@ impl Account {
 }
 
 impl Media {
-    /// Returns how many images may be worked on at once: the setting, or one per core.
-    pub fn workers(&self) -> usize {
-        or_cores(self.workers)
+    /// Returns what one person may have stored.
+    pub fn quota(&self) -> Quota {
+        let max = |setting: u64| if setting == 0 { u64::MAX } else { setting };
+        Quota { files_max: max(self.quota_files), bytes_max: max(self.quota_bytes) }
     }
+}
+
+/// Images to work on at once, of which whoever waits for the node's other work notices little (docs/images.md).
+fn image_workers(roles: &[Role], cores: usize) -> usize {
+    let works_on_images_alone = roles.iter().all(|role| *role == Role::Media);
+    if works_on_images_alone { cores } else { cores.saturating_sub(1).max(1) }
 }
 
 fn or_cores(count: usize) -> usize {
@@ -376,6 +389,14 @@ fn or_cores(count: usize) -> usize {
 }
 
 impl Config {
+    /// Returns how many images may be worked on at once: the setting, or what the node's roles leave of its cores.
+    pub fn image_workers(&self) -> usize {
+        match self.media.workers {
+            0 => image_workers(&self.node.roles, or_cores(0)),
+            count => count,
+        }
+    }
+
     /// Returns each listener's name and address, those that this node's roles ask for: without `edge` there is the admin's alone.
     pub fn listeners(&self) -> Vec<(&'static str, SocketAddr)> {
         let is_edge = self.node.roles.contains(&Role::Edge);

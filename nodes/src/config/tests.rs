@@ -384,3 +384,22 @@ fn a_collector_is_spoken_to_as_its_address_says() {
         assert_eq!(collector(refused), None, "{refused}");
     }
 }
+
+#[test]
+fn one_core_is_left_to_what_else_a_node_does_than_images() {
+    let workers = |set: &[&str]| loaded("", &[], set).expect("sound").config.image_workers();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    assert_eq!(workers(&["node.roles=media"]), cores);
+    for roles in ["node.roles=edge,entity,media", "node.roles=edge,media", "node.roles=entity,media"] {
+        assert_eq!(workers(&[roles]), (cores - 1).max(1), "{roles}");
+    }
+    assert_eq!((workers(&["media.workers=7"]), workers(&["media.workers=7", "node.roles=media"])), (7, 7));
+}
+
+#[test]
+fn a_quota_of_nothing_is_none() {
+    let quota = |set: &[&str]| loaded("", &[], set).expect("sound").config.media.quota();
+    assert_eq!(quota(&["media.quota_bytes=0", "media.quota_files=0"]), protocol::file::Quota::NONE);
+    let default = quota(&[]);
+    assert_eq!((default.bytes_max, default.files_max), (10 << 30, 100_000));
+}

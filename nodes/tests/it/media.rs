@@ -37,7 +37,7 @@ pub fn note() -> Request {
     upload("note.txt", uuid::Uuid::now_v7().to_string().as_bytes(), "public")
 }
 
-fn corpus(name: &str) -> PathBuf {
+pub fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../images/tests/corpus").join(name)
 }
 
@@ -104,17 +104,19 @@ fn defect_01_an_image_has_all_of_its_sizes_when_its_upload_is_answered(store: St
     }
 }
 
+/// The status and the body that a command of curl is answered.
+pub fn curl(arguments: &[&str]) -> (String, Value) {
+    let done = Command::new("curl").args(["-sS", "-w", "\n%{http_code}"]).args(arguments).output().expect("curl is installed");
+    let said = String::from_utf8(done.stdout).expect("text");
+    let (body, status) = said.rsplit_once('\n').expect("a status");
+    (status.to_owned(), serde_json::from_str::<Value>(body).unwrap_or_default())
+}
+
 #[test]
 fn the_former_systems_own_commands_work_as_they_stand() {
     let server = Server::start();
     let ada = server.gateway().register("ada");
     let origin = format!("http://{}", server.addr("media"));
-    let curl = |arguments: &[&str]| {
-        let done = Command::new("curl").args(["-sS", "-w", "\n%{http_code}"]).args(arguments).output().expect("curl is installed");
-        let said = String::from_utf8(done.stdout).expect("text");
-        let (body, status) = said.rsplit_once('\n').expect("a status");
-        (status.to_owned(), serde_json::from_str::<Value>(body).unwrap_or_default())
-    };
     for path in ["/health", "/health/ready", "/metrics", "/public/files"] {
         assert_eq!(curl(&[&format!("{origin}{path}")]).0, "200", "{path}");
     }

@@ -1,6 +1,6 @@
 //! The media database: files, and the content that is kept for them.
 //!
-//! Of rows that several writers change a file's comes before its content's.
+//! Of rows that several writers change a file's comes before its person's sum, and that before its content's.
 
 use super::column::{At, BOTTOM, Columns, TOP, by_id, cut, fetch, int, params, statements};
 use super::database::{Database, Values, count, first};
@@ -10,7 +10,7 @@ use super::verdict;
 use crate::metric::Operation;
 use crate::{Commit, CommitError, Committed, Ids, Media, MediaWrite, Purge, StoreError};
 use async_trait::async_trait;
-use protocol::file::{Colour, ContentHash, File, Metadata};
+use protocol::file::{Colour, ContentHash, File, Metadata, Usage};
 use protocol::{Key, Kind, MediaId, Page, Timestamp, UserId};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -33,6 +33,9 @@ statements! {
     FILES_WITH = files!("WHERE content_id = $1 ORDER BY visibility DESC, id DESC LIMIT $2");
     PUBLIC_FILES = "SELECT id FROM media_file WHERE visibility = 'public' AND status = 'ready' AND id < $1 ORDER BY id DESC LIMIT $2";
     FILES_OF = "SELECT id FROM media_file WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    USAGE = "SELECT files, bytes FROM media_usage WHERE user_id = $1";
+    /// Behind the file's row, whose trigger has the person's row of sums until the transaction ends: who writes at the same time waits for that.
+    HAS_ROOM = require!("SELECT 1 FROM media_usage WHERE user_id = $1 AND files <= $2 AND bytes <= $3");
     FOLDER = "SELECT folder FROM media_content WHERE id = $1";
     PENDING_FILES = "SELECT id FROM media_file WHERE status = 'pending' AND id > $1 ORDER BY id LIMIT $2";
     HOLD = "INSERT INTO media_content AS c (id, hash, folder, files, touched_at) VALUES ($1, $2, $3, 0, $4)
@@ -85,6 +88,14 @@ impl Media for Database<MediaWrite> {
         let rows = self.list(Operation::FilesOf, FILES_OF, &[&user.0, &after, &limit], |row| Columns::of(row).id()).await?;
         let (ids, next) = cut(rows, page, |id| by_id(*id));
         Ok(Ids { ids, next })
+    }
+
+    async fn usage(&self, user: UserId) -> Result<Usage, StoreError> {
+        let usage = self.optional(Operation::Usage, USAGE, &[&user.0], |row| {
+            let mut columns = Columns::of(row);
+            Ok(Usage { files: columns.count()?, bytes: columns.count()? })
+        });
+        usage.await.map(Option::unwrap_or_default)
     }
 
     async fn files_with(&self, content: Uuid, limit: u16) -> Result<Vec<File>, StoreError> {
@@ -159,7 +170,7 @@ impl Rows for MediaWrite {
 
     fn row(&self) -> Option<(Key, u64)> {
         match self {
-            Self::CreateFile(file, _) | Self::SaveFile(file) | Self::RemoveFile(file) | Self::Moderate(file, _) => {
+            Self::CreateFile(file, ..) | Self::SaveFile(file) | Self::RemoveFile(file) | Self::Moderate(file, _) => {
                 Some((Key::new(Kind::File, file.id), file.version))
             }
             Self::Follow => None,
@@ -168,9 +179,11 @@ impl Rows for MediaWrite {
 
     fn steps(&self, now: Timestamp, _: &[Row]) -> Result<Vec<Step<'_>>, Fault> {
         Ok(match self {
-            Self::CreateFile(file, folder) => {
-                let values = params![file.content_hash.id(), *folder, At(now)];
-                vec![Step::or(COUNT_IN, values, CommitError::Missing("content")), insert(file)]
+            Self::CreateFile(file, folder, quota) => {
+                let held = Step::or(COUNT_IN, params![file.content_hash.id(), *folder, At(now)], CommitError::Missing("content"));
+                let room = params![file.user_id.0, int(quota.files_max), int(quota.bytes_max)];
+                // The file's row first, as when it goes: its content's is locked last.
+                vec![insert(file).orphan("content"), held, Step::or(HAS_ROOM, room, CommitError::Full("files"))]
             }
             Self::SaveFile(file) => vec![save(file)],
             Self::RemoveFile(file) => {

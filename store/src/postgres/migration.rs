@@ -32,7 +32,7 @@ pub(super) static SCHEMAS: [Schema; 4] = [
         shared "0007_foreign_writes", "0008_foreign_triggers"
     ),
     // Its third file is the shared seventh, by a link.
-    schema!("media": shared "0001_write_protocol", "0002_files", "0003_foreign_writes", "0004_foreign_triggers", "0005_purges"),
+    schema!("media": shared "0001_write_protocol", "0002_files", "0003_foreign_writes", "0004_foreign_triggers", "0005_purges", "0006_usage"),
 ];
 
 /// The oldest release that is tested.

@@ -265,7 +265,7 @@ async fn marked(client: &Client) -> Result<Option<Mark>, Error> {
 async fn write(client: &mut Client, batch: &Batch<'_>) -> Result<bool, Fault> {
     let transaction = client.transaction().await?;
     match batch.table.role {
-        Role::Rows | Role::Effects => copy(&transaction, batch).await?,
+        Role::Rows | Role::Effects | Role::Counted => copy(&transaction, batch).await?,
         Role::Epochs => {
             let numbers = |place: usize| batch.rows.iter().map(move |row| if let Value::Int(number) = row[place] { number } else { 0 });
             let slots: Vec<i16> = numbers(0).map(|slot| i16::try_from(slot).unwrap_or(-1)).collect();

@@ -8,7 +8,7 @@ use super::verdict;
 use crate::metric::Operation;
 use crate::{Commit, CommitError, Committed, Ids, Media, MediaWrite, Purge, StoreError};
 use async_trait::async_trait;
-use protocol::file::{Colour, ContentHash, File, Metadata};
+use protocol::file::{Colour, ContentHash, File, Metadata, Quota, Usage};
 use protocol::{Key, Kind, MediaId, Page, Timestamp, UserId};
 use rusqlite::{Connection, Result, Row, params};
 use uuid::Uuid;
@@ -31,6 +31,8 @@ statements! {
     FILES_WITH = files!("WHERE content_id = ?1 ORDER BY visibility DESC, id DESC LIMIT ?2");
     PUBLIC_FILES = "SELECT id FROM media_file WHERE visibility = 'public' AND status = 'ready' AND id < ?1 ORDER BY id DESC LIMIT ?2";
     FILES_OF = "SELECT id FROM media_file WHERE user_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+    USAGE = "SELECT files, bytes FROM media_usage WHERE user_id = ?1";
+    HAS_ROOM = "SELECT 1 FROM media_usage WHERE user_id = ?1 AND files <= ?2 AND bytes <= ?3";
     FOLDER = "SELECT folder FROM media_content WHERE id = ?1";
     PENDING_FILES = "SELECT id FROM media_file WHERE status = 'pending' AND id > ?1 ORDER BY id LIMIT ?2";
     HOLD = "INSERT INTO media_content (id, hash, folder, files, touched_at) VALUES (?1, ?2, ?3, 0, ?4)
@@ -82,6 +84,17 @@ impl Media for Database<MediaWrite> {
             let rows = list(db, FILES_OF, (user.0.as_bytes(), after.as_bytes(), fetch(page)), |row| Columns::of(row).id())?;
             let (ids, next) = cut(rows, page, |id| by_id(*id));
             Ok(Ids { ids, next })
+        })
+        .await
+    }
+
+    async fn usage(&self, user: UserId) -> std::result::Result<Usage, StoreError> {
+        self.read(Operation::Usage, move |db| {
+            let usage = optional(db, USAGE, [user.0.as_bytes()], |row| {
+                let mut columns = Columns::of(row);
+                Ok(Usage { files: columns.count()?, bytes: columns.count()? })
+            });
+            usage.map(Option::unwrap_or_default)
         })
         .await
     }
@@ -182,7 +195,7 @@ impl Media for Database<MediaWrite> {
 impl Rows for MediaWrite {
     fn row(&self) -> Option<(Key, u64)> {
         match self {
-            Self::CreateFile(file, _) | Self::SaveFile(file) | Self::RemoveFile(file) | Self::Moderate(file, _) => {
+            Self::CreateFile(file, ..) | Self::SaveFile(file) | Self::RemoveFile(file) | Self::Moderate(file, _) => {
                 Some((Key::new(Kind::File, file.id), file.version))
             }
             Self::Follow => None,
@@ -191,9 +204,13 @@ impl Rows for MediaWrite {
 
     fn apply(&self, db: &Connection, now: Timestamp) -> std::result::Result<(), Fault> {
         match self {
-            Self::CreateFile(file, folder) => {
+            Self::CreateFile(file, folder, quota) => {
                 let held = execute(db, COUNT_IN, (file.content_hash.id().as_bytes(), folder.as_bytes(), now.0))?;
-                if held == 0 { Err(CommitError::Missing("content").into()) } else { insert(db, file) }
+                if held == 0 {
+                    return Err(CommitError::Missing("content").into());
+                }
+                insert(db, file)?;
+                check_room(db, file.user_id, *quota)
             }
             Self::SaveFile(file) => save(db, file),
             Self::RemoveFile(file) => {
@@ -243,6 +260,12 @@ fn file(row: &Row<'_>) -> Result<File> {
     (file.created_at, file.updated_at) = (columns.time()?, columns.time()?);
     (file.version, file.hidden) = (columns.count()?, columns.take()?);
     Ok(file)
+}
+
+/// Refuses what a person has stored by now, if it is more than they may.
+fn check_room(db: &Connection, user: UserId, quota: Quota) -> std::result::Result<(), Fault> {
+    let room = optional(db, HAS_ROOM, (user.0.as_bytes(), int(quota.files_max), int(quota.bytes_max)), |_| Ok(()))?;
+    room.ok_or_else(|| CommitError::Full("files").into())
 }
 
 fn insert(db: &Connection, file: &File) -> std::result::Result<(), Fault> {

@@ -20,7 +20,7 @@ pub(super) static SCHEMAS: [Schema; 4] = [
         "content": shared "0001_write_protocol", "0002_posts", "0003_reactions_and_threads", "0004_lists_of_posts", "0005_by_person", "0006_verdicts"
     ),
     schema!("shop": shared "0001_write_protocol", "0002_products", "0003_carts_reviews_search", "0004_by_person", "0005_verdicts"),
-    schema!("media": shared "0001_write_protocol", "0002_files", "0003_purges"),
+    schema!("media": shared "0001_write_protocol", "0002_files", "0003_purges", "0004_usage"),
 ];
 
 /// Brings the databases under `dir` to this release's schema, and answers what that took. `dry_run` only says what it would take, changes

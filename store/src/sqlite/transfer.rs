@@ -183,8 +183,9 @@ impl Target {
 
     pub(crate) fn write(&mut self, batch: &Batch<'_>) -> Result<(), BatchError> {
         let db = &mut self.databases[batch.table.place()];
-        // What listings follow from, products, brings them along by triggers; here they come with the numbers that they had.
-        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, batch.table.role == Role::Found).map_err(refusal)?;
+        // What listings follow from, products, brings them along by triggers; here they come with the numbers that they had. Sums come by triggers alone.
+        let has_triggers = matches!(batch.table.role, Role::Found | Role::Counted);
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, has_triggers).map_err(refusal)?;
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refusal)?;
         for row in batch.rows {
             write(&transaction, batch.table, row).map_err(refusal)?;

@@ -2,13 +2,14 @@
 
 use crate::make::*;
 use prometheus::Registry;
+use protocol::file::{ContentHash, Quota, Usage};
 use protocol::user::User;
 use protocol::{Key, Kind};
 use std::path::Path;
 use store::postgres::{self, Urls};
 use store::sqlite::{self, Sqlite, SqliteOptions};
 use store::transfer::{Source, Summary, Target, TransferError, export, import};
-use store::{Stores, Touch, UsersWrite};
+use store::{MediaWrite, Stores, Touch, UsersWrite};
 use tempfile::TempDir;
 use testbed::postgres::Databases;
 
@@ -176,10 +177,16 @@ async fn what_was_written_by_either_store_is_taken_by_the_other() {
         let mut raised = saving(&User { version: 2, ..ada.clone() }, UsersWrite::Save);
         raised.touches = vec![Touch::Key(Key::new(Kind::Follows, ada.id))];
         stores.users.commit(raised).await.expect("committed");
+        let photo = file(ada.id, ContentHash([7; 32]));
+        let folder = stores.media.hold(photo.content_hash, NOW).await.expect("held");
+        stores.media.commit(filing(&photo, |file| MediaWrite::CreateFile(file, folder, Quota::NONE))).await.expect("kept");
         let effects = stores.users.outbox(None, 10).await.expect("effects");
         assert!(!effects.is_empty());
         drop(stores);
         to.import(&from.export().await).await.expect("imported");
-        assert_eq!(to.open().await.expect("whole").users.outbox(None, 10).await.expect("effects"), effects);
+        let stores = to.open().await.expect("whole");
+        assert_eq!(stores.users.outbox(None, 10).await.expect("effects"), effects);
+        let usage = stores.media.usage(ada.id).await.expect("a read");
+        assert_eq!(usage, Usage { files: 1, bytes: photo.size }, "what nobody wrote into the document");
     }
 }

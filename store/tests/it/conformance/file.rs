@@ -1,7 +1,7 @@
 //! Files, and the content that is kept for them.
 
 use crate::make::*;
-use protocol::file::{Colour, ContentHash, File, Metadata, Rendered, SHARERS_MAX, Status, Visibility};
+use protocol::file::{Colour, ContentHash, File, Metadata, Quota, Rendered, SHARERS_MAX, Status, Usage, Visibility};
 use protocol::moderation::Verdict;
 use protocol::{MediaId, Timestamp, UserId};
 use store::{CommitError, Ids, MediaWrite, Stores};
@@ -9,7 +9,7 @@ use store::{CommitError, Ids, MediaWrite, Stores};
 /// Keeps a file, as an upload does.
 async fn keep(stores: &Stores, file: &File) {
     let folder = stores.media.hold(file.content_hash, NOW).await.expect("held");
-    stores.media.commit(filing(file, |file| MediaWrite::CreateFile(file, folder))).await.expect("kept");
+    stores.media.commit(filing(file, |file| MediaWrite::CreateFile(file, folder, Quota::NONE))).await.expect("kept");
 }
 
 async fn remove(stores: &Stores, file: &File) {
@@ -35,7 +35,7 @@ pub async fn a_file_is_read_as_written(stores: Stores) {
         keep(&stores, &file).await;
         assert_eq!(stores.media.file(file.id).await.expect("a read"), Some(file.clone()));
         let folder = stores.media.folder(file.content_hash.id()).await.expect("a read").expect("a folder");
-        let again = stores.media.commit(filing(&file, |file| MediaWrite::CreateFile(file, folder))).await;
+        let again = stores.media.commit(filing(&file, |file| MediaWrite::CreateFile(file, folder, Quota::NONE))).await;
         assert!(matches!(again, Err(CommitError::Conflict)), "{again:?}");
         remove(&stores, &file).await;
         assert_eq!(stores.media.file(file.id).await.expect("a read"), None);
@@ -108,11 +108,11 @@ pub async fn content_is_kept_as_long_as_a_file_has_it(stores: Stores) {
 
     // Whoever was about to use it is told, and the same content comes back in another folder.
     let late = file(UserId::new(), hash);
-    let refused = stores.media.commit(filing(&late, |file| MediaWrite::CreateFile(file, folder))).await;
+    let refused = stores.media.commit(filing(&late, |file| MediaWrite::CreateFile(file, folder, Quota::NONE))).await;
     assert!(matches!(refused, Err(CommitError::Missing("content"))), "{refused:?}");
     keep(&stores, &late).await;
     assert_ne!(stores.media.folder(hash.id()).await.expect("a read"), Some(folder));
-    let refused = stores.media.commit(filing(&file(UserId::new(), hash), |file| MediaWrite::CreateFile(file, folder))).await;
+    let refused = stores.media.commit(filing(&file(UserId::new(), hash), |file| MediaWrite::CreateFile(file, folder, Quota::NONE))).await;
     assert!(matches!(refused, Err(CommitError::Missing("content"))), "{refused:?}");
     stores.media.forget_folder(folder).await.expect("forgotten");
     assert_eq!(stores.media.condemned(10).await.expect("a read"), []);
@@ -164,6 +164,51 @@ pub async fn what_is_not_for_everybody_any_more_is_to_be_forgotten(stores: Store
     let mut hashes: Vec<_> = all.iter().map(|purge| purge.hash.0).collect();
     hashes.sort_unstable();
     assert_eq!(hashes, [closed.content_hash.0, kept.content_hash.0], "what a person shows to everybody");
+}
+
+/// Two at once do not come above it together, which each of them alone would not.
+pub async fn nobody_stores_more_than_they_may(stores: Stores) {
+    let (ada, bob) = (UserId::new(), UserId::new());
+    let usage = async |user| stores.media.usage(user).await.expect("a read");
+    assert_eq!(usage(ada).await, Usage::default());
+    let first = File { size: 400, ..file(ada, content(0)) };
+    keep(&stores, &first).await;
+    keep(&stores, &file(bob, content(0))).await;
+    assert_eq!((usage(ada).await, usage(bob).await), (Usage { files: 1, bytes: 400 }, Usage { files: 1, bytes: 1000 }));
+
+    // Of eight that come at once three fit: by their bytes, and again by their number.
+    for (quota, size) in [(Quota { files_max: 100, bytes_max: 700 }, 100), (Quota { files_max: 7, bytes_max: 100_000 }, 1)] {
+        let before = usage(ada).await;
+        let mut kept = Vec::new();
+        let tries = (0..8).map(|number| {
+            let (stores, file) = (stores.clone(), File { size, ..file(ada, content(number)) });
+            tokio::spawn(async move {
+                let folder = stores.media.hold(file.content_hash, NOW).await.expect("held");
+                let outcome = stores.media.commit(filing(&file, |file| MediaWrite::CreateFile(file, folder, quota))).await;
+                (file, outcome)
+            })
+        });
+        for tried in tries.collect::<Vec<_>>() {
+            match tried.await.expect("it ends") {
+                (file, Ok(_)) => kept.push(file),
+                (file, Err(CommitError::Full("files"))) => {
+                    assert_eq!(stores.media.file(file.id).await.expect("a read"), None, "nothing of it is left");
+                    let unused = stores.media.files_with(file.content_hash.id(), 1).await.expect("a read");
+                    assert_eq!(unused, []);
+                }
+                (_, Err(other)) => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(kept.len(), 3, "{quota:?}");
+        assert_eq!(usage(ada).await, Usage { files: before.files + 3, bytes: before.bytes + 3 * size });
+        assert_eq!(usage(bob).await, Usage { files: 1, bytes: 1000 }, "it is each one's own");
+    }
+    remove(&stores, &first).await;
+    assert_eq!(usage(ada).await, Usage { files: 6, bytes: 303 }, "what is removed makes room");
+    let last = File { size: 1, ..file(ada, content(9)) };
+    let folder = stores.media.hold(last.content_hash, NOW).await.expect("held");
+    let quota = Quota { files_max: 7, bytes_max: 304 };
+    stores.media.commit(filing(&last, |file| MediaWrite::CreateFile(file, folder, quota))).await.expect("it fits");
 }
 
 pub async fn content_says_who_shows_it(stores: Stores) {

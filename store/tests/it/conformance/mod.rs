@@ -96,7 +96,7 @@ macro_rules! conformance {
             }
             file {
                 a_file_is_read_as_written, a_file_is_saved_version_by_version, files_are_listed_newest_first, content_is_kept_as_long_as_a_file_has_it,
-                what_is_not_for_everybody_any_more_is_to_be_forgotten, content_says_who_shows_it, a_hidden_file_is_so_until_a_newer_verdict, all_nodes_sign_with_one_key,
+                what_is_not_for_everybody_any_more_is_to_be_forgotten, content_says_who_shows_it, nobody_stores_more_than_they_may, a_hidden_file_is_so_until_a_newer_verdict, all_nodes_sign_with_one_key,
             }
             product_search {
                 words_are_found_whatever_their_case_and_accents, a_search_follows_its_products, what_fits_best_comes_first,
