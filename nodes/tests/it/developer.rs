@@ -41,7 +41,7 @@ fn without_a_session_nothing_but_that_works_and_only_there() {
     let origin = format!("http://{}", server.addr("media"));
     let (upload, file) = (format!("{origin}/upload"), format!("file=@{}", corpus("gray.jpg").display()));
     let code = |more: &[&str]| {
-        let (status, body) = curl(&[&["-X", "POST", upload.as_str(), "-F", file.as_str()], more].concat());
+        let (status, body) = curl(&[&["-X", "POST", upload.as_str(), "-F", file.as_str()][..], more].concat());
         (status, body["code"].clone(), body)
     };
     let is = |(status, code, _): &(String, Value, Value), expected: (&str, &str)| (status.as_str(), code.as_str()) == (expected.0, Some(expected.1));

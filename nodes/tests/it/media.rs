@@ -58,7 +58,7 @@ pub fn path_of(address: &Value) -> String {
 }
 
 /// Files below a folder.
-fn objects(folder: &Path) -> Vec<PathBuf> {
+pub fn objects(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths.flat_map(|path| if path.is_dir() { objects(&path) } else { vec![path] }).collect()

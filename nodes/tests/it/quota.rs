@@ -2,7 +2,7 @@
 
 use crate::{
     http::{Client, Person, Request, delete, get, text},
-    media::upload,
+    media::{objects, upload},
     refusal::refused,
     server::Server,
     store::{Store, on_both_stores},
@@ -77,7 +77,10 @@ fn nobody_stores_more_than_their_quota(store: Store) {
     client.call(&delete(format!("/api/media/files/{}", text(&first["id"]))).by(&ada)).ok(204);
     assert_eq!(usage(&mut client, &ada), used(1, 300));
     client.call(&note(700).by(&ada)).ok(201);
+    let folder = server.data.path().join("data/media");
+    let kept = objects(&folder);
     refused(&client.call(&note(1).by(&ada)), 413, "quota_exceeded");
+    assert_eq!(objects(&folder), kept, "what is refused is not stored either");
 }
 
 fn a_repeated_upload_needs_no_room(store: Store) {
