@@ -41,8 +41,7 @@ pub(crate) async fn admitted(
         return problem::refuse(&ErrorCode::Overloaded.into(), &trace);
     };
     let route = &edge.routes[index];
-    let (principal, token) = match session::principal(&edge, (route, request.method()), request.headers(), ids.first().copied()).await
-    {
+    let (principal, token) = match session::principal(&edge, (route, request.method()), request.headers(), ids.first().copied()).await {
         Ok(known) => known,
         Err(why) => return problem::refuse(&why, &trace),
     };

@@ -1,4 +1,5 @@
--- How much each person has stored. Triggers keep it, whoever it was that wrote, a node of the release before this one included.
+-- How much each person has stored. Triggers keep it, whoever it was that wrote, a node of the release before this one included. Who has no file
+-- has no row.
 
 -- By primary key: usage, and the limit of every new file.
 -- Pages are left partly empty so that a row that grows can stay on its page (HOT), without a new entry in the index.
@@ -16,6 +17,9 @@ BEGIN
   IF TG_OP <> 'DELETE' THEN
     INSERT INTO media_usage AS u (user_id, files, bytes) VALUES (NEW.user_id, 1, NEW.size)
     ON CONFLICT (user_id) DO UPDATE SET files = u.files + 1, bytes = u.bytes + excluded.bytes;
+  END IF;
+  IF TG_OP <> 'INSERT' THEN
+    DELETE FROM media_usage WHERE user_id = OLD.user_id AND files = 0;
   END IF;
   RETURN NULL;
 END $$;

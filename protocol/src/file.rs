@@ -297,7 +297,8 @@ impl Quota {
     pub fn refusal(&self, usage: Usage, bytes: u64) -> Refusal {
         let of = |used: u64, max: u64| if max == u64::MAX { used.to_string() } else { format!("{used} of {max}") };
         let (used, files) = (of(usage.bytes, self.bytes_max), of(usage.files, self.files_max));
-        let detail = format!("you have stored {used} bytes in {files} files, and this file has {bytes} bytes: remove files that you do not need");
+        let detail =
+            format!("you have stored {used} bytes in {files} files, and this file has {bytes} bytes: remove files that you do not need");
         Refusal::new(ErrorCode::QuotaExceeded, detail)
     }
 }
@@ -413,7 +414,10 @@ mod tests {
         assert!(Quota::NONE.has_room(usage(1 << 40, 1 << 60), 1 << 30));
         let refusal = quota.refusal(usage(2, 60), 41);
         assert_eq!(refusal.code, ErrorCode::QuotaExceeded);
-        assert_eq!(refusal.detail, "you have stored 60 of 100 bytes in 2 of 3 files, and this file has 41 bytes: remove files that you do not need");
+        assert_eq!(
+            refusal.detail,
+            "you have stored 60 of 100 bytes in 2 of 3 files, and this file has 41 bytes: remove files that you do not need"
+        );
         let only_files = Quota { bytes_max: u64::MAX, ..quota }.refusal(usage(3, 60), 41);
         assert!(only_files.detail.starts_with("you have stored 60 bytes in 3 of 3 files, "));
     }

@@ -208,7 +208,8 @@ mod tests {
         (id, principal): (UserId, Principal),
         command: account::Command,
     ) -> Result<Decision<AccountRow>, ErrorCode> {
-        Account::decide(Some(state), &Asked { id: id.0, principal, now: Timestamp(50), quota: protocol::file::Quota::NONE }, command).map_err(|refusal| refusal.code)
+        Account::decide(Some(state), &Asked { id: id.0, principal, now: Timestamp(50), quota: protocol::file::Quota::NONE }, command)
+            .map_err(|refusal| refusal.code)
     }
 
     fn next(decision: Result<Decision<AccountRow>, ErrorCode>) -> AccountRow {

@@ -97,7 +97,12 @@ mod tests {
 
     fn add(count: u64, by: Option<UserId>) -> Result<Decision<Kept>, Refusal> {
         let owner = UserId::new();
-        let asked = Asked { id: owner.0, principal: Principal::User { id: by.unwrap_or(owner), role: Role::Admin }, now: Timestamp(1), quota: protocol::file::Quota::NONE };
+        let asked = Asked {
+            id: owner.0,
+            principal: Principal::User { id: by.unwrap_or(owner), role: Role::Admin },
+            now: Timestamp(1),
+            quota: protocol::file::Quota::NONE,
+        };
         let new = NewBookmark { user_id: None, post_id: PostId::new() };
         Bookmarks::decide(Some(&Kept { count, version: 7 }), &asked, bookmark::Command::Add(new))
     }

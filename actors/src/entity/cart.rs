@@ -132,7 +132,12 @@ mod tests {
     use protocol::{Money, Principal, ProductId, Role, Timestamp};
 
     fn decide(state: &cart::Cart, (of, by): (UserId, UserId), command: cart::Command) -> Result<cart::Cart, ErrorCode> {
-        let asked = Asked { id: of.0, principal: Principal::User { id: by, role: Role::Admin }, now: Timestamp(9), quota: protocol::file::Quota::NONE };
+        let asked = Asked {
+            id: of.0,
+            principal: Principal::User { id: by, role: Role::Admin },
+            now: Timestamp(9),
+            quota: protocol::file::Quota::NONE,
+        };
         match Cart::decide(Some(state), &asked, command) {
             Ok(Decision::Commit(plan)) => Ok(plan.next.expect("a next state")),
             Ok(Decision::Answer(_)) => Ok(state.clone()),

@@ -182,7 +182,8 @@ mod tests {
         }
 
         fn asks(&mut self, now: Timestamp, principal: Principal, command: checkout::Command) -> Result<(Reply, usize), ErrorCode> {
-            match Checkout::decide(self.state.as_ref(), &Asked { id: self.id, principal, now, quota: protocol::file::Quota::NONE }, command) {
+            match Checkout::decide(self.state.as_ref(), &Asked { id: self.id, principal, now, quota: protocol::file::Quota::NONE }, command)
+            {
                 Ok(Decision::Answer(reply)) => Ok((reply, 0)),
                 Ok(Decision::Commit(plan)) => {
                     self.state = plan.next;

@@ -135,7 +135,12 @@ mod tests {
     use protocol::{Role, Timestamp};
 
     fn decide(state: &Relations, me: UserId, command: follow::Command) -> Result<Decision<Relations>, ErrorCode> {
-        let asked = Asked { id: me.0, principal: Principal::User { id: me, role: Role::User }, now: Timestamp(1), quota: protocol::file::Quota::NONE };
+        let asked = Asked {
+            id: me.0,
+            principal: Principal::User { id: me, role: Role::User },
+            now: Timestamp(1),
+            quota: protocol::file::Quota::NONE,
+        };
         Follows::decide(Some(state), &asked, command).map_err(|refusal| refusal.code)
     }
 

@@ -130,7 +130,12 @@ mod tests {
     }
 
     fn decide(state: &order::Order, by: UserId, change: Change) -> Result<Decision<order::Order>, Refusal> {
-        let asked = Asked { id: state.id.0, principal: Principal::User { id: by, role: Role::Moderator }, now: Timestamp(9), quota: protocol::file::Quota::NONE };
+        let asked = Asked {
+            id: state.id.0,
+            principal: Principal::User { id: by, role: Role::Moderator },
+            now: Timestamp(9),
+            quota: protocol::file::Quota::NONE,
+        };
         Order::decide(Some(state), &asked, order::Command::Change(change))
     }
 

@@ -261,7 +261,12 @@ mod tests {
     }
 
     fn decide(state: &product::Product, by: UserId, command: product::Command) -> Result<Plan<product::Product>, ErrorCode> {
-        let asked = Asked { id: state.id.0, principal: Principal::User { id: by, role: Role::User }, now: Timestamp(9), quota: protocol::file::Quota::NONE };
+        let asked = Asked {
+            id: state.id.0,
+            principal: Principal::User { id: by, role: Role::User },
+            now: Timestamp(9),
+            quota: protocol::file::Quota::NONE,
+        };
         match Product::decide(Some(state), &asked, command) {
             Ok(Decision::Commit(plan)) => Ok(*plan),
             Ok(Decision::Answer(_)) => panic!("a write was expected"),

@@ -166,7 +166,11 @@ mod tests {
         command: review::Command,
     ) -> Result<Plan<review::Review>, ErrorCode> {
         let id = state.map_or_else(Uuid::now_v7, |state| state.id.0);
-        match Review::decide(state, &Asked { id, principal: Principal::User { id: by, role }, now: Timestamp(9), quota: protocol::file::Quota::NONE }, command) {
+        match Review::decide(
+            state,
+            &Asked { id, principal: Principal::User { id: by, role }, now: Timestamp(9), quota: protocol::file::Quota::NONE },
+            command,
+        ) {
             Ok(Decision::Commit(plan)) => Ok(*plan),
             Ok(Decision::Answer(_)) => panic!("a write was expected"),
             Err(refusal) => Err(refusal.code),
@@ -195,7 +199,11 @@ mod tests {
         let shown = a_review(author);
         let moderated = |state: &review::Review, hidden| {
             let command = review::Command::Moderate(protocol::moderation::Verdict { hidden, case_version: 2 });
-            match Review::decide(Some(state), &Asked { id: state.id.0, principal: Principal::Platform, now: Timestamp(9), quota: protocol::file::Quota::NONE }, command) {
+            match Review::decide(
+                Some(state),
+                &Asked { id: state.id.0, principal: Principal::Platform, now: Timestamp(9), quota: protocol::file::Quota::NONE },
+                command,
+            ) {
                 Ok(Decision::Commit(plan)) => plan,
                 _ => panic!("the platform may"),
             }

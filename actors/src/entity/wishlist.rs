@@ -100,7 +100,12 @@ mod tests {
     fn wishes_are_kept_once_newest_first_and_have_an_end() {
         let me = UserId::new();
         let decide = |state: &wishlist::Wishlist, now, command| {
-            let asked = Asked { id: me.0, principal: Principal::User { id: me, role: Role::User }, now: Timestamp(now), quota: protocol::file::Quota::NONE };
+            let asked = Asked {
+                id: me.0,
+                principal: Principal::User { id: me, role: Role::User },
+                now: Timestamp(now),
+                quota: protocol::file::Quota::NONE,
+            };
             match Wishlist::decide(Some(state), &asked, command) {
                 Ok(Decision::Commit(plan)) => Ok(plan.next.expect("a next state")),
                 Ok(Decision::Answer(_)) => Ok(state.clone()),

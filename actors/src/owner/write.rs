@@ -87,7 +87,11 @@ impl<E: Entity> Owner<E> {
         if write.if_match.is_some_and(|version| state.as_deref().map(E::version) != Some(version)) {
             return Err(if state.is_some() { ErrorCode::PreconditionFailed } else { ErrorCode::NotFound }.into());
         }
-        E::decide(state.as_deref(), &Asked { id, principal: write.principal, now: Timestamp::now(), quota: self.node.limits.quota }, command)
+        E::decide(
+            state.as_deref(),
+            &Asked { id, principal: write.principal, now: Timestamp::now(), quota: self.node.limits.quota },
+            command,
+        )
     }
 
     pub(super) fn landed(&mut self, id: Uuid, landing: Landing) {

@@ -169,7 +169,9 @@ fn is_about(case: &Snapshot, user: UserId) -> bool {
 /// everybody.
 fn rendered(edge: &Edge, (case, target): &CaseRow, (record, looks): (Option<&Snapshot>, bool)) -> Bytes {
     let target = match target.as_ref().map(|target| &target.view) {
-        Some(View { fact: Fact::File(place), body, .. }) if place.is_open || looks => edge.addresses.complete(body, place, Timestamp::now()),
+        Some(View { fact: Fact::File(place), body, .. }) if place.is_open || looks => {
+            edge.addresses.complete(body, place, Timestamp::now())
+        }
         Some(view) => view.body.clone(),
         None => Bytes::from_static(b"null"),
     };

@@ -206,7 +206,9 @@ fn of_shop(method: &str, path: &str) -> Option<About> {
 fn of_media(method: &str, path: &str) -> Option<About> {
     use ErrorCode as E;
     Some(match (method, path) {
-        ("POST", "/upload") => created::<ShownFile>().or::<ShownFile>(StatusCode::ACCEPTED).refuses(&[E::BadImage, E::QuotaExceeded, E::Forbidden]),
+        ("POST", "/upload") => {
+            created::<ShownFile>().or::<ShownFile>(StatusCode::ACCEPTED).refuses(&[E::BadImage, E::QuotaExceeded, E::Forbidden])
+        }
         ("GET", "/public/files") => page::<ShownFile>(),
         ("GET", "/files/:id") => one::<PersonsFiles>(),
         ("GET", "/files/id/:id") => one::<ShownFile>(),

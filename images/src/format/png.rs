@@ -82,7 +82,9 @@ pub(crate) fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspected, Error>
 /// [`Error::TooLarge`]: in a kilobyte there may be a megabyte, and whoever unpacks the file after us would have all of them.
 fn unpacked(chunk: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, Error> {
     // Behind its name and the number of the only compression that there is.
-    let Some((0, packed)) = memchr::memchr(0, chunk).and_then(|end| chunk[end + 1..].split_first()).map(|(method, packed)| (*method, packed)) else {
+    let Some((0, packed)) =
+        memchr::memchr(0, chunk).and_then(|end| chunk[end + 1..].split_first()).map(|(method, packed)| (*method, packed))
+    else {
         return Ok(None);
     };
     let beyond = limits.profile_bytes_max.saturating_add(1);

@@ -44,7 +44,9 @@ fn without_a_session_nothing_but_that_works_and_only_there() {
         let (status, body) = curl(&[&["-X", "POST", upload.as_str(), "-F", file.as_str()][..], more].concat());
         (status, body["code"].clone(), body)
     };
-    let is = |(status, code, _): &(String, Value, Value), expected: (&str, &str)| (status.as_str(), code.as_str()) == (expected.0, Some(expected.1));
+    let is = |(status, code, _): &(String, Value, Value), expected: (&str, &str)| {
+        (status.as_str(), code.as_str()) == (expected.0, Some(expected.1))
+    };
     let named = format!("userId={}", ada.id);
     for (what, more, expected) in [
         ("in another's name", ["-F", &named], ("403", "forbidden")),

@@ -41,7 +41,8 @@ fn moderators_look_at_what_they_may_decide_on_and_it_is_logged(store: Store) {
     let id = text(&file["id"]);
     let flag = json!({ "targetType": "file", "targetId": id, "reason": "nudity" });
     client.call(&post("/api/user/moderation/flags", flag).by(&bob)).ok(201);
-    let visibility = |visibility: &str| Request::new("PATCH", format!("/api/media/files/{id}")).json(&json!({ "visibility": visibility })).by(&ada);
+    let visibility =
+        |visibility: &str| Request::new("PATCH", format!("/api/media/files/{id}")).json(&json!({ "visibility": visibility })).by(&ada);
     let looks = |client: &mut Client| {
         let log = client.call(&get(format!("/api/user/audit?target={id}&limit=100")).by(&amy)).ok(200);
         let looks = items(&log).iter().filter(|entry| entry["action"] == "file.look");

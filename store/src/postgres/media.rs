@@ -91,11 +91,11 @@ impl Media for Database<MediaWrite> {
     }
 
     async fn usage(&self, user: UserId) -> Result<Usage, StoreError> {
-        let usage = self.optional(Operation::Usage, USAGE, &[&user.0], |row| {
+        let read = |row: &Row| {
             let mut columns = Columns::of(row);
             Ok(Usage { files: columns.count()?, bytes: columns.count()? })
-        });
-        usage.await.map(Option::unwrap_or_default)
+        };
+        self.optional(Operation::Usage, USAGE, &[&user.0], read).await.map(Option::unwrap_or_default)
     }
 
     async fn files_with(&self, content: Uuid, limit: u16) -> Result<Vec<File>, StoreError> {
