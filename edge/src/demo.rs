@@ -26,8 +26,8 @@ pub(crate) async fn principal(edge: &Edge, headers: &HeaderMap) -> Result<Princi
         Some(id) => id,
         None => made(edge).await?,
     };
-    let is_banned = edge.client.node().inactive.load().contains(&id);
-    if is_banned { Err(ErrorCode::Unauthenticated.into()) } else { Ok(Principal::User { id, role: Role::User }) }
+    let is_active = edge.client.node().stores.users.is_active(id).await.map_err(|error| refusal_of(&error))?;
+    if is_active { Ok(Principal::User { id, role: Role::User }) } else { Err(ErrorCode::Unauthenticated.into()) }
 }
 
 async fn found(edge: &Edge) -> Result<Option<UserId>, Refusal> {
