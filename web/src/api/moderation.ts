@@ -16,6 +16,13 @@ export const useFlag = () =>
 export const useQueue = (status: CaseStatus) =>
   usePages(['cases', status], (cursor, signal) => answer(api.GET('/api/user/moderation/queue', { params: { query: { status, cursor } }, signal })));
 
+/** A case alone. Of a file that is not for everybody it says where that is, to a moderator who may decide on it: their look is noted. */
+export const useLook = (id: string) =>
+  useMutation({
+    meta: { shown: true },
+    mutationFn: () => answer(api.GET('/api/user/moderation/cases/{id}', { params: { path: { id } } })),
+  });
+
 export type Decision = 'hide' | 'restore' | 'dismiss';
 
 export function useDecide(id: string) {

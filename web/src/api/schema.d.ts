@@ -392,7 +392,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A person's files, newest first: of others, those that everybody may see.
+         * A person's files, newest first: of others, those that everybody may see; of one's own also how much is stored, and may be.
          * @description Open to all; a session decides what is seen.
          */
         get: operations["getMediaFilesById"];
@@ -1827,6 +1827,49 @@ export interface components {
             /** @description What sort of thing it is. */
             targetType: components["schemas"]["TargetType"];
         };
+        /**
+         * @description A file that a case is about. It has addresses where everybody may see it, and in a case of its own for whom it is about and for moderators who may decide
+         *     on it while there is something to decide; that they looked is in the audit log then.
+         */
+        FlaggedFile: {
+            /** @description A blur of the image, as an address with its content. */
+            blurPlaceholder: string | null;
+            contentHash: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description The colour that most of the image has. */
+            dominantColor: components["schemas"]["Colour"] | null;
+            /** @description Why it failed. */
+            failure?: string | null;
+            /** @description The name that it has here: its content's hash, and the extension of what it is. */
+            filename: string;
+            /** @description Hidden by moderators: only its owner may see it. Shown where it is so. */
+            hidden?: boolean;
+            id: components["schemas"]["MediaId"];
+            /** @description Of images. */
+            metadata: components["schemas"]["Metadata"] | null;
+            /** @description By its content, whatever its name says. */
+            mimeType: string;
+            optimizedUrl?: string | null;
+            /** @description The name that it had where it came from. */
+            originalName: string | null;
+            responsiveSizes?: components["schemas"]["ResponsiveSizes"] | null;
+            /**
+             * Format: uint64
+             * @description Bytes that are kept: those of an image are without what its owner did not mean to publish, such as where it was taken.
+             */
+            size: number;
+            status: components["schemas"]["Status"];
+            thumbnailUrl?: string | null;
+            type: components["schemas"]["Class"];
+            /** Format: date-time */
+            updatedAt: string;
+            url?: string | null;
+            userId: components["schemas"]["UserId"];
+            /** Format: uint64 */
+            version: number;
+            visibility: components["schemas"]["Visibility2"];
+        };
         /** @description A word by which posts are found: 1 to [`HASHTAG_CHARS_MAX`] letters, digits and `_` of any script, in lower case. */
         Hashtag: string;
         /**
@@ -1939,6 +1982,14 @@ export interface components {
          * @enum {string}
          */
         PaymentStatus: "pending" | "paid" | "refunded";
+        /** @description A page of a person's files. */
+        PersonsFiles: {
+            items: components["schemas"]["ShownFile"][];
+            /** @description What to pass as `cursor` for the next page; null behind the last. */
+            nextCursor: string | null;
+            /** @description To the person themselves only, and left out while the store does not say it. */
+            usage?: components["schemas"]["ShownUsage"] | null;
+        };
         /** @description A post. */
         Post: {
             /**
@@ -2382,7 +2433,27 @@ export interface components {
             totals: components["schemas"]["Total"][];
         };
         /** @description What a case is about, as it is now. */
-        ShownTarget: components["schemas"]["Post"] | components["schemas"]["Comment"] | components["schemas"]["Product"] | components["schemas"]["Review"] | components["schemas"]["File"] | components["schemas"]["PublicUser"];
+        ShownTarget: components["schemas"]["Post"] | components["schemas"]["Comment"] | components["schemas"]["Product"] | components["schemas"]["Review"] | components["schemas"]["FlaggedFile"] | components["schemas"]["PublicUser"];
+        /** @description What a person has stored, and may. */
+        ShownUsage: {
+            /**
+             * Format: uint64
+             * @description Of all files, each counting for itself.
+             */
+            bytes: number;
+            /**
+             * Format: uint64
+             * @description `null` where there is no limit.
+             */
+            bytesMax: number | null;
+            /** Format: uint64 */
+            files: number;
+            /**
+             * Format: uint64
+             * @description `null` where there is no limit.
+             */
+            filesMax: number | null;
+        };
         /** @description A wish with its product as it is now. */
         ShownWish: {
             /** Format: date-time */
@@ -3923,13 +3994,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: components["schemas"]["ShownFile"][];
-                        /** @description What to pass as `cursor` for the next page; null behind the last. */
-                        nextCursor: string | null;
-                        /** @description How many there are in all, where that is known. */
-                        total?: number;
-                    };
+                    "application/json": components["schemas"]["PersonsFiles"];
                 };
             };
             /** @description What the client has is current */
@@ -4206,7 +4271,7 @@ export interface operations {
             408: components["responses"]["408"];
             /** @description Conflict: conflict, limit_reached, idempotency_in_flight */
             409: components["responses"]["409"];
-            /** @description Payload Too Large: body_too_large */
+            /** @description Payload Too Large: body_too_large, quota_exceeded */
             413: components["responses"]["413"];
             /** @description Unsupported Media Type: unsupported_media_type */
             415: components["responses"]["415"];

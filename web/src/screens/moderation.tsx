@@ -2,7 +2,8 @@
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { isModerator, useMe } from '../api/account';
-import { type Decision, REASONS, useDecide, useQueue } from '../api/moderation';
+import { ownAddress } from '../api/client';
+import { type Decision, REASONS, useDecide, useLook, useQueue } from '../api/moderation';
 import type { Case, CaseStatus } from '../api/types';
 import { ErrorNotice, PagedList } from '../components/notice';
 import { Name } from '../components/person';
@@ -80,6 +81,29 @@ function place(of: Case): string | null {
   }
 }
 
+function addressOf(target: Case['target']): string | undefined {
+  if (!target || !('contentHash' in target)) return undefined;
+  return ownAddress(target.thumbnailUrl ? target.responsiveSizes?.medium : target.url) ?? undefined;
+}
+
+/** A file that is not for everybody. Where it is is told for five minutes to who may decide on it, and that they asked is noted. */
+function Look({ id }: { id: string }) {
+  const look = useLook(id);
+  const target = look.data?.target;
+  const address = addressOf(target ?? null);
+  if (look.isError) return <ErrorNotice error={look.error} />;
+  if (!look.isSuccess) {
+    return (
+      <button type="button" className="button quiet" disabled={look.isPending} onClick={() => look.mutate()}>
+        Look at it: this is noted
+      </button>
+    );
+  }
+  if (!address) return <p className="faint">It is not for everybody, and not for you to decide.</p>;
+  const isImage = target && 'thumbnailUrl' in target && target.thumbnailUrl;
+  return isImage ? <img src={address} alt="What was flagged" /> : <a href={address}>Save it</a>;
+}
+
 function CaseCard({ of }: { of: Case }) {
   const decide = useDecide(of.id);
   const [note, setNote] = useState('');
@@ -97,7 +121,7 @@ function CaseCard({ of }: { of: Case }) {
         </span>
       </div>
       {of.target ? <RichText text={words(of.target)} /> : <p className="faint">It was deleted.</p>}
-      {to && <Link to={to}>Look at it</Link>}
+      {of.targetType === 'file' && of.target && !addressOf(of.target) ? <Look id={of.id} /> : to && <Link to={to}>Look at it</Link>}
       <p className="chips">
         {reasons.map((reason) => (
           <span key={reason} className="chip bad">
