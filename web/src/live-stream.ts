@@ -33,8 +33,10 @@ const FINAL_STATUSES = new Set([401, 403, 404, 409]);
 /** Twice as long as a platform is silent by default, and some: then whatever is in between has forgotten the stream. */
 const SILENT_MS_MAX = 60_000;
 const WAIT_MS = { first: 500, most: 30_000 };
-/** So many sockets that never opened, one after the other, say that something in between does not let them through. */
+/** So many sockets that said nothing, one after the other, say that something in between does not let them through. */
 const SOCKETS_REFUSED_MAX = 2;
+/** How long a socket may take to say something: there are those in between that open them and pass nothing on. */
+const HELLO_MS_MAX = 10_000;
 
 /** What server-sent events are called; those of no other name are passed over. */
 const EVENTS = ['hello', 'ping', 'reset', 'post.created', 'post.changed', 'follows.changed', 'product.changed', 'order.changed']
@@ -104,7 +106,7 @@ export function openStream(take: (event: LiveEvent) => void): () => void {
   const again = () => {
     if (isOver) return;
     drop();
-    next = setTimeout(() => (socketsRefused > SOCKETS_REFUSED_MAX ? openSource() : openSocket()), waitMs(failures++));
+    next = setTimeout(() => (socketsRefused >= SOCKETS_REFUSED_MAX ? openSource() : openSocket()), waitMs(failures++));
   };
 
   const finish = () => {
@@ -140,18 +142,22 @@ export function openStream(take: (event: LiveEvent) => void): () => void {
   };
 
   function openSocket(): void {
-    let wasOpen = false;
-    socket = new WebSocket(address('/api/live'));
+    let saidSomething = false;
+    const opened = new WebSocket(address('/api/live'));
+    socket = opened;
+    silence = setTimeout(() => opened.close(), HELLO_MS_MAX);
     socket.onopen = () => {
-      wasOpen = true;
-      socketsRefused = 0;
       told = new Map();
       tellWatched();
     };
-    socket.onmessage = (message) => heard(message.data);
+    socket.onmessage = (message) => {
+      saidSomething = true;
+      socketsRefused = 0;
+      heard(message.data);
+    };
     socket.onclose = async ({ code }) => {
       if (FINAL_CODES.has(code)) return finish();
-      if (!wasOpen) {
+      if (!saidSomething) {
         socketsRefused++;
         // The session may have ended meanwhile.
         if (navigator.onLine && !(await isServed())) return finish();
