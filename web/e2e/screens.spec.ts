@@ -170,9 +170,10 @@ test('what is hidden is appealed against by its author, and shown again by a mod
   await moderator.close();
 });
 
+const member = (name: string, status: string, slots: number, link: object | null) => ({ name, boot: name, status, roles: ['edge', 'entity', 'media'], slots, link });
+
 /** What one of three nodes would tell that sees trouble: this server is alone. */
 function ofThree(alone: { node: object; reads: object[] }): object {
-  const member = (name: string, status: string, slots: number, link: object | null) => ({ name, boot: name, status, roles: ['edge', 'entity', 'media'], slots, link });
   const link = { ageS: 86_400 * 3, wire: 3, calls: 4, queuedBytes: 20_000 };
   const members = [member('node-1', 'up', 1366, null), member('node-2', 'up', 1365, link), member('node-3-with-a-longer-name', 'leaving', 1300, null)];
   return {

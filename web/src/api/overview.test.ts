@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { type Known, readsOf, withAnswer } from './overview';
 import type { Overview } from './types';
 
+const member = (of: string) => ({ name: of, boot: of, status: 'up', roles: [], slots: 1, link: null });
+
 /** A node's word, `s` seconds after noon. */
 function overview(s: number, boot: string | null, hits: number, misses: number, members: string[] = []): Overview {
   const reads = [
@@ -9,7 +11,6 @@ function overview(s: number, boot: string | null, hits: number, misses: number, 
     { strategy: 'order', hits: 0, loans: 0, misses: 0, loads: 0 },
   ];
   const node = { boot, version: '1', stage: 'serving', uptimeS: s, leased: true, alive: true, restarts: 0, requests: 1, requestsMax: 9 };
-  const member = (of: string) => ({ name: of, boot: of, status: 'up', roles: [], slots: 1, link: null });
   return {
     at: new Date(Date.UTC(2026, 0, 1, 12, 0, s)).toISOString(),
     node,

@@ -59,20 +59,16 @@ export function withAnswer(known: Known | undefined, overview: Overview, heardMs
 
 const rate = (hits: number, misses: number): number | null => (hits + misses > 0 ? hits / (hits + misses) : null);
 
+const none = { strategy: 'all', hits: 0, loans: 0, misses: 0, loads: 0 };
+const sum = (rows: Overview['reads']) =>
+  rows.reduce((all, row) => ({ ...all, hits: all.hits + row.hits, misses: all.misses + row.misses, loads: all.loads + row.loads }), none);
+
 /** What a node's counters say of each kind that was read, the most read first; before them all kinds together. */
 export function readsOf({ samples }: Told): Reads[] {
   const [first, last] = [samples[0], samples.at(-1)];
   if (!first || !last) return [];
   const seconds = (last.atMs - first.atMs) / 1000;
   const began = new Map(first.reads.map((reads) => [reads.strategy, reads]));
-  const sum = (rows: Overview['reads']) =>
-    rows.reduce((all, row) => ({ ...all, hits: all.hits + row.hits, misses: all.misses + row.misses, loads: all.loads + row.loads }), {
-      strategy: 'all',
-      hits: 0,
-      loans: 0,
-      misses: 0,
-      loads: 0,
-    });
   const told = (now: Overview['reads'][number], then: Overview['reads'][number] | undefined): Reads => {
     const [hits, misses] = [now.hits - (then?.hits ?? 0), now.misses - (then?.misses ?? 0)];
     return {

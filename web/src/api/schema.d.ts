@@ -1391,7 +1391,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        get: operations["getF"];
         /**
          * Follow a person.
          * @description For whoever is signed in, but whose it is.
@@ -1518,6 +1518,22 @@ export interface paths {
         };
         /** Whether it should be asked. */
         get: operations["getHealthReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getOverview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2548,6 +2564,69 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
             productId: components["schemas"]["ProductId"];
+        };
+        Overview: {
+            at: string;
+            node: components["schemas"]["NodeOverview"];
+            cluster: components["schemas"]["ClusterOverview"] | null;
+            slots: components["schemas"]["SlotsOverview"];
+            dependencies: {
+                [key: string]: components["schemas"]["Check"];
+            };
+            reads: components["schemas"]["ReadsOverview"][];
+            memory: components["schemas"]["MemoryOverview"];
+            live: components["schemas"]["LiveOverview"];
+        };
+        NodeOverview: {
+            boot: string | null;
+            version: string;
+            stage: string;
+            uptimeS: number;
+            leased: boolean;
+            alive: boolean;
+            restarts: number;
+            requests: number;
+            requestsMax: number;
+        };
+        ClusterOverview: {
+            view: number;
+            certificateExpiresAt: string;
+            members: components["schemas"]["MemberOverview"][];
+        };
+        MemberOverview: {
+            name: string;
+            boot: string;
+            status: string;
+            roles: string[];
+            slots: number;
+            link: components["schemas"]["LinkOverview"] | null;
+        };
+        LinkOverview: {
+            ageS: number;
+            wire: number;
+            calls: number;
+            queuedBytes: number;
+        };
+        SlotsOverview: {
+            of: number;
+            owned: number;
+            unowned: number;
+            moving: number;
+        };
+        ReadsOverview: {
+            strategy: string;
+            hits: number;
+            loans: number;
+            misses: number;
+            loads: number;
+        };
+        MemoryOverview: {
+            entities: number;
+            bytes: number;
+        };
+        LiveOverview: {
+            streams: number;
+            people: number;
         };
     };
     responses: {
@@ -7114,6 +7193,28 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    getF: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Standing"];
+                };
+            };
+        };
+    };
     putUserUsersByUserIdFollow: {
         parameters: {
             query?: never;
@@ -7516,6 +7617,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
                 };
             };
         };

@@ -173,16 +173,17 @@ function NodeFacts({ told: { overview, heardMs } }: { told: Told }) {
   );
 }
 
+const readsRow = ({ strategy, perSecond, hitRateLately, hitRate, reads, loads }: Reads) => ({
+  key: strategy,
+  cells: [strategy.replace('_', ' '), perSecond.toFixed(perSecond < 10 ? 1 : 0), percent(hitRateLately), percent(hitRate), count(reads), count(loads)],
+});
+
 function ReadsTable({ told }: { told: Told }) {
-  const row = ({ strategy, perSecond, hitRateLately, hitRate, reads, loads }: Reads) => ({
-    key: strategy,
-    cells: [strategy.replace('_', ' '), perSecond.toFixed(perSecond < 10 ? 1 : 0), percent(hitRateLately), percent(hitRate), count(reads), count(loads)],
-  });
   return (
     <section className="card" aria-labelledby="reads">
       <h2 id="reads">Reads that memory answers</h2>
       <p className="faint">Of {nameOf(told.overview)} alone: in the last minute as far as this page has watched it, and since the node began.</p>
-      <Table label="Reads by strategy" head={['Strategy', 'A second', 'From memory', 'Since it began', 'Reads', 'Loads']} rows={readsOf(told).map(row)} />
+      <Table label="Reads by strategy" head={['Strategy', 'A second', 'From memory', 'Since it began', 'Reads', 'Loads']} rows={readsOf(told).map(readsRow)} />
     </section>
   );
 }
