@@ -127,11 +127,11 @@ test('the moderation queue', async ({ context, browser, page }) => {
   await stranger.close();
   await signIn(context.request, ADMIN.email, ADMIN.password);
   await judge(page, 'moderation', '/moderation');
-  const cases = page.getByRole('list', { name: 'Cases' }).getByRole('article');
-  const before = await cases.count();
-  expect(before).toBeGreaterThan(0);
-  await cases.first().getByRole('button', { name: 'Dismiss' }).click();
-  await expect(cases).toHaveCount(before - 1);
+  // Other tests have cases, too.
+  const flagged = page.getByRole('list', { name: 'Cases' }).getByRole('article').filter({ has: page.locator(`a[href="/posts/${post?.id}"]`) });
+  await expect(flagged).toContainText('spam × 1');
+  await flagged.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(flagged).toHaveCount(0);
 });
 
 test('what is hidden is appealed against by its author, and shown again by a moderator', async ({ context, browser, page }) => {

@@ -168,6 +168,7 @@ export function openStream(take: (event: LiveEvent) => void): () => void {
 
   function openSource(): void {
     told = watchedNow();
+    silence = setTimeout(again, SILENT_MS_MAX);
     source = new EventSource(address('/api/live/events', asked(told.values())));
     for (const name of EVENTS) source.addEventListener(name, (event) => heard((event as MessageEvent).data));
     // It comes back by itself from an ordinary end, by Last-Event-ID.
