@@ -58,10 +58,10 @@ export function parsed(text: unknown): LiveEvent | null {
   }
 }
 
-/** Whether there is any stream to be had: a socket does not say why it failed. */
-async function isServed(): Promise<boolean> {
+/** Whether there is any stream to be had: a socket does not say why it failed. `null` if nobody answers. */
+async function isServed(): Promise<boolean | null> {
   const response = await fetch('/api/live/events', { method: 'HEAD' }).catch(() => null);
-  return response === null || !FINAL_STATUSES.has(response.status);
+  return response && !FINAL_STATUSES.has(response.status);
 }
 
 /** What is watched, as the query of server-sent events asks for it: kinds with their ids. */
@@ -158,9 +158,11 @@ export function openStream(take: (event: LiveEvent) => void): () => void {
     socket.onclose = async ({ code }) => {
       if (FINAL_CODES.has(code)) return finish();
       if (!saidSomething) {
-        socketsRefused++;
+        const served = await isServed();
         // The session may have ended meanwhile.
-        if (navigator.onLine && !(await isServed())) return finish();
+        if (served === false) return finish();
+        // A platform that is away refuses nothing.
+        if (served) socketsRefused++;
       }
       again();
     };
@@ -179,6 +181,6 @@ export function openStream(take: (event: LiveEvent) => void): () => void {
   // Whoever is back need not wait for what is left of a wait, and what was open before may be dead without knowing it.
   addEventListener('online', again);
   // A socket that is refused is an error on the browser's console, whatever is done about it: so the first is opened where there is something to open.
-  void isServed().then((served) => (served ? isOver || openSocket() : finish()));
+  void isServed().then((served) => (served === false ? finish() : isOver || openSocket()));
   return finish;
 }
