@@ -24,6 +24,21 @@ use std::{
 #[derive(Default)]
 struct Line(AtomicU64);
 
+/// How reads of one kind were answered since the process began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reads {
+    /// Of what.
+    pub kind: Kind,
+    /// From memory.
+    pub hits: u64,
+    /// Among these, from what another node's owner lent.
+    pub loans: u64,
+    /// Not from memory.
+    pub misses: u64,
+    /// Loads and queries that owners sent to the store.
+    pub loads: u64,
+}
+
 /// The counters of a node's actors.
 pub struct Metrics {
     hits: [Line; Kind::TABLE],
@@ -186,6 +201,18 @@ impl Metrics {
     /// Counts a try of an errand by what it came to: `done`, `failed`, `given_up`.
     pub(crate) fn errand(&self, task: store::Task, outcome: &str) {
         self.errands.with_label_values(&[task.name(), outcome]).inc();
+    }
+
+    /// How reads were answered, each kind on its own. Hits and misses are counted by many at once, so they need not be of the same instant.
+    pub fn reads(&self) -> impl Iterator<Item = Reads> {
+        let of = |lines: &[Line; Kind::TABLE], kind: Kind| lines[kind.index()].0.load(Ordering::Relaxed);
+        Kind::ALL.iter().map(move |&kind| Reads {
+            kind,
+            hits: of(&self.hits, kind),
+            loans: of(&self.loans, kind),
+            misses: of(&self.misses, kind),
+            loads: of(&self.loads, kind),
+        })
     }
 
     /// How often `kind` was loaded or queried from the store.

@@ -100,6 +100,12 @@ impl Report {
     pub fn healthy(&self) -> bool {
         self.alive && self.children.iter().all(Self::healthy)
     }
+
+    /// How often anything in the tree was started again.
+    #[must_use]
+    pub fn restarts_in_all(&self) -> u64 {
+        self.restarts + self.children.iter().map(Self::restarts_in_all).sum::<u64>()
+    }
 }
 
 /// A report is taken within this time, or the tree counts as dead.

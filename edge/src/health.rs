@@ -195,7 +195,7 @@ impl Health {
         }
     }
 
-    fn uptime_seconds(&self) -> f64 {
+    pub(crate) fn uptime_seconds(&self) -> f64 {
         (self.began.elapsed().as_secs_f64() * 1e3).round() / 1e3
     }
 }

@@ -11,7 +11,7 @@
 //! * `site`: the front-end, out of the binary.
 //! * [`openapi`]: the API's description, made from the route table, and the page that shows it.
 //! * [`live`]: streams of what moves, over WebSockets and as server-sent events.
-//! * [`metrics`], [`health`], [`system`]: what operators see.
+//! * [`metrics`], [`health`], [`system`]: what operators see. `overview`: what admins see of it in the front-end.
 
 pub mod address;
 mod admission;
@@ -29,6 +29,7 @@ mod lookup;
 pub mod media;
 pub mod metrics;
 pub mod openapi;
+mod overview;
 mod pace;
 pub mod problem;
 pub mod rate;

@@ -7,8 +7,8 @@ use crate::{
 use http::{HeaderValue, Method};
 use uuid::Uuid;
 
-/// The first word of the gateway's own routes.
-const LIVE: &str = "live";
+/// The first words of the gateway's own routes.
+const OWN: [&str; 2] = ["live", "overview"];
 
 /// A route that a path has: its place, the ids in the path, and the path on the service's own port.
 pub(crate) struct Found<'p> {
@@ -102,11 +102,11 @@ fn ids(segments: &[Segment], words: &[&str]) -> Option<([Uuid; 2], usize)> {
     Some((ids, len))
 }
 
-/// `/api/<prefix>/X` at the gateway is `/X` of the service; `/api/live` is the gateway's own.
+/// `/api/<prefix>/X` at the gateway is `/X` of the service; `/api/live` and `/api/overview` are the gateway's own.
 pub(crate) fn gateway(path: &str) -> Option<(route::Service, &str)> {
     let rest = path.strip_prefix("/api/")?;
     let (prefix, _) = rest.split_once('/').unwrap_or((rest, ""));
-    if prefix == LIVE {
+    if OWN.contains(&prefix) {
         return Some((route::Service::Gateway, path.strip_prefix(route::Service::Gateway.prefix())?));
     }
     Some((route::Service::of_prefix(prefix)?, &rest[prefix.len()..]))

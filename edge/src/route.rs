@@ -348,6 +348,7 @@ pub fn table() -> Vec<Route> {
     routes.extend(handler::shop::routes());
     routes.extend(handler::media::routes());
     routes.extend(handler::live::routes());
+    routes.extend(handler::overview::routes());
     openapi::describe(&mut routes);
     routes
 }

@@ -49,7 +49,7 @@ impl Relations {
     }
 }
 
-/// Whether the caller follows somebody: what following and unfollowing answer.
+/// Whether the caller follows somebody: what asking for it, following and unfollowing answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]

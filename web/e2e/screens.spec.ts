@@ -127,9 +127,101 @@ test('the moderation queue', async ({ context, browser, page }) => {
   await stranger.close();
   await signIn(context.request, ADMIN.email, ADMIN.password);
   await judge(page, 'moderation', '/moderation');
-  const cases = page.getByRole('list', { name: 'Cases' }).getByRole('article');
-  const before = await cases.count();
-  expect(before).toBeGreaterThan(0);
-  await cases.first().getByRole('button', { name: 'Dismiss' }).click();
-  await expect(cases).toHaveCount(before - 1);
+  // Other tests have cases, too.
+  const flagged = page.getByRole('list', { name: 'Cases' }).getByRole('article').filter({ has: page.locator(`a[href="/posts/${post?.id}"]`) });
+  await expect(flagged).toContainText('spam × 1');
+  await flagged.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(flagged).toHaveCount(0);
+});
+
+test('what is hidden is appealed against by its author, and shown again by a moderator', async ({ context, browser, page }) => {
+  const author = await register(context.request, 'author');
+  const post = await call<{ id: string }>(context.request, 'POST', '/content/posts', { content: 'Buy my book, it is good.' });
+  const [stranger, moderator] = [await browser.newContext(), await browser.newContext()];
+  await register(stranger.request, 'flagger');
+  await call(stranger.request, 'POST', '/user/moderation/flags', { targetType: 'post', targetId: post.id, reason: 'spam' });
+  await signIn(moderator.request, ADMIN.email, ADMIN.password);
+  await call(moderator.request, 'POST', `/user/moderation/cases/${post.id}/decision`, { action: 'hide', note: 'No advertisements, please.' });
+  await page.goto(`/people/${author.id}`);
+  await page.getByRole('link', { name: 'Hidden by moderators' }).click();
+  const own = page.getByRole('list', { name: 'Cases' }).getByRole('article');
+  await expect(own).toContainText('No advertisements, please.');
+  await judge(page, 'cases', '/cases');
+  await page.getByLabel('Why should it be shown again?').fill('It is a gift, not a sale.');
+  await page.getByRole('button', { name: 'Appeal' }).click();
+  await expect(own).toContainText('Moderators have your appeal.');
+  await expect(page.getByLabel('Why should it be shown again?')).toHaveCount(0);
+
+  const queue = await moderator.newPage();
+  await queue.goto('/moderation');
+  const appealed = queue.getByRole('article').filter({ hasText: 'It is a gift, not a sale.' });
+  await expect(appealed).toContainText('its author appeals');
+  await judge(queue, 'moderation-appeal', '/moderation');
+  await appealed.getByLabel('A note, which its author may read').fill('You are right.');
+  await appealed.getByRole('button', { name: 'Show again' }).click();
+  await expect(appealed).toHaveCount(0);
+  await page.reload();
+  await expect(own).toContainText('It is shown again.');
+  await expect(own).toContainText('You are right.');
+  await page.goto(`/posts/${post.id}`);
+  await expect(page.getByText('Buy my book')).toBeVisible();
+  await expect(page.getByText('Hidden by moderators')).toHaveCount(0);
+  await stranger.close();
+  await moderator.close();
+});
+
+const member = (name: string, status: string, slots: number, link: object | null) => ({ name, boot: name, status, roles: ['edge', 'entity', 'media'], slots, link });
+
+/** What one of three nodes would tell that sees trouble: this server is alone. */
+function ofThree(alone: { node: object; reads: object[] }): object {
+  const link = { ageS: 86_400 * 3, wire: 3, calls: 4, queuedBytes: 20_000 };
+  const members = [member('node-1', 'up', 1366, null), member('node-2', 'up', 1365, link), member('node-3-with-a-longer-name', 'leaving', 1300, null)];
+  return {
+    ...alone,
+    node: { ...alone.node, boot: 'node-1' },
+    cluster: { view: 41, certificateExpiresAt: '2027-05-01T00:00:00Z', members },
+    slots: { of: 4096, owned: 1366, unowned: 65, moving: 12 },
+    dependencies: { 'database:users': { healthy: true, message: 'it answers', latency: 1.2 }, object_storage: { healthy: false, message: 'it does not answer', latency: 4000 } },
+  };
+}
+
+test("the operator's page", async ({ context, browser, page }) => {
+  await signIn(context.request, ADMIN.email, ADMIN.password);
+  await judge(page, 'operator', '/operator');
+  await expect(page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Operator' })).toHaveAttribute('aria-current', 'page');
+  const reads = page.getByRole('region', { name: 'Reads by strategy' });
+  const user = reads.getByRole('row').filter({ has: page.getByRole('rowheader', { name: 'user', exact: true }) });
+  await expect(user).toBeVisible();
+  // It asks again by itself, and what happens meanwhile is told.
+  const count = async () => Number((await user.getByRole('cell').nth(3).textContent())?.replaceAll(',', ''));
+  const before = await count();
+  const { items } = await call<Items<{ id: string }>>(context.request, 'GET', '/user/search?q=an&limit=1');
+  for (let time = 0; time < 50; time++) await call(context.request, 'GET', `/user/profile/${items[0]?.id}`);
+  await expect.poll(count).toBeGreaterThanOrEqual(before + 50);
+  await expect(user.getByRole('cell').first()).not.toHaveText('0.0');
+
+  await page.route('**/api/overview', async (route) => route.fulfill({ json: ofThree(await (await route.fetch()).json()) }));
+  await judge(page, 'operator-of-three', '/operator');
+  await expect(page.getByRole('region', { name: 'Nodes' }).getByRole('row')).toHaveCount(4);
+  await expect(page.getByRole('status').filter({ hasText: 'Slots without an owner that it knows: 65.' })).toContainText('It has no link to node-3-with-a-longer-name.');
+
+  // What was told last stays, as old as it says, with what is wrong now.
+  const refusal = { status: 403, code: 'forbidden', detail: 'This needs the rank of an admin.' };
+  await page.route('**/api/overview', (route) => route.fulfill({ status: 403, contentType: 'application/problem+json', body: JSON.stringify(refusal) }));
+  await expect(page.getByRole('alert')).toContainText(refusal.detail);
+  await expect(page.getByRole('region', { name: 'Nodes' })).toBeVisible();
+
+  const other = await browser.newContext();
+  await register(other.request, 'curious');
+  const theirs = await other.newPage();
+  let asked = 0;
+  await theirs.route('**/api/overview', (route) => {
+    asked++;
+    return route.continue();
+  });
+  await theirs.goto('/operator');
+  await expect(theirs.getByText('This is for admins.')).toBeVisible();
+  await expect(theirs.getByRole('link', { name: 'Operator' })).toHaveCount(0);
+  expect(asked).toBe(0);
+  await other.close();
 });

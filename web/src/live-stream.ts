@@ -33,8 +33,10 @@ const FINAL_STATUSES = new Set([401, 403, 404, 409]);
 /** Twice as long as a platform is silent by default, and some: then whatever is in between has forgotten the stream. */
 const SILENT_MS_MAX = 60_000;
 const WAIT_MS = { first: 500, most: 30_000 };
-/** So many sockets that never opened, one after the other, say that something in between does not let them through. */
+/** So many sockets that said nothing, one after the other, say that something in between does not let them through. */
 const SOCKETS_REFUSED_MAX = 2;
+/** How long a socket may take to say something: there are those in between that open them and pass nothing on. */
+const HELLO_MS_MAX = 10_000;
 
 /** What server-sent events are called; those of no other name are passed over. */
 const EVENTS = ['hello', 'ping', 'reset', 'post.created', 'post.changed', 'follows.changed', 'product.changed', 'order.changed']
@@ -56,10 +58,10 @@ export function parsed(text: unknown): LiveEvent | null {
   }
 }
 
-/** Whether there is any stream to be had: a socket does not say why it failed. */
-async function isServed(): Promise<boolean> {
+/** Whether there is any stream to be had: a socket does not say why it failed. `null` if nobody answers. */
+async function isServed(): Promise<boolean | null> {
   const response = await fetch('/api/live/events', { method: 'HEAD' }).catch(() => null);
-  return response === null || !FINAL_STATUSES.has(response.status);
+  return response && !FINAL_STATUSES.has(response.status);
 }
 
 /** What is watched, as the query of server-sent events asks for it: kinds with their ids. */
@@ -104,7 +106,7 @@ export function openStream(take: (event: LiveEvent) => void): () => void {
   const again = () => {
     if (isOver) return;
     drop();
-    next = setTimeout(() => (socketsRefused > SOCKETS_REFUSED_MAX ? openSource() : openSocket()), waitMs(failures++));
+    next = setTimeout(() => (socketsRefused >= SOCKETS_REFUSED_MAX ? openSource() : openSocket()), waitMs(failures++));
   };
 
   const finish = () => {
@@ -140,21 +142,27 @@ export function openStream(take: (event: LiveEvent) => void): () => void {
   };
 
   function openSocket(): void {
-    let wasOpen = false;
-    socket = new WebSocket(address('/api/live'));
+    let saidSomething = false;
+    const opened = new WebSocket(address('/api/live'));
+    socket = opened;
+    silence = setTimeout(() => opened.close(), HELLO_MS_MAX);
     socket.onopen = () => {
-      wasOpen = true;
-      socketsRefused = 0;
       told = new Map();
       tellWatched();
     };
-    socket.onmessage = (message) => heard(message.data);
+    socket.onmessage = (message) => {
+      saidSomething = true;
+      socketsRefused = 0;
+      heard(message.data);
+    };
     socket.onclose = async ({ code }) => {
       if (FINAL_CODES.has(code)) return finish();
-      if (!wasOpen) {
-        socketsRefused++;
+      if (!saidSomething) {
+        const served = await isServed();
         // The session may have ended meanwhile.
-        if (navigator.onLine && !(await isServed())) return finish();
+        if (served === false) return finish();
+        // A platform that is away refuses nothing.
+        if (served) socketsRefused++;
       }
       again();
     };
@@ -162,6 +170,7 @@ export function openStream(take: (event: LiveEvent) => void): () => void {
 
   function openSource(): void {
     told = watchedNow();
+    silence = setTimeout(again, SILENT_MS_MAX);
     source = new EventSource(address('/api/live/events', asked(told.values())));
     for (const name of EVENTS) source.addEventListener(name, (event) => heard((event as MessageEvent).data));
     // It comes back by itself from an ordinary end, by Last-Event-ID.
@@ -172,6 +181,6 @@ export function openStream(take: (event: LiveEvent) => void): () => void {
   // Whoever is back need not wait for what is left of a wait, and what was open before may be dead without knowing it.
   addEventListener('online', again);
   // A socket that is refused is an error on the browser's console, whatever is done about it: so the first is opened where there is something to open.
-  void isServed().then((served) => (served ? isOver || openSocket() : finish()));
+  void isServed().then((served) => (served === false ? finish() : isOver || openSocket()));
   return finish;
 }

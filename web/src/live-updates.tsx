@@ -49,7 +49,7 @@ function take(queries: QueryClient, me: string, event: LiveEvent): void {
       refresh('reactions', event.postId);
       break;
     case 'follows.changed':
-      refresh('following-ids', me);
+      refresh('following');
       refresh('posts', 'feed');
       break;
     case 'product.changed':

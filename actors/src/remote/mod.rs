@@ -13,7 +13,7 @@ mod status;
 pub use door::Door;
 pub(crate) use everybody::{heed, tell_everybody};
 pub use peers::{LinkPeers, follow};
-pub use status::{ClusterStatus, Whereabouts, whereabouts};
+pub use status::{ClusterStatus, LinkStatus, MemberStatus, SlotsStatus, Whereabouts, whereabouts};
 
 use crate::{
     client::Call,

@@ -6,6 +6,7 @@ pub mod live;
 pub mod media;
 pub mod moderation;
 pub mod operate;
+pub mod overview;
 pub mod people;
 pub mod rank;
 pub mod shop;

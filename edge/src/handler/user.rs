@@ -9,7 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{Method, Response};
-use protocol::{Audience, Command, ErrorCode, Key, Kind, Query, SkillId, UserId, follow, user};
+use protocol::{Audience, Command, ErrorCode, Fact, Key, Kind, Query, SkillId, UserId, follow, user};
 use std::sync::Arc;
 
 /// The service's routes.
@@ -25,6 +25,7 @@ pub fn routes() -> Vec<Route> {
         Route::new((User, Method::POST, "/skills/:id/endorse"), Auth::Token, "Vouch for a skill.", |x, _| endorse(x, true)).bodiless(),
         Route::new((User, Method::DELETE, "/skills/:id/endorse"), Auth::Token, "Take that back.", |x, _| endorse(x, false)),
         Route::new((User, Method::GET, "/skills/:id/endorsements"), Auth::Token, "Who vouches for a skill.", endorsements).params(PAGE),
+        Route::new((User, Method::GET, "/users/:userId/follow"), Auth::Token, "Whether one follows a person.", |x, _| follows(x)),
         Route::new((User, Method::PUT, "/users/:userId/follow"), Auth::Token, "Follow a person.", |x, _| follow(x, true)).bodiless(),
         Route::new((User, Method::DELETE, "/users/:userId/follow"), Auth::Token, "Stop following.", |x, _| follow(x, false)),
         Route::new((User, Method::GET, "/users/:userId/followers"), Auth::Token, "Who follows a person.", |x, _| related(x, true))
@@ -109,6 +110,15 @@ async fn follow(exchange: Arc<Exchange>, add: bool) -> Answered {
     let command = if add { follow::Command::Follow(followee) } else { follow::Command::Unfollow(followee) };
     let key = Key::new(Kind::Follows, exchange.user()?);
     Ok(respond::reply(exchange.client().write(&exchange.call(), key, Command::Follows(command)).await?))
+}
+
+/// Of the caller's own relations, as their owner last published them: whoever just followed somebody is told so.
+async fn follows(exchange: Arc<Exchange>) -> Answered {
+    let user_id = person(&exchange, UserId(first(&exchange))).await?;
+    let own = exchange.client().view(&exchange.call(), Key::new(Kind::Follows, exchange.user()?)).await?;
+    let following = matches!(&own.view.fact, Fact::Follows(relations) if relations.follows(user_id));
+    let standing = serde_json::to_vec(&follow::Standing { user_id, following }).map_err(|_| ErrorCode::Internal)?;
+    Ok(respond::composed(&exchange.headers, standing.into(), Caching::Private))
 }
 
 async fn related(exchange: Arc<Exchange>, followers: bool) -> Answered {

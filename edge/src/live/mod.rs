@@ -65,6 +65,12 @@ impl Live {
         Ok(Arc::new(Self { limits, open: Mutex::default(), goes: watch::Sender::new(false), metrics }))
     }
 
+    /// How many streams are open, and how many people have one.
+    pub(crate) fn open(&self) -> (usize, usize) {
+        let open = self.open.lock();
+        (open.streams, open.by_person.len())
+    }
+
     /// Ends all streams, which tells their clients to come back elsewhere, and lets no more begin.
     pub(crate) fn end(&self) {
         self.goes.send_replace(true);

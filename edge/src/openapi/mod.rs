@@ -122,7 +122,7 @@ fn tags(scope: Scope) -> Vec<Value> {
 
 const fn about(service: Service) -> &'static str {
     match service {
-        Service::Gateway => "What every listener answers, and the gateway's live updates.",
+        Service::Gateway => "What every listener answers, the gateway's live updates, and how the platform runs.",
         Service::User => "People: accounts, profiles, skills, follows.",
         Service::Content => "Posts, comments and feeds.",
         Service::Shop => "Products and orders.",

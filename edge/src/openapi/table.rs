@@ -1,7 +1,10 @@
 //! What each route takes, answers and refuses, and for whom it is, beyond what follows from its row.
 
 use super::shown::{Export, PersonsFiles, ShownBookmark, ShownCart, ShownCase, ShownFile, ShownPost, ShownWish, WholeCase};
-use crate::route::{Access, Described, Route, Service, Shape};
+use crate::{
+    overview::Overview,
+    route::{Access, Described, Route, Service, Shape},
+};
 use http::StatusCode;
 use protocol::{
     ErrorCode, account, audit,
@@ -91,13 +94,14 @@ pub(crate) fn describe(routes: &mut [Route]) {
     }
 }
 
-/// Live updates: their events are in docs/live.md.
+/// The gateway's own. The events of live updates are in docs/live.md.
 fn of_gateway(path: &str) -> Option<About> {
     use ErrorCode as E;
     let opens = |status, shape| About { answers: vec![(status, shape)], ..About::default() };
     Some(match path {
         "/live" => opens(StatusCode::SWITCHING_PROTOCOLS, Shape::Nothing).refuses(&[E::InvalidHeader, E::CrossSite, E::LimitReached]),
         "/live/events" => opens(StatusCode::OK, Shape::Events).refuses(&[E::LimitReached, E::NotFound]),
+        "/overview" => one::<Overview>(),
         _ => return None,
     })
 }
@@ -127,6 +131,7 @@ fn of_user(method: &str, path: &str) -> Option<About> {
         ("POST", "/skills/:id/endorse") => created::<Skill>().or::<Skill>(StatusCode::OK).only(Access::NotOwner),
         ("DELETE", "/skills/:id/endorse") => one::<Skill>().only(Access::NotOwner),
         ("GET", "/skills/:id/endorsements") => page::<PublicUser<'static>>(),
+        ("GET", "/users/:userId/follow") => one::<follow::Standing>(),
         ("PUT" | "DELETE", "/users/:userId/follow") => one::<follow::Standing>().only(Access::NotOwner),
         ("GET", "/users/:userId/followers" | "/users/:userId/following") => page::<PublicUser<'static>>(),
         ("PUT" | "DELETE", "/users/:userId/block") => one::<follow::Block>().only(Access::NotOwner),

@@ -370,6 +370,15 @@ fn a_ban_is_everywhere_when_it_is_answered() {
     for edge in &mut edges {
         eventually("the new role is known", || edge.call(&get("/api/user/me").by(&admin)).ok(200)["role"] == "admin");
     }
+    // Each tells an admin of all of them, and of itself: their slots are all that there are.
+    let seen: Vec<_> = edges.iter_mut().map(|edge| edge.call(&get("/api/overview").by(&admin)).ok(200)).collect();
+    for overview in &seen {
+        let members = members(&overview["cluster"]);
+        let slots: u64 = members.iter().filter_map(|member| member["slots"].as_u64()).sum();
+        let unlinked: Vec<_> = members.iter().filter(|member| member["link"].is_null()).map(|member| &member["boot"]).collect();
+        assert_eq!((members.len(), slots, unlinked), (3, 4096, vec![&overview["node"]["boot"]]), "{overview}");
+    }
+    assert_eq!(seen.iter().filter_map(|overview| overview["slots"]["owned"].as_u64()).sum::<u64>(), 4096);
     let written = publish(&mut edges[1], &bad, "look at me");
     follow(&mut edges[0], &other, &bad);
     for round in 0..3 {
@@ -578,8 +587,8 @@ fn what_a_commit_may_have_replaced_is_shown_for_a_moment_only() {
     edges.iter_mut().for_each(|edge| drop(edge.call(&profile).ok(200)));
     // The commit waits for it, and whoever reads the store does not.
     let held = cluster.databases.hold("users", "SELECT 1 FROM slot_epoch FOR UPDATE");
+    let change = put(format!("/api/user/profile/{}", ada.id), json!({"bio": "after"})).by(&ada);
     thread::scope(|scope| {
-        let change = put(format!("/api/user/profile/{}", ada.id), json!({"bio": "after"})).by(&ada);
         let changed = scope.spawn(|| owner.gateway().call(&change).ok(200));
         let loads = || count(owner, "cache_loads_total", r#"strategy="user""#);
         let before = loads();

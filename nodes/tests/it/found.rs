@@ -214,6 +214,9 @@ impl Play {
                 self.blocks.insert((a, b));
                 self.follows.retain(|pair| *pair != (a, b) && *pair != (b, a));
             }
+            // Whoever is blocked learns nothing of it, nor of whom they followed.
+            let asked = get(format!("/api/user/users/{}/follow", self.people[a].id));
+            self.call(b, &asked, if self.are_apart(a, b) { 404 } else { 200 });
         }
     }
 

@@ -166,6 +166,9 @@ impl Play {
                 self.model.follows.remove(&(a, b))
             };
         }
+        let asked = get(format!("/api/user/users/{}/follow", self.people[b].id));
+        let expected = json!({"userId": self.people[b].id, "following": a != b && add});
+        assert_eq!(self.call(a, &asked, 200), expected, "{a} asks whether they follow {b}");
     }
 
     fn describe(&mut self) {

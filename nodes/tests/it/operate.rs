@@ -2,8 +2,11 @@
 
 use crate::{
     http::{Answer, Request, get, put, text},
+    rank::promoted,
+    refusal::refused,
     server::{Server, binary},
 };
+use protocol::Role;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::{
@@ -159,6 +162,42 @@ fn the_admin_listener_shows_all() {
     let slots = admin.call(&get("/slots")).ok(200);
     assert_eq!(slots["owned"], slots["of"]);
     assert_eq!(admin.call(&get("/api/users/health")).status, 404, "the admin listener is no gateway");
+}
+
+/// The reads of a kind, as the overview counts them.
+fn reads_of(overview: &Value, strategy: &str) -> (u64, u64) {
+    let reads = overview["reads"].as_array().expect("reads").iter().find(|reads| reads["strategy"] == strategy);
+    let reads = reads.unwrap_or_else(|| panic!("no {strategy}: {overview}"));
+    (reads["hits"].as_u64().expect("a number"), reads["misses"].as_u64().expect("a number"))
+}
+
+#[test]
+fn an_admin_sees_at_the_gateway_how_the_platform_runs_and_nobody_else_does() {
+    let server = Server::start();
+    let mut client = server.gateway();
+    let [ada, moderator, admin] = ["ada", "mona", "rita"].map(|name| client.register(name));
+    let server = promoted(server, &[(&moderator, Role::Moderator), (&admin, Role::Admin)], &[]);
+    let mut client = server.gateway();
+    refused(&client.call(&get("/api/overview")), 401, "unauthenticated");
+    for person in [&ada, &moderator] {
+        refused(&client.call(&get("/api/overview").by(person)), 403, "forbidden");
+    }
+    let before = client.call(&get("/api/overview").by(&admin)).ok(200);
+    for _ in 0..5 {
+        client.call(&get(format!("/api/user/profile/{}", ada.id))).ok(200);
+    }
+    let answer = client.call(&get("/api/overview").by(&admin).header("if-none-match", "*"));
+    let overview = answer.ok(200);
+    assert_eq!((answer.header("cache-control"), answer.header("etag")), (Some("no-store"), None));
+    let ((hits, misses), (first_hits, first_misses)) = (reads_of(&overview, "user"), reads_of(&before, "user"));
+    assert!(hits - first_hits >= 4 && hits - first_hits + misses - first_misses >= 5, "{overview}");
+    assert_eq!(overview["slots"], json!({ "of": 4096, "owned": 4096, "unowned": 0, "moving": 0 }));
+    let node = &overview["node"];
+    assert_eq!((&node["boot"], &node["stage"], &node["leased"]), (&Value::Null, &json!("serving"), &json!(true)));
+    assert_eq!((&node["alive"], &node["restarts"], &overview["cluster"]), (&json!(true), &json!(0), &Value::Null));
+    assert!(node["requests"].as_u64() >= Some(1) && node["requestsMax"].as_u64() > node["requests"].as_u64(), "this one: {node}");
+    assert!(overview["memory"]["entities"].as_u64() >= Some(1) && overview["dependencies"]["database:users"]["healthy"] == true);
+    assert_eq!(server.client("user").call(&get("/overview").by(&admin)).status, 404, "the gateway alone has it");
 }
 
 #[test]

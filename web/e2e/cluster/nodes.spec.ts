@@ -1,6 +1,7 @@
 /** Browsers at different nodes of one cluster, as `web/cluster` starts it: NODES has an address of each. */
 import { expect, test } from '@playwright/test';
-import { call, register, watch } from '../people';
+import { call, register, signIn, watch } from '../people';
+import { ADMIN } from '../server';
 
 /** From one person's click to the other's screen. */
 const SEEN_MS_MAX = 1000;
@@ -26,4 +27,22 @@ test('a post by one browser appears within a second in the feed of another, whic
   expect(faults).toEqual([]);
   await here.close();
   await there.close();
+});
+
+test('an admin sees all nodes, whichever of them answers', async ({ browser }) => {
+  for (const [number, baseURL] of nodes.entries()) {
+    const context = await browser.newContext({ baseURL });
+    await signIn(context.request, ADMIN.email, ADMIN.password);
+    await expect.poll(async () => (await call<{ role: string }>(context.request, 'GET', '/user/me')).role).toBe('admin');
+    const page = await context.newPage();
+    const faults = watch(page);
+    await page.goto('/operator');
+    const members = page.getByRole('region', { name: 'Nodes' }).getByRole('row').filter({ hasText: 'edge, entity, media' });
+    await expect(members.filter({ hasText: 'up' })).toHaveCount(nodes.length);
+    await expect(page.getByText('All is well, as far as this node sees.')).toBeVisible();
+    await expect(page.getByRole('heading', { name: `Of node-${number + 1}` })).toBeVisible();
+    await page.screenshot({ path: `e2e/out/screens/operator-node-${number + 1}.png`, fullPage: true });
+    expect(faults).toEqual([]);
+    await context.close();
+  }
 });

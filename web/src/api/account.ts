@@ -24,6 +24,8 @@ export function useMe(): Me | null | undefined {
 /** Ranks from which somebody may decide on cases. */
 export const isModerator = (me: Me | null | undefined): boolean => me?.role === 'moderator' || me?.role === 'admin';
 
+export const isAdmin = (me: Me | null | undefined): boolean => me?.role === 'admin';
+
 export interface SignUp {
   username: string;
   email: string;

@@ -23,6 +23,21 @@ export const useLook = (id: string) =>
     mutationFn: () => answer(api.GET('/api/user/moderation/cases/{id}', { params: { path: { id } } })),
   });
 
+/** Cases about what is one's own. */
+export const useOwnCases = (enabled: boolean) =>
+  usePages(['cases', 'own'], (cursor, signal) => answer(api.GET('/api/user/moderation/mine', { params: { query: { cursor } }, signal })), enabled);
+
+/** Says why what is hidden should be shown again: once a hiding. */
+export function useAppeal(id: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    meta: { shown: true },
+    mutationFn: ({ key, note }: { key: string; note: string }) =>
+      answer(api.POST('/api/user/moderation/cases/{id}/appeal', { params: { path: { id }, ...once(key) }, body: { note } })),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['cases'] }),
+  });
+}
+
 export type Decision = 'hide' | 'restore' | 'dismiss';
 
 export function useDecide(id: string) {

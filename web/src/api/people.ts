@@ -50,25 +50,12 @@ export function useFollows(userId: string, side: Side) {
   });
 }
 
-/** Of how many people, newest first, it is known at once whether the caller follows them. The API has no question about one. */
-const FOLLOWING_KNOWN_MAX = 1000;
-
-/** The ids of whom the caller follows. */
-export function useFollowing() {
+/** Whether the caller follows somebody. Nobody follows themselves, and where there is a block the platform says nothing. */
+export function useFollowing(userId: string) {
   const me = useMe();
   return useQuery({
-    queryKey: ['following-ids', me?.id],
-    queryFn: async ({ signal }) => {
-      const ids: string[] = [];
-      let cursor: string | undefined;
-      do {
-        const params = { path: { userId: me?.id ?? '' }, query: { limit: 100, cursor } };
-        const page = await answer(api.GET('/api/user/users/{userId}/following', { params, signal }));
-        ids.push(...page.items.map((person) => person.id));
-        cursor = page.nextCursor ?? undefined;
-      } while (cursor && ids.length < FOLLOWING_KNOWN_MAX);
-      return ids;
-    },
+    queryKey: ['following', userId],
+    queryFn: ({ signal }) => answer(api.GET('/api/user/users/{userId}/follow', { params: { path: { userId } }, signal })),
     enabled: Boolean(me),
     staleTime: 60_000,
   });
@@ -77,17 +64,15 @@ export function useFollowing() {
 /** Follows somebody, or no more: shown at once, taken back if the platform refuses. */
 export function useFollow(userId: string) {
   const queries = useQueryClient();
-  const me = useMe();
-  const key = ['following-ids', me?.id];
-  const show = (follows: boolean) =>
-    queries.setQueryData<string[]>(key, (ids = []) => (follows ? [userId, ...ids.filter((id) => id !== userId)] : ids.filter((id) => id !== userId)));
+  const queryKey = ['following', userId];
+  const show = (following: boolean) => queries.setQueryData(queryKey, { userId, following });
   return useMutation({
     mutationFn: (follows: boolean) => {
       const params = { path: { userId } };
       return answer(follows ? api.PUT('/api/user/users/{userId}/follow', { params }) : api.DELETE('/api/user/users/{userId}/follow', { params }));
     },
     onMutate: async (follows) => {
-      await queries.cancelQueries({ queryKey: key });
+      await queries.cancelQueries({ queryKey });
       show(follows);
     },
     onError: (_thrown, follows) => show(!follows),

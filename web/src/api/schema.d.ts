@@ -472,6 +472,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the platform runs, as the node that answers knows it: the cluster, slots, what memory answers.
+         * @description For admins.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/shop/cart": {
         parameters: {
             query?: never;
@@ -1391,7 +1411,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Whether one follows a person.
+         * @description For whoever is signed in.
+         */
+        get: operations["getUserUsersByUserIdFollow"];
         /**
          * Follow a person.
          * @description For whoever is signed in, but whose it is.
@@ -1694,6 +1718,21 @@ export interface components {
          * @enum {string}
          */
         Class: "image" | "video" | "audio" | "document" | "other";
+        /** @description The nodes, and what holds them together. */
+        ClusterOverview: {
+            /**
+             * Format: date-time
+             * @description When other nodes stop to believe this one's certificate.
+             */
+            certificateExpiresAt: string;
+            /** @description Those that are not dead, by name. */
+            members: components["schemas"]["MemberOverview"][];
+            /**
+             * Format: uint64
+             * @description Each change of members or owners raises it.
+             */
+            view: number;
+        };
         /** @description A colour, in sRGB. */
         Colour: {
             /** Format: uint8 */
@@ -1882,6 +1921,42 @@ export interface components {
          * @enum {string}
          */
         Level: "beginner" | "intermediate" | "advanced" | "expert";
+        /** @description A link. */
+        LinkOverview: {
+            /**
+             * Format: uint64
+             * @description For how long there has been one.
+             */
+            ageS: number;
+            /**
+             * Format: uint
+             * @description Calls under way.
+             */
+            calls: number;
+            /**
+             * Format: uint
+             * @description Bytes that wait for the other node's socket.
+             */
+            queuedBytes: number;
+            /**
+             * Format: uint16
+             * @description The version of the frame that is spoken.
+             */
+            wire: number;
+        };
+        /** @description Live streams. */
+        LiveOverview: {
+            /**
+             * Format: uint
+             * @description People who have one.
+             */
+            people: number;
+            /**
+             * Format: uint
+             * @description Open streams.
+             */
+            streams: number;
+        };
         /** @description The body of `/health`. */
         Liveness: {
             /** @description The service's name. */
@@ -1915,6 +1990,24 @@ export interface components {
          * @description A file in the media library.
          */
         MediaId: string;
+        /** @description A node, as another one knows it. */
+        MemberOverview: {
+            /** @description Which life of it. */
+            boot: string;
+            /** @description The link to it from the node that answers: `null` to that one itself, and while there is none. */
+            link: components["schemas"]["LinkOverview"] | null;
+            /** @description The name in its certificate. */
+            name: string;
+            /** @description Of `edge`, `entity` and `media`. */
+            roles: string[];
+            /**
+             * Format: uint
+             * @description How many slots it owns.
+             */
+            slots: number;
+            /** @description `joining`, `up` or `leaving`. */
+            status: string;
+        };
         /** @description Memory, as far as a health body tells. */
         Memory: {
             /**
@@ -1922,6 +2015,19 @@ export interface components {
              * @description Memory in use, 0 to 100, of the machine's or of the container's limit if that is lower.
              */
             usagePercent: number;
+        };
+        /** @description What is in memory. */
+        MemoryOverview: {
+            /**
+             * Format: uint64
+             * @description Bytes that they and their pages take, estimated.
+             */
+            bytes: number;
+            /**
+             * Format: uint
+             * @description Warm entities.
+             */
+            entities: number;
         };
         /** @description What an image is, as people see it. */
         Metadata: {
@@ -1937,6 +2043,39 @@ export interface components {
              * @description In pixels, upright.
              */
             width: number;
+        };
+        /** @description A node of itself. */
+        NodeOverview: {
+            /** @description Whether everything that it supervises lives. */
+            alive: boolean;
+            /** @description Which of the members it is; `null` where there is no cluster. */
+            boot: string | null;
+            /** @description Whether its lease holds: else it answers nothing from memory. */
+            leased: boolean;
+            /**
+             * Format: uint
+             * @description Requests in work, beyond those that memory answers.
+             */
+            requests: number;
+            /**
+             * Format: uint
+             * @description How many there may be.
+             */
+            requestsMax: number;
+            /**
+             * Format: uint64
+             * @description How often anything of that was started again.
+             */
+            restarts: number;
+            /** @description `starting`, `serving`, `draining` or `voted_out`. */
+            stage: string;
+            /**
+             * Format: uint64
+             * @description Seconds since it began.
+             */
+            uptimeS: number;
+            /** @description The release that it runs. */
+            version: string;
         };
         /** @description An order of one product. */
         Order: {
@@ -1972,6 +2111,30 @@ export interface components {
          * @enum {string}
          */
         OrderStatus: "pending" | "confirmed" | "shipped" | "delivered" | "cancelled";
+        /** @description How the platform runs, as the node that answers knows it. What it knows of the others may be as old as its lease. */
+        Overview: {
+            /**
+             * Format: date-time
+             * @description By this node's clock.
+             */
+            at: string;
+            /** @description The nodes; `null` where a process has its stores to itself. */
+            cluster: components["schemas"]["ClusterOverview"] | null;
+            /** @description What this node depends on, as it was at the last look, by name. */
+            dependencies: {
+                [key: string]: components["schemas"]["Check"];
+            };
+            /** @description Live streams of this node. */
+            live: components["schemas"]["LiveOverview"];
+            /** @description What this node has in memory. */
+            memory: components["schemas"]["MemoryOverview"];
+            /** @description The node that answers. */
+            node: components["schemas"]["NodeOverview"];
+            /** @description How this node answered reads since it began, each kind of entity on its own. */
+            reads: components["schemas"]["ReadsOverview"][];
+            /** @description Who owns what. */
+            slots: components["schemas"]["SlotsOverview"];
+        };
         /** @description How a person reacted to a post. */
         OwnReaction: {
             postId: components["schemas"]["PostId"];
@@ -2180,6 +2343,31 @@ export interface components {
              * @description Seconds since the start.
              */
             uptime: number;
+        };
+        /** @description How reads of one kind were answered. */
+        ReadsOverview: {
+            /**
+             * Format: uint64
+             * @description From memory.
+             */
+            hits: number;
+            /**
+             * Format: uint64
+             * @description Loads and queries that owners sent to the store.
+             */
+            loads: number;
+            /**
+             * Format: uint64
+             * @description Among these, from what another node's owner lent.
+             */
+            loans: number;
+            /**
+             * Format: uint64
+             * @description Not from memory.
+             */
+            misses: number;
+            /** @description The kind of entity. */
+            strategy: string;
         };
         /**
          * @description Why something was flagged.
@@ -2487,7 +2675,30 @@ export interface components {
          * @description A skill that a person claims.
          */
         SkillId: string;
-        /** @description Whether the caller follows somebody: what following and unfollowing answer. */
+        /** @description Who owns what. */
+        SlotsOverview: {
+            /**
+             * Format: uint
+             * @description How many are on their way to where placement wishes them.
+             */
+            moving: number;
+            /**
+             * Format: uint16
+             * @description How many there are.
+             */
+            of: number;
+            /**
+             * Format: uint
+             * @description How many the node that answers serves.
+             */
+            owned: number;
+            /**
+             * Format: uint
+             * @description How many nobody is known to own.
+             */
+            unowned: number;
+        };
+        /** @description Whether the caller follows somebody: what asking for it, following and unfollowing answer. */
         Standing: {
             /** @description Whether the caller follows them now. */
             following: boolean;
@@ -4277,6 +4488,45 @@ export interface operations {
             415: components["responses"]["415"];
             /** @description Unprocessable Entity: idempotency_mismatch, bad_image */
             422: components["responses"]["422"];
+            /** @description Too Many Requests: too_many_requests */
+            429: components["responses"]["429"];
+            /** @description Internal Server Error: internal */
+            500: components["responses"]["500"];
+            /** @description Service Unavailable: overloaded, unavailable, expired, outcome_unknown */
+            503: components["responses"]["503"];
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description What the client has is current */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request: invalid_query */
+            400: components["responses"]["400"];
+            /** @description Unauthorized: unauthenticated */
+            401: components["responses"]["401"];
+            /** @description Forbidden: forbidden */
+            403: components["responses"]["403"];
             /** @description Too Many Requests: too_many_requests */
             429: components["responses"]["429"];
             /** @description Internal Server Error: internal */
@@ -7171,6 +7421,49 @@ export interface operations {
             409: components["responses"]["409"];
             /** @description Precondition Failed: precondition_failed */
             412: components["responses"]["412"];
+            /** @description Too Many Requests: too_many_requests */
+            429: components["responses"]["429"];
+            /** @description Internal Server Error: internal */
+            500: components["responses"]["500"];
+            /** @description Service Unavailable: overloaded, unavailable, expired, outcome_unknown */
+            503: components["responses"]["503"];
+        };
+    };
+    getUserUsersByUserIdFollow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Standing"];
+                };
+            };
+            /** @description What the client has is current */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request: invalid_query, invalid_id */
+            400: components["responses"]["400"];
+            /** @description Unauthorized: unauthenticated */
+            401: components["responses"]["401"];
+            /** @description Forbidden: forbidden */
+            403: components["responses"]["403"];
+            /** @description Not Found: not_found */
+            404: components["responses"]["404"];
             /** @description Too Many Requests: too_many_requests */
             429: components["responses"]["429"];
             /** @description Internal Server Error: internal */

@@ -28,6 +28,7 @@ export type Case = Schemas['ShownCase'];
 export type CaseStatus = Schemas['Status2'];
 export type TargetType = Schemas['TargetType'];
 export type Reason = Schemas['Reason'];
+export type Overview = Schemas['Overview'];
 
 /** A page of a list: pass `nextCursor` as `cursor` for the next one. */
 export interface Page<T> {

@@ -1,7 +1,7 @@
 /** What is around every screen. */
 import { type ReactNode, Suspense } from 'react';
 import { Link, NavLink, useLocation } from 'react-router';
-import { isModerator, useMe } from '../api/account';
+import { isAdmin, isModerator, useMe } from '../api/account';
 import { piecesIn, useCart } from '../api/shop';
 import { preload } from '../routes';
 import { ErrorBoundary } from './error-boundary';
@@ -32,12 +32,17 @@ const OWN: readonly Place[] = [
   { to: '/wishlist', icon: 'heart', name: 'Wishlist', rail: true },
   { to: '/orders', icon: 'box', name: 'Orders', rail: true },
 ];
+/** Of those who moderate, and behind it of admins alone. */
+const RANKED: readonly Place[] = [
+  { to: '/moderation', icon: 'shield', name: 'Moderation', rail: true },
+  { to: '/operator', icon: 'pulse', name: 'Operator', rail: true },
+];
 
 export function Layout({ children }: { children: ReactNode }) {
   const me = useMe();
   const { pathname } = useLocation();
   // Below what is there from the start: what comes with the answer to who this is moves nothing.
-  const own = [...(me ? OWN : []), ...(isModerator(me) ? [{ to: '/moderation', icon: 'shield', name: 'Moderation', rail: true } as const] : [])];
+  const own = [...(me ? OWN : []), ...(isModerator(me) ? RANKED.slice(0, isAdmin(me) ? 2 : 1) : [])];
   return (
     <div className="frame">
       <a className="skip" href="#main">

@@ -38,7 +38,12 @@ export function PostCard({ post, whole = false }: { post: ListedPost; whole?: bo
               </Link>
             )}
             {post.visibility !== 'public' && ` · ${AUDIENCES[post.visibility]}`}
-            {post.hidden && ' · Hidden by moderators'}
+            {post.hidden && (
+              <>
+                {' · '}
+                <Link to="/cases">Hidden by moderators</Link>
+              </>
+            )}
           </div>
         </div>
         {!post.pending && <PostMenu post={post} />}

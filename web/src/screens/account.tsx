@@ -1,7 +1,7 @@
 /** What is yours alone: your profile, where you are signed in, your password, and leaving. */
 import { type FormEvent, useState } from 'react';
 import { Link } from 'react-router';
-import { isModerator, useChangePassword, useEditProfile, useEndSession, useLeave, useMe, useSessions, useSignOut } from '../api/account';
+import { isAdmin, isModerator, useChangePassword, useEditProfile, useEndSession, useLeave, useMe, useSessions, useSignOut } from '../api/account';
 import type { Me, Session } from '../api/types';
 import { Field, TextField, text } from '../components/field';
 import { Await, ErrorNotice } from '../components/notice';
@@ -42,9 +42,17 @@ export default function AccountScreen() {
         <Link className="chip" to="/explore">
           Explore
         </Link>
+        <Link className="chip" to="/cases">
+          Moderators’ decisions
+        </Link>
         {isModerator(me) && (
           <Link className="chip" to="/moderation">
             Moderation
+          </Link>
+        )}
+        {isAdmin(me) && (
+          <Link className="chip" to="/operator">
+            Operator
           </Link>
         )}
       </nav>

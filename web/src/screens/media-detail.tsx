@@ -1,6 +1,6 @@
 /** One file, looked at closely. */
 import { useState } from 'react';
-import { useNavigate, useParams } from 'react-router';
+import { Link, useNavigate, useParams } from 'react-router';
 import { useMe } from '../api/account';
 import { ownAddress } from '../api/client';
 import { useDeleteFile, useFile, useSetFileVisibility } from '../api/media';
@@ -76,7 +76,7 @@ function Facts({ file }: { file: Kept }) {
         <dt>Size</dt>
         <dd>{size(file.size)}</dd>
         <dt>Who sees it</dt>
-        <dd>{file.hidden ? 'Hidden by moderators' : file.visibility === 'public' ? 'Everybody' : 'Only you'}</dd>
+        <dd>{file.hidden ? <Link to="/cases">Hidden by moderators</Link> : file.visibility === 'public' ? 'Everybody' : 'Only you'}</dd>
       </dl>
       <div className="actions">
         <a className="button quiet" href={ownAddress(file.url) ?? undefined} target="_blank" rel="noopener noreferrer">

@@ -1,17 +1,16 @@
 /** Cases that wait for a moderator, and those that were decided. */
 import { useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { useSearchParams } from 'react-router';
 import { isModerator, useMe } from '../api/account';
 import { ownAddress } from '../api/client';
-import { type Decision, REASONS, useDecide, useLook, useQueue } from '../api/moderation';
+import { type Decision, useDecide, useLook, useQueue } from '../api/moderation';
 import type { Case, CaseStatus } from '../api/types';
+import { CaseSubject, Said } from '../components/case';
 import { ErrorNotice, PagedList } from '../components/notice';
 import { Name } from '../components/person';
-import { RichText } from '../components/rich-text';
 import { Screen } from '../components/screen';
 import { SignInFirst } from '../components/sign-in-first';
 import { Tabs } from '../components/tabs';
-import { Time } from '../components/time';
 
 const STATUSES: readonly CaseStatus[] = ['open', 'hidden', 'restored', 'dismissed'];
 const NAMES = { open: 'Open', hidden: 'Hidden', restored: 'Restored', dismissed: 'Dismissed' } as const;
@@ -50,37 +49,6 @@ function Queue({ status }: { status: CaseStatus }) {
   );
 }
 
-/** What a thing says, whatever it is. */
-function words(target: Case['target']): string {
-  if (!target) return '';
-  const parts: unknown[] = [
-    'name' in target && target.name,
-    'content' in target && target.content,
-    'title' in target && target.title,
-    'reviewText' in target && target.reviewText,
-    'username' in target && `@${target.username}`,
-    'originalName' in target && target.originalName,
-    'bio' in target && target.bio,
-  ];
-  return parts.filter((part): part is string => typeof part === 'string' && part !== '').join('\n');
-}
-
-function place(of: Case): string | null {
-  switch (of.targetType) {
-    case 'post':
-      return `/posts/${of.targetId}`;
-    case 'product':
-      return `/shop/${of.targetId}`;
-    case 'user':
-      return `/people/${of.targetId}`;
-    case 'file':
-      return `/media/${of.targetId}`;
-    case 'comment':
-    case 'review':
-      return null;
-  }
-}
-
 function addressOf(target: Case['target']): string | undefined {
   if (!target || !('contentHash' in target)) return undefined;
   return ownAddress(target.thumbnailUrl ? target.responsiveSizes?.medium : target.url) ?? undefined;
@@ -107,34 +75,16 @@ function Look({ id }: { id: string }) {
 function CaseCard({ of }: { of: Case }) {
   const decide = useDecide(of.id);
   const [note, setNote] = useState('');
-  const to = place(of);
-  const reasons = REASONS.flatMap((reason) => (of.reasons[reason] ? [`${reason} × ${of.reasons[reason]}`] : []));
   const choices: Decision[] = of.status === 'open' ? (of.hidden ? ['restore', 'dismiss'] : ['hide', 'dismiss']) : of.hidden ? ['restore'] : ['hide'];
   return (
     <article className="card stack">
-      <div className="spread">
-        <span>
-          <span className="chip">{of.targetType}</span> by <Name id={of.authorId} />
-        </span>
-        <span className="faint">
-          <Time at={of.openedAt} />
-        </span>
-      </div>
-      {of.target ? <RichText text={words(of.target)} /> : <p className="faint">It was deleted.</p>}
-      {of.targetType === 'file' && of.target && !addressOf(of.target) ? <Look id={of.id} /> : to && <Link to={to}>Look at it</Link>}
-      <p className="chips">
-        {reasons.map((reason) => (
-          <span key={reason} className="chip bad">
-            {reason}
-          </span>
-        ))}
-      </p>
-      {of.appeal && (
-        <blockquote className="shared">
-          <p className="faint">Its author says:</p>
-          <RichText text={of.appeal.note} />
-        </blockquote>
-      )}
+      <CaseSubject of={of}>
+        by <Name id={of.authorId} />
+        {of.hidden && of.status === 'open' && ' · hidden, and its author appeals'}
+      </CaseSubject>
+      {of.targetType === 'file' && of.target && !addressOf(of.target) && <Look id={of.id} />}
+      {of.decisionNote && <Said by="The last decision said:" text={of.decisionNote} />}
+      {of.appeal && <Said by="Its author says:" text={of.appeal.note} />}
       <textarea aria-label="A note, which its author may read" placeholder="A note, which its author may read" value={note} onChange={(event) => setNote(event.target.value)} maxLength={1000} rows={2} />
       {decide.isError && <ErrorNotice error={decide.error} />}
       <div className="actions">

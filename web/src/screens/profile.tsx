@@ -80,12 +80,12 @@ function About({ person }: { person: Person }) {
 function Relation({ person }: { person: Person }) {
   const me = useMe();
   const navigate = useNavigate();
-  const following = useFollowing();
+  const following = useFollowing(person.id);
   const follow = useFollow(person.id);
   const block = useBlock(person.id);
   const isBlocked = rowsOf(useBlocks(Boolean(me)), (row) => row.id).some((row) => row.id === person.id);
   const [isFlagging, setFlagging] = useState(false);
-  const follows = following.data?.includes(person.id) ?? false;
+  const follows = following.data?.following ?? false;
   if (isBlocked) {
     return (
       <button type="button" className="button quiet" disabled={block.isPending} onClick={() => block.mutate(false)}>
