@@ -19,7 +19,7 @@ const SETTINGS: [&str; 2] = ["media.quota_bytes=1000", "media.quota_files=4"];
 /// A file of so many bytes, another one each time.
 fn note(bytes: usize) -> Request {
     let words = uuid::Uuid::now_v7().to_string().repeat(bytes / 36 + 1);
-    upload("note.txt", words[words.len() - bytes..].as_bytes(), "private")
+    upload("note.txt", &words.as_bytes()[words.len() - bytes..], "private")
 }
 
 fn files(of: &Person) -> Request {
