@@ -375,7 +375,7 @@ impl Media {
 }
 
 /// Images to work on at once, of which whoever waits for the node's other work notices little (docs/images.md).
-fn image_workers(roles: &[Role], cores: usize) -> usize {
+pub(super) fn image_workers(roles: &[Role], cores: usize) -> usize {
     let works_on_images_alone = roles.iter().all(|role| *role == Role::Media);
     if works_on_images_alone { cores } else { cores.saturating_sub(1).max(1) }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{
     load::{load, settings},
+    setting::image_workers,
     source::{File, Sources},
     table::Setting,
     value::{Raw, Shown},
@@ -387,13 +388,12 @@ fn a_collector_is_spoken_to_as_its_address_says() {
 
 #[test]
 fn one_core_is_left_to_what_else_a_node_does_than_images() {
-    let workers = |set: &[&str]| loaded("", &[], set).expect("sound").config.image_workers();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    assert_eq!(workers(&["node.roles=media"]), cores);
-    for roles in ["node.roles=edge,entity,media", "node.roles=edge,media", "node.roles=entity,media"] {
-        assert_eq!(workers(&[roles]), (cores - 1).max(1), "{roles}");
+    let roles = |names: &[Role]| [1, 2, 8].map(|cores| image_workers(names, cores));
+    assert_eq!(roles(&[Role::Media]), [1, 2, 8]);
+    for more in [&[Role::Edge, Role::Entity, Role::Media][..], &[Role::Edge, Role::Media], &[Role::Entity, Role::Media]] {
+        assert_eq!(roles(more), [1, 1, 7], "{more:?}");
     }
-    assert_eq!((workers(&["media.workers=7"]), workers(&["media.workers=7", "node.roles=media"])), (7, 7));
+    assert_eq!(loaded("", &[], &["media.workers=7"]).expect("sound").config.image_workers(), 7);
 }
 
 #[test]
