@@ -202,14 +202,14 @@ test("the operator's page", async ({ context, browser, page }) => {
 
   await page.route('**/api/overview', async (route) => route.fulfill({ json: ofThree(await (await route.fetch()).json()) }));
   await judge(page, 'operator-of-three', '/operator');
-  await expect(page.getByRole('region', { name: 'Nodes' }).getByRole('row')).toHaveCount(4);
+  await expect(page.getByRole('region', { name: 'Nodes', exact: true }).getByRole('row')).toHaveCount(4);
   await expect(page.getByRole('status').filter({ hasText: 'Slots without an owner that it knows: 65.' })).toContainText('It has no link to node-3-with-a-longer-name.');
 
   // What was told last stays, as old as it says, with what is wrong now.
   const refusal = { status: 403, code: 'forbidden', detail: 'This needs the rank of an admin.' };
   await page.route('**/api/overview', (route) => route.fulfill({ status: 403, contentType: 'application/problem+json', body: JSON.stringify(refusal) }));
   await expect(page.getByRole('alert')).toContainText(refusal.detail);
-  await expect(page.getByRole('region', { name: 'Nodes' })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Nodes', exact: true })).toBeVisible();
 
   const other = await browser.newContext();
   await register(other.request, 'curious');

@@ -37,7 +37,7 @@ test('an admin sees all nodes, whichever of them answers', async ({ browser }) =
     const page = await context.newPage();
     const faults = watch(page);
     await page.goto('/operator');
-    const members = page.getByRole('region', { name: 'Nodes' }).getByRole('row').filter({ hasText: 'edge, entity, media' });
+    const members = page.getByRole('region', { name: 'Nodes', exact: true }).getByRole('row').filter({ hasText: 'edge, entity, media' });
     await expect(members.filter({ hasText: 'up' })).toHaveCount(nodes.length);
     await expect(page.getByText('All is well, as far as this node sees.')).toBeVisible();
     await expect(page.getByRole('heading', { name: `Of node-${number + 1}` })).toBeVisible();
