@@ -253,7 +253,10 @@ impl Ownership {
             holding.since.store(epoch.0, Ordering::Release);
             holding.commits.fetch_and(!CLOSING, Ordering::AcqRel);
             holding.departs.store(false, Ordering::Release);
-            holding.young_until_ms.store(now_ms() + YOUNG_MS, Ordering::Release);
+            // Alone there is nobody who would not know.
+            if matches!(self.raises, Raises::Cluster(_)) {
+                holding.young_until_ms.store(now_ms() + YOUNG_MS, Ordering::Release);
+            }
         }
         holding.epoch.store(epoch.0, Ordering::Release);
         if is_gained {
