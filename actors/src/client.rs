@@ -279,14 +279,19 @@ impl Client {
         };
         let is_view = query.is_none();
         // An owner actor of this node asks the store, and keeps nothing of what is not its own.
-        let found = clients(here(query).await)?;
-        if found.tenure() == 0 && self.node.ownership.epoch(key.slot()).is_none() {
+        let found = clients(here(query).await);
+        let is_of_the_store = match &found {
+            Ok(found) => found.tenure() == 0,
+            Err(refusal) => refusal.code == ErrorCode::NotFound,
+        };
+        if is_of_the_store && self.node.ownership.epoch(key.slot()).is_none() {
             self.node.metrics.fallback(key.kind);
             if settles {
-                // Whoever owns it may not have heard yet of what is stored, and shows what was there before.
+                // Whoever owns it may not have heard yet of what is stored, or that it is gone, and shows what was there before.
                 tokio::time::sleep(SETTLES_AFTER).await;
             }
         }
+        let found = found?;
         if is_view && found.tenure() == 0 {
             remote.saw(key, found.view.version);
             self.node.snapshots.return_loan(&key);

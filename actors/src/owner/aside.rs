@@ -1,18 +1,22 @@
 //! Readers of what a commit may have replaced ([`crate::doubt`]) wait for what becomes of it. If that takes long, they are shown what the store has.
 
-use super::{Busy, Entity, Message, Owner, Phase, Queued, panicked, publish::publication};
+use super::{Entity, Message, Owner, Phase, Queued, panicked, publish::publication};
 use crate::doubt::SETTLES_AFTER;
 use protocol::{ErrorCode, Key};
-use std::time::Duration;
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 use store::StoreError;
 use uuid::Uuid;
 
 /// Nearly every commit is over sooner.
 const AFTER: Duration = Duration::from_millis(50);
 
-/// A look at the store for those who waited when it was decided on: the first so many of the queue.
+/// A look at the store for those who waited when it was decided on: the first so many of the queue. Dropped when the commit is over.
 pub(super) struct Aside {
-    number: u64,
+    /// Tells it from others. Where it is gone, nobody looks any more.
+    wanted: Arc<()>,
     for_first: usize,
 }
 
@@ -27,25 +31,29 @@ impl<E: Entity> Owner<E> {
         if busy.aside.is_some() || !waits || !matches!(busy.phase, Phase::Committing(_)) {
             return;
         }
-        self.serial += 1;
-        let number = self.serial;
-        busy.aside = Some(Aside { number, for_first: busy.queue.len() });
-        self.node.metrics.loads(E::KIND);
+        let wanted = Arc::new(());
+        let (is_wanted, which) = (Arc::downgrade(&wanted), Arc::downgrade(&wanted));
+        busy.aside = Some(Aside { wanted, for_first: busy.queue.len() });
         let node = self.node.clone();
         let load = async move {
             tokio::time::sleep(AFTER).await;
+            if is_wanted.strong_count() == 0 {
+                return Ok(None);
+            }
+            node.metrics.loads(E::KIND);
             let found = E::load(&node, id).await;
             // It may be what this commit made, while others are still shown what was there before.
             tokio::time::sleep(SETTLES_AFTER).await;
             found
         };
-        self.run(load, move |found| Message::Aside(id, number, found.unwrap_or_else(|| Err(panicked("load")))));
+        self.run(load, move |found| Message::Aside(id, which, found.unwrap_or_else(|| Err(panicked("load")))));
     }
 
     /// Shows it to those for whom it was looked. Who came since may have been shown something newer elsewhere.
-    pub(super) fn looked_aside(&mut self, id: Uuid, number: u64, found: Result<Option<E::State>, StoreError>) {
+    pub(super) fn looked_aside(&mut self, id: Uuid, which: &Weak<()>, found: Result<Option<E::State>, StoreError>) {
         let Some(busy) = self.busy.get_mut(&id) else { return };
-        let Some(Aside { for_first, .. }) = busy.aside.take_if(|aside| aside.number == number) else { return };
+        let is_it = |aside: &mut Aside| Weak::ptr_eq(&Arc::downgrade(&aside.wanted), which);
+        let Some(Aside { for_first, .. }) = busy.aside.take_if(is_it) else { return };
         // Without the store they go on waiting.
         let Ok(state) = found else { return };
         let snapshot = state.map(|state| publication::<E>(self.incarnation.number, 0, state).into_snapshot(Key::new(E::KIND, id)));
@@ -60,12 +68,5 @@ impl<E: Entity> Owner<E> {
             }
         }
         self.look_aside(id);
-    }
-}
-
-impl<S> Busy<S> {
-    /// The commit is over, and what was looked for aside is nobody's any more.
-    pub(super) fn forget_aside(&mut self) {
-        self.aside = None;
     }
 }

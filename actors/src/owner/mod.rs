@@ -35,7 +35,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 use store::cause::{Cause, WithCause};
@@ -66,7 +66,7 @@ pub enum Message<E: Entity> {
     /// After a commit that the guard refused, it is known whether the slot is still this node's.
     Settled(Uuid, bool),
     /// What the store has, for those who wait for a commit that takes long.
-    Aside(Uuid, u64, Result<Option<E::State>, StoreError>),
+    Aside(Uuid, Weak<()>, Result<Option<E::State>, StoreError>),
     /// This one had to wait until what was lent of its keys was called back; nothing is lent of them until it is done.
     CalledBack(Box<Message<E>>, Option<Closed>),
 }
@@ -162,7 +162,7 @@ impl<E: Entity> Owner<E> {
             Message::Landed(id, landing) => owner.landed(id, landing),
             Message::Fenced(id) => owner.fenced(id),
             Message::Settled(id, is_ours) => owner.settled(id, is_ours),
-            Message::Aside(id, number, found) => owner.looked_aside(id, number, found),
+            Message::Aside(id, which, found) => owner.looked_aside(id, &which, found),
             Message::CalledBack(message, _closed) => owner.take(*message),
         }
     }

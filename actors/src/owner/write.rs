@@ -97,7 +97,7 @@ impl<E: Entity> Owner<E> {
     pub(super) fn landed(&mut self, id: Uuid, landing: Landing) {
         let Some(busy) = self.busy.get_mut(&id) else { return };
         let Phase::Committing(flight) = std::mem::replace(&mut busy.phase, Phase::Idle) else { return };
-        busy.forget_aside();
+        busy.aside = None;
         let shown = flight.shown.clone();
         let is_unknown = matches!(landing, Landing::Failed(CommitError::Unknown(_)));
         match landing {
