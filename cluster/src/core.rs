@@ -424,9 +424,9 @@ impl Core {
         {
             return Some(judgement);
         }
-        let slots = self.ownership.releases(&self.view);
-        if !slots.is_empty() {
-            return Some(Change::Release { by: boot, slots });
+        let releases = self.ownership.releases(&self.view);
+        if !releases.is_empty() {
+            return Some(Change::Release { by: boot, releases });
         }
         if leased && active {
             let claims = self.ownership.claims(&self.view, now, takes_slots && !leaving);

@@ -31,6 +31,6 @@ mod watch;
 
 pub use crate::core::Core;
 pub use exchange::{Action, Event, Exit, Identity};
-pub use statement::{Answer, Change, Claim, Statement, Ticket};
+pub use statement::{Answer, Change, Claim, Release, Statement, Ticket};
 pub use timing::Moment;
 pub use view::{Boot, Death, Member, Roles, SlotRow, Status, View};

@@ -4,7 +4,7 @@
 //! keeps. So a statement that failed is simply due again, and one whose answer was lost is found in the row that it left.
 
 use crate::placement::place;
-use crate::statement::Claim;
+use crate::statement::{Claim, Release};
 use crate::timing::{CLAIM_WAIT_MS, HAND_OFF_MAX_MS, MOVING_SHARE, Moment, REMEMBERED_MS};
 use crate::view::{Boot, Death, Member, SlotRow, Status, View};
 use protocol::{Epoch, Slot};
@@ -103,10 +103,11 @@ impl Ownership {
         view.slots().iter().filter(due).map(claim).collect()
     }
 
-    /// What is to be released.
-    pub(crate) fn releases(&self, view: &View) -> Vec<(Slot, Epoch)> {
+    /// What is to be released, and who is wished to have it next: this node itself, if that was decided meanwhile.
+    pub(crate) fn releases(&self, view: &View) -> Vec<Release> {
         let given_up = |row: &&SlotRow| row.owner == Some(self.me) && !self.is_mine(row);
-        view.slots().iter().filter(given_up).map(|row| (row.slot, row.epoch)).collect()
+        let release = |row: &SlotRow| Release { slot: row.slot, epoch: row.epoch, heir: self.wish[row.slot.index()] };
+        view.slots().iter().filter(given_up).map(release).collect()
     }
 
     /// What the domain databases must be raised to before it can be served.

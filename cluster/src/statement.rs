@@ -117,13 +117,13 @@ pub enum Change {
         /// At most one for each slot.
         claims: Vec<Claim>,
     },
-    /// Each of these slots that `by` owns at this very epoch has no owner any more; its epoch stays. Answers with the rows of all these slots as they are
-    /// afterwards. Applied if any was released.
+    /// Gives up each of these slots that `by` owns at this very epoch. If its heir is up, that one owns it then, at the next epoch, as if it had claimed it;
+    /// else it has no owner any more, and its epoch stays. Answers with the rows of all these slots as they are afterwards. Applied if any was given up.
     Release {
         /// The sender.
         by: Boot,
         /// At most one for each slot.
-        slots: Vec<(Slot, Epoch)>,
+        releases: Vec<Release>,
     },
     /// Removes the rows of these nodes that are dead and own no slot. Applied if there was any.
     Forget {
@@ -141,6 +141,17 @@ pub struct Claim {
     pub seen: Epoch,
     /// An epoch that must be passed, because a commit of doubtful outcome, a restarted owner or a database is at it.
     pub above: Epoch,
+}
+
+/// A slot that is to be given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Release {
+    /// Which.
+    pub slot: Slot,
+    /// The epoch at which it is owned.
+    pub epoch: Epoch,
+    /// Who should have it next, if it is known.
+    pub heir: Option<Boot>,
 }
 
 /// What the store answered.

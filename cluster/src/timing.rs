@@ -39,7 +39,7 @@ pub const RETRY_AFTER_MS: u64 = 250;
 
 /// A view is read at most this often by a node of a cluster of so many, in milliseconds: where many change at once, as after a death in a large cluster, one read
 /// shows many changes. All nodes together read at most 200 times a second, up to a hundred of them; beyond, nobody waits longer than half a second. A
-/// slot that moves waits for two of these: until its next owner knows, and until the others do.
+/// slot that moves waits for one of these: until its next owner knows, and the others do.
 #[must_use]
 pub const fn read_every_min_ms(members: usize) -> u64 {
     let each = 5 * members as u64;

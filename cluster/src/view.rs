@@ -103,14 +103,14 @@ impl Member {
 pub struct SlotRow {
     /// Which slot.
     pub slot: Slot,
-    /// Who owns it; `None` if it was released, or never owned.
+    /// Who owns it; `None` if it was released to nobody, or never owned.
     pub owner: Option<Boot>,
-    /// The epoch of its last owner. Every claim raises it.
+    /// The epoch of its last owner. Every claim raises it, and every release to an heir.
     pub epoch: Epoch,
 }
 
 impl SlotRow {
-    /// Whether this is a later state of the row than `other`. Epochs rise with each claim; of two states with one epoch, the released one is later.
+    /// Whether this is a later state of the row than `other`. Epochs rise with each owner; of two states with one epoch, the released one is later.
     const fn is_later_than(&self, other: &Self) -> bool {
         self.epoch.0 > other.epoch.0 || self.epoch.0 == other.epoch.0 && self.owner.is_none() && other.owner.is_some()
     }

@@ -1,7 +1,7 @@
 //! The cluster's database: the semantics of [`cluster::statement`], in their shortest form. A store of nodes is right if it answers as this one.
 
 use crate::sabotage::Sabotage;
-use cluster::{Answer, Boot, Change, Claim, Death, Member, SlotRow, Statement, Status};
+use cluster::{Answer, Boot, Change, Claim, Death, Member, Release, SlotRow, Statement, Status};
 use protocol::{Epoch, Slot};
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ impl Tables {
         self.version += 1;
         let asked: Vec<Slot> = match &change {
             Change::Claim { claims, .. } => claims.iter().map(|claim| claim.slot).collect(),
-            Change::Release { slots, .. } => slots.iter().map(|(slot, _)| *slot).collect(),
+            Change::Release { releases, .. } => releases.iter().map(|release| release.slot).collect(),
             _ => Vec::new(),
         };
         let applied = self.apply(change);
@@ -110,7 +110,7 @@ impl Tables {
             Change::Claim { by, claims } => {
                 self.active(by).is_some() && claims.into_iter().filter(|claim| self.claim(by, *claim)).count() > 0
             }
-            Change::Release { by, slots } => slots.into_iter().filter(|(slot, epoch)| self.release(by, *slot, *epoch)).count() > 0,
+            Change::Release { by, releases } => releases.into_iter().filter(|release| self.release(by, *release)).count() > 0,
             Change::Forget { boots } => {
                 let owns = |boot: Boot| self.slots.iter().any(|(row, _)| row.owner == Some(boot));
                 let gone: Vec<_> =
@@ -169,11 +169,13 @@ impl Tables {
         free
     }
 
-    fn release(&mut self, by: Boot, slot: Slot, epoch: Epoch) -> bool {
+    fn release(&mut self, by: Boot, Release { slot, epoch, heir }: Release) -> bool {
+        let heir = heir.filter(|heir| self.member(*heir).is_some_and(|member| member.status == Status::Up));
         let (row, moved) = &mut self.slots[slot.index()];
         let mine = row.owner == Some(by) && (row.epoch == epoch || self.sabotage == Some(Sabotage::ReleaseIgnoresEpoch));
         if mine {
-            row.owner = None;
+            row.owner = heir;
+            row.epoch.0 += u64::from(heir.is_some());
             *moved = self.version;
         }
         mine

@@ -110,8 +110,8 @@ pub trait Domain: Send + Sync {
     async fn epochs(&self) -> Result<Vec<(Slot, Epoch)>, StoreError>;
 
     /// Raises the slots' epochs to these where they are lower. Once it returns, no commit under a lower epoch can happen any more:
-    /// it waits out those in progress. Safe to repeat.
-    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<(), StoreError>;
+    /// it waits out those in progress. Answers those of these slots whose epoch is higher, as it is. Safe to repeat.
+    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<Vec<(Slot, Epoch)>, StoreError>;
 
     /// The version of a key without a row of its own; 0 if nothing ever touched it.
     async fn key_version(&self, key: Key) -> Result<u64, StoreError>;

@@ -1,6 +1,6 @@
 //! Joining, renewing, judging, leaving.
 
-use crate::node::{ME, Node, OTHER, changed, member, row, slot};
+use crate::node::{ME, Node, OTHER, changed, member, release, row, slot};
 use cluster::timing::{LEASE_MS, STANDSTILL_MS};
 use cluster::{Action, Answer, Change, Event, Exit, Moment, Statement, Status};
 use protocol::Epoch;
@@ -91,7 +91,7 @@ fn a_node_that_leaves_says_so_after_it_gave_everything_up() {
     assert!(node.did(&Action::HandOff { slot: slot(0), to: None }));
     node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
     assert!(node.did(&Action::Stop { slot: slot(0) }));
-    assert_eq!(node.changes(), Some(&Change::Release { by: ME, slots: vec![(slot(0), Epoch(3))] }));
+    assert_eq!(node.changes(), Some(&Change::Release { by: ME, releases: vec![release(0, 3, None)] }));
     node.answer_change(Some(changed(12, vec![row(0, None, 3)])));
     node.pass(200);
     node.reads(12, Vec::new(), Vec::new());

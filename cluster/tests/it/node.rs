@@ -1,6 +1,6 @@
 //! A core with somebody who answers its statements.
 
-use cluster::{Action, Answer, Boot, Change, Core, Event, Identity, Member, Moment, Roles, SlotRow, Statement, Status, Ticket};
+use cluster::{Action, Answer, Boot, Change, Core, Event, Identity, Member, Moment, Release, Roles, SlotRow, Statement, Status, Ticket};
 use protocol::{Epoch, Slot};
 use uuid::Uuid;
 
@@ -13,6 +13,10 @@ pub fn slot(number: u16) -> Slot {
 
 pub fn row(number: u16, owner: Option<Boot>, epoch: u64) -> SlotRow {
     SlotRow { slot: slot(number), owner, epoch: Epoch(epoch) }
+}
+
+pub fn release(number: u16, epoch: u64, heir: Option<Boot>) -> Release {
+    Release { slot: slot(number), epoch: Epoch(epoch), heir }
 }
 
 pub fn member(boot: Boot, born: u64, status: Status) -> Member {

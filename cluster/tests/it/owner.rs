@@ -1,6 +1,6 @@
 //! Claiming, raising, serving, losing.
 
-use crate::node::{ME, Node, OTHER, changed, member, row, slot};
+use crate::node::{ME, Node, OTHER, changed, member, release, row, slot};
 use cluster::timing::CLAIM_WAIT_MS;
 use cluster::{Action, Change, Claim, Death, Event, Statement, Status};
 use protocol::Epoch;
@@ -66,7 +66,7 @@ fn a_slot_that_was_given_up_is_not_served_again_at_its_old_epoch() {
     node.pass(150);
     node.reads(11, vec![member(ME, 10, Status::Leaving)], Vec::new());
     node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
-    let release = Change::Release { by: ME, slots: vec![(slot(0), Epoch(3))] };
+    let release = Change::Release { by: ME, releases: vec![release(0, 3, None)] };
     assert_eq!(node.changes(), Some(&release));
     // Nobody knows whether it was released; the row that is read next is from before.
     node.done.clear();
@@ -75,6 +75,36 @@ fn a_slot_that_was_given_up_is_not_served_again_at_its_old_epoch() {
     node.pass(300);
     assert_eq!(node.core.served(slot(0)), None);
     assert_eq!(node.changes(), Some(&release));
+}
+
+#[test]
+fn a_slot_goes_to_its_heir_in_one_statement() {
+    let mut node = Node::up(Vec::new(), vec![row(0, Some(ME), 3), row(1, Some(ME), 3)]);
+    node.answer_raise(Vec::new());
+    node.tell(Event::Drain);
+    node.answer_change(Some(changed(11, Vec::new())));
+    node.pass(150);
+    node.reads(12, vec![member(ME, 10, Status::Leaving), member(OTHER, 12, Status::Up)], Vec::new());
+    assert!(node.did(&Action::HandOff { slot: slot(0), to: Some(OTHER) }));
+    node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
+    assert_eq!(node.core.served(slot(0)), None, "it may be the other one's from the moment it is asked for");
+    assert_eq!(node.changes(), Some(&Change::Release { by: ME, releases: vec![release(0, 3, Some(OTHER))] }));
+    node.done.clear();
+    node.answer_change(Some(changed(13, vec![row(0, Some(OTHER), 4)])));
+    assert!(node.done.contains(&Action::Route(vec![(slot(0), Some(OTHER))])), "{:?}", node.done);
+}
+
+#[test]
+fn an_heir_serves_without_a_claim_once_every_database_is_at_its_epoch() {
+    let mut node = Node::up(vec![member(OTHER, 1, Status::Leaving)], vec![row(0, Some(OTHER), 3), row(1, Some(OTHER), 3)]);
+    node.tell(Event::Heard { view: 11 });
+    node.pass(150);
+    node.reads(11, Vec::new(), vec![row(0, Some(ME), 4)]);
+    assert_eq!(node.changes(), None);
+    assert_eq!(node.core.served(slot(0)), None);
+    assert_eq!(node.asks(|s| matches!(s, Statement::RaiseEpochs(_))), Some(&Statement::RaiseEpochs(vec![(slot(0), Epoch(4))])));
+    node.answer_raise(Vec::new());
+    assert!(node.did(&Action::Serve { slot: slot(0), epoch: Epoch(4) }));
 }
 
 #[test]

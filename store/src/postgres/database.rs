@@ -33,6 +33,7 @@ statements! {
                ORDER BY s.slot FOR NO KEY UPDATE OF s
              )
              UPDATE slot_epoch AS s SET epoch = lower.epoch FROM lower WHERE s.slot = lower.slot AND s.epoch < lower.epoch";
+    HIGHER = "SELECT s.slot, s.epoch FROM unnest($1::smallint[], $2::bigint[]) AS w (slot, epoch) JOIN slot_epoch AS s ON s.slot = w.slot WHERE s.epoch > w.epoch";
     KEY_VERSION = "SELECT version FROM key_version WHERE kind = $1 AND id = $2";
     KEY_VERSIONS = "SELECT id, version FROM key_version WHERE kind = $1 AND id = ANY($2)";
     OUTBOX = "SELECT id, slot, at, effect, version FROM outbox ORDER BY id LIMIT $1";
@@ -241,6 +242,11 @@ impl<W: Rows> Database<W> {
     }
 }
 
+fn epoch(row: &Row) -> Result<(Slot, Epoch), Fault> {
+    let mut columns = Columns::of(row);
+    Ok((columns.slot()?, Epoch(columns.count()?)))
+}
+
 #[async_trait]
 impl<W: Rows> Domain for Database<W> {
     fn database(&self) -> &'static str {
@@ -252,16 +258,13 @@ impl<W: Rows> Domain for Database<W> {
     }
 
     async fn epochs(&self) -> Result<Vec<(Slot, Epoch)>, StoreError> {
-        self.list(Operation::Epochs, EPOCHS, &[], |row| {
-            let mut columns = Columns::of(row);
-            Ok((columns.slot()?, Epoch(columns.count()?)))
-        })
-        .await
+        self.list(Operation::Epochs, EPOCHS, &[], epoch).await
     }
 
-    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<(), StoreError> {
+    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<Vec<(Slot, Epoch)>, StoreError> {
         let (slots, epochs): (Vec<_>, Vec<_>) = epochs.into_iter().map(|(slot, epoch)| (super::column::slot(slot), int(epoch.0))).unzip();
-        self.read(Operation::Fence, FENCE, &[&slots, &epochs], |_| Ok(())).await
+        self.read(Operation::Fence, FENCE, &[&slots, &epochs], |_| Ok(())).await?;
+        self.list(Operation::Epochs, HIGHER, &[&slots, &epochs], epoch).await
     }
 
     async fn key_version(&self, key: Key) -> Result<u64, StoreError> {

@@ -22,6 +22,7 @@ use uuid::Uuid;
 super::column::statements! {
     PING = "SELECT max(version) FROM schema_migration";
     EPOCHS = "SELECT slot, epoch FROM slot_epoch";
+    HIGHER = "SELECT epoch FROM slot_epoch WHERE slot = ?1 AND epoch > ?2";
     FENCE = "INSERT INTO slot_epoch (slot, epoch) VALUES (?1, ?2)
              ON CONFLICT (slot) DO UPDATE SET epoch = excluded.epoch WHERE slot_epoch.epoch < excluded.epoch";
     OUTBOX = "SELECT id, slot, at, effect FROM outbox ORDER BY id LIMIT ?1";
@@ -151,13 +152,17 @@ impl<W: Rows> Domain for Database<W> {
         .await
     }
 
-    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<(), StoreError> {
+    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<Vec<(Slot, Epoch)>, StoreError> {
         // The one writer does this after every commit that was handed over before, and none of those behind it passes the guard any more.
         self.maintain(Operation::Fence, move |db| {
             for (slot, epoch) in epochs.iter().filter(|(_, epoch)| *epoch > Epoch(0)) {
                 execute(db, FENCE, (slot.number(), super::column::int(epoch.0)))?;
             }
-            Ok(())
+            let higher = epochs.iter().map(|(slot, epoch)| {
+                let known = optional(db, HIGHER, (slot.number(), super::column::int(epoch.0)), |row| Columns::of(row).count())?;
+                Ok(known.map(|known| (*slot, Epoch(known))))
+            });
+            higher.filter_map(Result::transpose).collect()
         })
         .await
     }

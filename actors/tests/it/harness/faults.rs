@@ -216,7 +216,7 @@ impl<S: Domain + ?Sized> Domain for Faulty<S> {
         self.faults.read(&format!("{}.epochs", self.database()), self.inner.epochs()).await
     }
 
-    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<(), StoreError> {
+    async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<Vec<(Slot, Epoch)>, StoreError> {
         self.faults.read(&format!("{}.fence", self.database()), self.inner.fence(epochs)).await
     }
 

@@ -5,7 +5,7 @@ use super::super::fault::Fault;
 use super::line::{Line, Step};
 use super::{slot_row, viewless};
 use cluster::{Answer, Change, Claim};
-use protocol::{Epoch, Slot};
+use protocol::Epoch;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -96,8 +96,9 @@ statements! {
     );
     RELEASE = change!(
         "changed AS (
-           UPDATE cluster_slot AS s SET owner = NULL, moved = next.version
-           FROM next, unnest($2::smallint[], $3::bigint[]) AS r (slot, epoch)
+           UPDATE cluster_slot AS s SET owner = heir.boot, epoch = CASE WHEN heir.boot IS NULL THEN s.epoch ELSE s.epoch + 1 END, moved = next.version
+           FROM next, unnest($2::smallint[], $3::bigint[], $4::uuid[]) AS r (slot, epoch, heir)
+             LEFT JOIN cluster_node AS heir ON heir.boot = r.heir AND heir.status = 'up'
            WHERE s.slot = r.slot AND s.owner = $1 AND s.epoch = r.epoch
            RETURNING 1)"
     );
@@ -142,9 +143,11 @@ fn statement(change: &Change) -> (&'static str, Vec<Param<'static>>, Vec<i16>) {
             let slots: Vec<_> = claims.iter().map(|claim| slot(claim.slot)).collect();
             (CLAIM, params![by.0, slots.clone(), column(|claim| claim.seen), column(|claim| claim.above)], slots)
         }
-        Change::Release { by, slots } => {
-            let (slots, epochs): (Vec<_>, Vec<_>) = slots.iter().map(|(at, epoch): &(Slot, Epoch)| (slot(*at), int(epoch.0))).unzip();
-            (RELEASE, params![by.0, slots.clone(), epochs], slots)
+        Change::Release { by, releases } => {
+            let slots: Vec<_> = releases.iter().map(|release| slot(release.slot)).collect();
+            let epochs: Vec<_> = releases.iter().map(|release| int(release.epoch.0)).collect();
+            let heirs: Vec<_> = releases.iter().map(|release| release.heir.map(|heir| heir.0)).collect();
+            (RELEASE, params![by.0, slots.clone(), epochs, heirs], slots)
         }
         Change::Forget { boots } => (FORGET, params![ids(boots)], none),
     }

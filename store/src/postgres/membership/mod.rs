@@ -135,23 +135,18 @@ impl Membership {
     async fn raise_epochs(&self, wanted: Vec<(Slot, Epoch)>) -> Option<Answer> {
         let raise = |domain: Arc<dyn Domain>| {
             let wanted = wanted.clone();
-            self.runtime.spawn(async move {
-                domain.fence(wanted).await?;
-                domain.epochs().await
-            })
+            self.runtime.spawn(async move { domain.fence(wanted).await })
         };
         let raising = self.stores.domains().map(raise);
         let raised = async {
-            let mut highest: BTreeMap<Slot, Epoch> = wanted.iter().copied().collect();
+            let mut higher = BTreeMap::<Slot, Epoch>::new();
             for database in raising {
-                let epochs = database.await.map_err(|error| error.to_string())?.map_err(|error: StoreError| error.to_string())?;
-                for (slot, epoch) in epochs {
-                    highest.entry(slot).and_modify(|known| *known = epoch.max(*known));
+                let above = database.await.map_err(|error| error.to_string())?.map_err(|error: StoreError| error.to_string())?;
+                for (slot, epoch) in above {
+                    higher.entry(slot).and_modify(|known| *known = epoch.max(*known)).or_insert(epoch);
                 }
             }
-            let higher =
-                wanted.iter().filter_map(|(slot, epoch)| highest.get(slot).filter(|known| *known > epoch).map(|known| (*slot, *known)));
-            Ok::<_, String>(Answer::Raised { higher: higher.collect() })
+            Ok::<_, String>(Answer::Raised { higher: higher.into_iter().collect() })
         };
         match tokio::time::timeout(Duration::from_millis(STATEMENT_ANSWER_MAX_MS), raised).await {
             Ok(Ok(answer)) => Some(answer),

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use simulation::tables::Tables;
@@ -40,8 +41,12 @@ fn claiming() -> impl Strategy<Value = Vec<Claim>> {
     claims.prop_map(|claims| claims.into_iter().map(|(slot, (seen, above))| Claim { slot, seen, above }).collect())
 }
 
+fn releasing() -> impl Strategy<Value = Vec<Release>> {
+    let releases = btree_map(a_slot(), (epoch(), option::of(some())), 0..=usize::from(SLOTS));
+    releases.prop_map(|releases| releases.into_iter().map(|(slot, (epoch, heir))| Release { slot, epoch, heir }).collect())
+}
+
 fn changes() -> impl Strategy<Value = Change> {
-    let released = btree_map(a_slot(), epoch(), 0..=usize::from(SLOTS)).prop_map(Vec::from_iter);
     // The accused come in any order, and the accuser may be among them.
     let accused = vec(some(), 0..4);
     prop_oneof![
@@ -53,7 +58,7 @@ fn changes() -> impl Strategy<Value = Change> {
         5 => (some(), 0..12u64, accused).prop_map(|(by, round, accused)| Change::Accuse { by, round, accused }),
         4 => (some(), some()).prop_map(|(elder, younger)| Change::Settle { elder, younger }),
         8 => (some(), claiming()).prop_map(|(by, claims)| Change::Claim { by, claims }),
-        3 => (some(), released).prop_map(|(by, slots)| Change::Release { by, slots }),
+        3 => (some(), releasing()).prop_map(|(by, releases)| Change::Release { by, releases }),
         2 => several().prop_map(|boots| Change::Forget { boots }),
     ]
 }

@@ -211,7 +211,7 @@ async fn a_role_that_may_only_write_rows_runs_a_node() {
     let epochs: Vec<_> = (0..2).map(|number| (slot(number), Epoch(1))).collect();
     assert_eq!(node.ask(Statement::RaiseEpochs(epochs.clone())).await, Some(Answer::Raised { higher: Vec::new() }));
     assert!(!change(&node, Change::Accuse { by: boot(2), round: 1, accused: vec![boot(1)] }).await.0);
-    assert!(change(&node, Change::Release { by: boot(1), slots: epochs }).await.0);
+    assert!(change(&node, Change::Release { by: boot(1), releases: released(whole(&node).await.2, None) }).await.0);
     assert!(change(&node, Change::Leave { boot: boot(1) }).await.0);
     assert!(change(&node, Change::Forget { boots: vec![boot(1)] }).await.0);
     drop(databases);

@@ -7,7 +7,7 @@ mod race;
 
 use super::*;
 use crate::make::*;
-use cluster::{Answer, Boot, Change, Claim, Roles, SlotRow, Statement};
+use cluster::{Answer, Boot, Change, Claim, Release, Roles, SlotRow, Statement};
 use protocol::{Epoch, Slot};
 use std::sync::Arc;
 use store::postgres::Membership;
@@ -62,6 +62,11 @@ async fn up(membership: &Membership, boots: &[Boot]) {
 /// Claims of slots that nobody has had since they were at this epoch.
 fn claims(slots: impl IntoIterator<Item = u16>, seen: u64) -> Vec<Claim> {
     slots.into_iter().map(|number| Claim { slot: slot(number), seen: Epoch(seen), above: Epoch(0) }).collect()
+}
+
+/// All that is owned, given up.
+fn released(rows: impl IntoIterator<Item = SlotRow>, heir: Option<Boot>) -> Vec<Release> {
+    rows.into_iter().map(|row| Release { slot: row.slot, epoch: row.epoch, heir }).collect()
 }
 
 /// All that the tables hold.

@@ -23,8 +23,8 @@ async fn of_two_that_claim_the_same_slots_each_slot_has_one() {
         let (_, _, rows) = whole(&one).await;
         assert!(rows.iter().all(|row| row.epoch == Epoch(round + 1)), "round {round}");
         for (node, by, rows) in [(&one, boot(1), &ours), (&other, boot(2), &theirs)] {
-            let slots = rows.2.iter().filter(|row| row.owner == Some(by)).map(|row| (row.slot, row.epoch)).collect();
-            assert!(change(node, Change::Release { by, slots }).await.0);
+            let releases = released(rows.2.iter().filter(|row| row.owner == Some(by)).copied(), None);
+            assert!(change(node, Change::Release { by, releases }).await.0);
         }
     }
 }
@@ -133,7 +133,7 @@ async fn all_slots_are_claimed_released_and_read_well_within_the_time_of_a_state
         assert_eq!(timed(1, Statement::RaiseEpochs(epochs.clone())).await, Answer::Raised { higher: Vec::new() });
         let Answer::View { slots, .. } = timed(2, Statement::ReadView { since: 0 }).await else { panic!("no view") };
         assert_eq!(slots.len(), 4096);
-        timed(3, Statement::Change(Change::Release { by: boot(1), slots: epochs })).await;
+        timed(3, Statement::Change(Change::Release { by: boot(1), releases: released(slots, None) })).await;
     }
     for (what, times) in ["claim", "raise", "read", "release"].iter().zip(&mut took) {
         times.sort();
@@ -153,8 +153,7 @@ async fn a_view_is_read_as_it_was_at_one_instant() {
     let changes = async {
         for round in 0..ROUNDS / 4 {
             let (_, _, rows) = change(&one, Change::Claim { by: boot(1), claims: claims(0..4096, round) }).await;
-            let slots = rows.into_iter().map(|row| (row.slot, row.epoch)).collect();
-            change(&one, Change::Release { by: boot(1), slots }).await;
+            change(&one, Change::Release { by: boot(1), releases: released(rows, None) }).await;
         }
     };
     let mut changes = std::pin::pin!(changes);
