@@ -114,7 +114,7 @@ impl Core {
             }
             Event::Heard { view } => self.hear(view),
             Event::HandedOff { slots } => {
-                slots.into_iter().for_each(|(slot, epoch)| self.ownership.handed_off(slot, epoch, &self.view));
+                slots.into_iter().for_each(|(slot, epoch)| self.ownership.handed_off(slot, epoch));
                 true
             }
             Event::Raise { slot, epoch } => {
@@ -196,7 +196,7 @@ impl Core {
             self.read(now, heard, answer);
         } else if let Some(epochs) = self.raising.answered(ticket) {
             match answer {
-                Some(Answer::Raised { higher }) => self.ownership.raised(epochs, higher),
+                Some(Answer::Raised { higher }) => self.ownership.raised(epochs, higher, &self.view),
                 _ => self.raising.not_before = now.after(RETRY_AFTER_MS),
             }
         } else if let Some(change) = self.changing.answered(ticket) {

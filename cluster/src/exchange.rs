@@ -117,11 +117,11 @@ pub enum Action {
         epoch: Epoch,
     },
     /// Send what is warm to the next owner, then begin no more writes in the slot, finish those under way, call back what is lent of it, and say
-    /// [`Event::HandedOff`]. Until then, reads are answered from memory. After [`crate::timing::HAND_OFF_MAX_MS`] it is stopped in any case.
+    /// [`Event::HandedOff`]. Reads are answered from memory until it is stopped. After [`crate::timing::HAND_OFF_MAX_MS`] it is stopped in any case.
     HandOff {
         /// Which.
         slot: Slot,
-        /// Who is going to claim it, as it looks; `None` if nobody is there.
+        /// Who is going to have it, as it looks; `None` if nobody is there.
         to: Option<Boot>,
     },
     /// The slot is not this node's any more: drop what is in memory, and answer NotOwner. Carried out before anything that follows.

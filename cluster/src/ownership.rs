@@ -1,6 +1,6 @@
 //! Which slots this node claims, serves, moves and gives up.
 //!
-//! Nothing here is remembered as a plan. At each look, what is due follows from the slot's row as it is known, and from five facts that a [`Holding`]
+//! Nothing here is remembered as a plan. At each look, what is due follows from the slot's row as it is known, and from six facts that a [`Holding`]
 //! keeps. So a statement that failed is simply due again, and one whose answer was lost is found in the row that it left.
 
 use crate::placement::place;
@@ -24,6 +24,9 @@ struct Holding {
     renounced: Epoch,
     /// Since when the shell hands it off.
     handing_off: Option<Moment>,
+    /// The shell has finished the commits at this epoch, and begins no more. It is still read here while the databases are raised to the next one, for which
+    /// its next owner need not wait then.
+    closed: Option<Epoch>,
 }
 
 /// A slot that begins or ends to be served.
@@ -110,19 +113,26 @@ impl Ownership {
         view.slots().iter().filter(given_up).map(release).collect()
     }
 
-    /// What the domain databases must be raised to before it can be served.
+    /// What the domain databases must be raised to before a slot can be served, or given up.
     pub(crate) fn raises(&self, view: &View) -> Vec<(Slot, Epoch)> {
-        let due = |row: &&SlotRow| {
+        let due = |row: &SlotRow| {
             let holding = &self.holdings[row.slot.index()];
-            self.is_mine(row) && row.epoch > holding.above && row.epoch != holding.raised
+            let is_to_be_served = row.epoch > holding.above && row.epoch != holding.raised;
+            let next = if holding.closed == Some(row.epoch) { Some(row.epoch.next()) } else { is_to_be_served.then_some(row.epoch) };
+            next.filter(|_| self.is_mine(row)).map(|epoch| (row.slot, epoch))
         };
-        view.slots().iter().filter(due).map(|row| (row.slot, row.epoch)).collect()
+        view.slots().iter().filter_map(due).collect()
     }
 
     /// The databases are at these epochs, or above them where they say so.
-    pub(crate) fn raised(&mut self, epochs: Vec<(Slot, Epoch)>, higher: Vec<(Slot, Epoch)>) {
+    pub(crate) fn raised(&mut self, epochs: Vec<(Slot, Epoch)>, higher: Vec<(Slot, Epoch)>, view: &View) {
         for (slot, epoch) in epochs {
-            self.holdings[slot.index()].raised = epoch;
+            let holding = &mut self.holdings[slot.index()];
+            if holding.closed.is_some_and(|closed| closed.next() == epoch) {
+                self.renounce(view.slot(slot));
+            } else {
+                holding.raised = epoch;
+            }
         }
         for (slot, epoch) in higher {
             self.overcome(slot, epoch);
@@ -154,7 +164,7 @@ impl Ownership {
                 if holding.served.take().is_some() {
                     turns.push(Turn::Stop(row.slot));
                 }
-                holding.handing_off = None;
+                (holding.handing_off, holding.closed) = (None, None);
             } else if holding.raised == row.epoch && row.epoch > holding.above && holding.served != Some(row.epoch) {
                 holding.served = Some(row.epoch);
                 turns.push(Turn::Serve(row.slot, row.epoch));
@@ -194,10 +204,10 @@ impl Ownership {
     }
 
     /// The shell has handed a slot off; an epoch other than the served one is of a hand-off before.
-    pub(crate) fn handed_off(&mut self, slot: Slot, epoch: Epoch, view: &View) {
-        let holding = &self.holdings[slot.index()];
+    pub(crate) fn handed_off(&mut self, slot: Slot, epoch: Epoch) {
+        let holding = &mut self.holdings[slot.index()];
         if holding.handing_off.is_some() && holding.served == Some(epoch) {
-            self.renounce(view.slot(slot));
+            holding.closed = Some(epoch);
         }
     }
 
@@ -221,7 +231,7 @@ impl Ownership {
     fn renounce(&mut self, row: SlotRow) {
         let holding = &mut self.holdings[row.slot.index()];
         holding.renounced = holding.renounced.max(row.epoch);
-        holding.handing_off = None;
+        (holding.handing_off, holding.closed) = (None, None);
     }
 
     /// Serves nothing ever again.

@@ -163,7 +163,7 @@ impl Tables {
         let free = row.owner.is_none_or(|owner| owner == by || self.nodes.get(&owner).is_some_and(|node| !node.member.is_alive()));
         let free = free && (row.epoch == seen || self.sabotage == Some(Sabotage::ClaimIgnoresEpoch));
         if free {
-            *row = SlotRow { slot, owner: Some(by), epoch: Epoch(row.epoch.max(above).0 + 1) };
+            *row = SlotRow { slot, owner: Some(by), epoch: row.epoch.max(above).next() };
             *moved = self.version;
         }
         free
@@ -175,7 +175,7 @@ impl Tables {
         let mine = row.owner == Some(by) && (row.epoch == epoch || self.sabotage == Some(Sabotage::ReleaseIgnoresEpoch));
         if mine {
             row.owner = heir;
-            row.epoch.0 += u64::from(heir.is_some());
+            row.epoch = heir.map_or(row.epoch, |_| row.epoch.next());
             *moved = self.version;
         }
         mine

@@ -90,6 +90,7 @@ fn a_node_that_leaves_says_so_after_it_gave_everything_up() {
     node.reads(11, vec![member(ME, 10, Status::Leaving)], Vec::new());
     assert!(node.did(&Action::HandOff { slot: slot(0), to: None }));
     node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
+    node.answer_raise(Vec::new());
     assert!(node.did(&Action::Stop { slot: slot(0) }));
     assert_eq!(node.changes(), Some(&Change::Release { by: ME, releases: vec![release(0, 3, None)] }));
     node.answer_change(Some(changed(12, vec![row(0, None, 3)])));

@@ -66,6 +66,7 @@ fn a_slot_that_was_given_up_is_not_served_again_at_its_old_epoch() {
     node.pass(150);
     node.reads(11, vec![member(ME, 10, Status::Leaving)], Vec::new());
     node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
+    node.answer_raise(Vec::new());
     let release = Change::Release { by: ME, releases: vec![release(0, 3, None)] };
     assert_eq!(node.changes(), Some(&release));
     // Nobody knows whether it was released; the row that is read next is from before.
@@ -87,6 +88,9 @@ fn a_slot_goes_to_its_heir_in_one_statement() {
     node.reads(12, vec![member(ME, 10, Status::Leaving), member(OTHER, 12, Status::Up)], Vec::new());
     assert!(node.did(&Action::HandOff { slot: slot(0), to: Some(OTHER) }));
     node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
+    assert_eq!(node.core.served(slot(0)), Some(Epoch(3)), "it is read until its next owner need not wait for a database");
+    assert_eq!(node.asks(|s| matches!(s, Statement::RaiseEpochs(_))), Some(&Statement::RaiseEpochs(vec![(slot(0), Epoch(4))])));
+    node.answer_raise(Vec::new());
     assert_eq!(node.core.served(slot(0)), None, "it may be the other one's from the moment it is asked for");
     assert_eq!(node.changes(), Some(&Change::Release { by: ME, releases: vec![release(0, 3, Some(OTHER))] }));
     node.done.clear();
