@@ -61,9 +61,14 @@ pub async fn a_fenced_commit_leaves_nothing_behind(stores: Stores) {
 pub async fn epochs_only_rise(stores: Stores) {
     let slot = |n| Slot::new(n).expect("a slot");
     for domain in stores.domains() {
-        domain.fence(vec![(slot(1), Epoch(5)), (slot(2), Epoch(7)), (slot(3), Epoch(0))]).await.expect("fenced");
-        domain.fence(vec![(slot(1), Epoch(4)), (slot(2), Epoch(9)), (slot(4095), Epoch(1))]).await.expect("fenced");
-        domain.fence(Vec::new()).await.expect("fenced");
+        let fence = async |epochs: &[(u16, u64)]| {
+            let epochs = epochs.iter().map(|(number, epoch)| (slot(*number), Epoch(*epoch))).collect();
+            domain.fence(epochs).await.expect("fenced")
+        };
+        assert_eq!(fence(&[(1, 5), (2, 7), (3, 0)]).await, []);
+        assert_eq!(fence(&[(1, 4), (2, 9), (4095, 1)]).await, [(slot(1), Epoch(5))], "it is higher already");
+        assert_eq!(fence(&[(1, 4), (2, 9)]).await, [(slot(1), Epoch(5))], "and nothing is left to raise");
+        assert_eq!(fence(&[]).await, []);
         let mut epochs = domain.epochs().await.expect("epochs");
         epochs.sort();
         assert_eq!(epochs, [(slot(1), Epoch(5)), (slot(2), Epoch(9)), (slot(4095), Epoch(1))]);
