@@ -5,7 +5,8 @@ use crate::ownership::{Ownership, Turn, eldest};
 use crate::probe::Probes;
 use crate::statement::{Answer, Change, Statement, Ticket};
 use crate::timing::{
-    LEASE_MS, LEAVING_HAND_OFF_MAX_MS, LEAVING_MAX_MS, LOOK_EVERY_MS, Moment, RENEWAL_EVERY_MS, RETRY_AFTER_MS, read_every_min_ms,
+    LEASE_MS, LEAVING_HAND_OFF_MAX_MS, LEAVING_MAX_MS, LOOK_EVERY_MS, MOVES_EVERY_MS, Moment, RENEWAL_EVERY_MS, RETRY_AFTER_MS,
+    read_every_min_ms,
 };
 use crate::view::{Boot, Member, Status, View};
 use crate::watch::Watch;
@@ -52,6 +53,8 @@ pub struct Core {
     reading: Lane<u64>,
     raising: Lane<Vec<(Slot, Epoch)>>,
     changing: Lane<Change>,
+    /// When slots may begin to move again.
+    moving_from: Moment,
     watch: Watch,
     probes: Probes,
     /// Whom this node accuses in the table; `None` while nobody knows.
@@ -81,6 +84,7 @@ impl Core {
             reading: Lane::new(),
             raising: Lane::new(),
             changing: Lane::new(),
+            moving_from: Moment(0),
             watch: Watch::default(),
             probes: Probes::new(boot),
             told: Some(Vec::new()),
@@ -144,7 +148,7 @@ impl Core {
         }
         let later = self.looked_at.after(LOOK_EVERY_MS);
         let renewal = self.renewing.under_way.is_none().then_some(self.renewing.not_before);
-        [renewal, Some(self.probes.due()), self.watch.due()]
+        [renewal, Some(self.probes.due()), self.watch.due(), Some(self.moving_from)]
             .into_iter()
             .flatten()
             .filter(|due| *due > self.looked_at)
@@ -366,9 +370,12 @@ impl Core {
 
     fn hand_off(&mut self, now: Moment) {
         // Without a lease nothing moves: nobody knows how the cluster stands.
-        if now < self.lease_until && self.view.member(self.identity.boot).is_some_and(Member::is_active) {
+        if now >= self.moving_from && now < self.lease_until && self.view.member(self.identity.boot).is_some_and(Member::is_active) {
             let leaving = self.status() == Some(Status::Leaving);
             let begun = self.ownership.begin_hand_offs(&self.view, now, leaving);
+            if !begun.is_empty() {
+                self.moving_from = now.after(MOVES_EVERY_MS);
+            }
             self.actions.extend(begun.into_iter().map(|(slot, to)| Action::HandOff { slot, to }));
         }
     }

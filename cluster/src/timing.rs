@@ -91,6 +91,10 @@ pub const LOOK_EVERY_MS: u64 = 200;
 /// An owner moves at most one of so many of all slots at a time: what is moving takes no writes for a moment.
 pub const MOVING_SHARE: usize = 16;
 
+/// And begins to move some no sooner than this after it last did: between two lots others get the processors and the databases. All that a node owns is
+/// moved within 1.6 s, or a little more.
+pub const MOVES_EVERY_MS: u64 = 100;
+
 /// A slot whose owner actors do not finish their commits is given up after this time; the next owner's epoch fences what is left.
 pub const HAND_OFF_MAX_MS: u64 = 5_000;
 
