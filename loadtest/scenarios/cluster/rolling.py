@@ -6,7 +6,6 @@ from servers.process import eventually
 
 # Reads and writes of the history checker each second, and requests of the load beside it.
 PACE = (300, 40, 300)
-QUIET_S = 12
 # Between two restarts, as a StatefulSet's `minReadySeconds` has it.
 PAUSE_S = 8
 # How long one node may take until it is back with its share, and about how long all of three take.
@@ -17,10 +16,11 @@ STALL_MAX_MS, P99_FACTOR, STORE_READS_FACTOR = 1000, 3, 2
 def rolling(stage):
     """Every node is asked to stop, and started again, one after the other, under load. No request fails, none waits for more than a second, and the store is hardly asked more."""
     cluster = stage.cluster
-    with stage.under_load(QUIET_S, pace=PACE, mix="mixed") as quiet:
+    seconds, took = max(ONE_ROUND_S, stage.options.seconds), []
+    # As long as what it is compared with: feeds fill while it goes on, and the store is asked more.
+    with stage.under_load(seconds, pace=PACE, mix="mixed") as quiet:
         before = cluster.store_reads()
     asked_quiet = cluster.store_reads() - before
-    seconds, took = max(ONE_ROUND_S, stage.options.seconds), []
     with stage.under_load(seconds, pace=PACE, mix="mixed") as load:
         before, since = cluster.store_reads(), time.monotonic()
         while len(took) < len(cluster.nodes) or time.monotonic() - since < seconds - ONE_ROUND_S / len(cluster.nodes):
