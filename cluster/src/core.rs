@@ -118,7 +118,7 @@ impl Core {
             }
             Event::Heard { view } => self.hear(view),
             Event::HandedOff { slots } => {
-                slots.into_iter().for_each(|(slot, epoch)| self.ownership.handed_off(slot, epoch));
+                slots.into_iter().for_each(|(slot, epoch)| self.ownership.handed_off(slot, epoch, now));
                 true
             }
             Event::Raise { slot, epoch } => {

@@ -1,11 +1,11 @@
 //! Which slots this node claims, serves, moves and gives up.
 //!
-//! Nothing here is remembered as a plan. At each look, what is due follows from the slot's row as it is known, and from six facts that a [`Holding`]
+//! Nothing here is remembered as a plan. At each look, what is due follows from the slot's row as it is known, and from five facts that a [`Holding`]
 //! keeps. So a statement that failed is simply due again, and one whose answer was lost is found in the row that it left.
 
 use crate::placement::place;
 use crate::statement::{Claim, Release};
-use crate::timing::{CLAIM_WAIT_MS, HAND_OFF_MAX_MS, MOVING_SHARE, Moment, REMEMBERED_MS};
+use crate::timing::{CLAIM_WAIT_MS, HAND_OFF_MAX_MS, MOVING_SHARE, Moment, RAISED_AHEAD_MAX_MS, REMEMBERED_MS};
 use crate::view::{Boot, Death, Member, SlotRow, Status, View};
 use protocol::{Epoch, Slot};
 use std::collections::BTreeMap;
@@ -22,11 +22,24 @@ struct Holding {
     /// A release of this epoch was decided on. It may land at any time, so the slot is never again served at it, whatever the row says: to have the
     /// slot back, it is claimed anew.
     renounced: Epoch,
-    /// Since when the shell hands it off.
-    handing_off: Option<Moment>,
-    /// The shell has finished the commits at this epoch, and begins no more. It is still read here while the databases are raised to the next one, for which
+    /// How far its hand-off is.
+    hand_off: Option<HandOff>,
+}
+
+/// What is done for a slot before it is given up.
+#[derive(Clone, Copy)]
+enum HandOff {
+    /// The shell is at it, since then.
+    Begun(Moment),
+    /// Since then the shell has no commit under way, and begins none. The slot is still read here while the databases are raised to the next epoch, for which
     /// its next owner need not wait then.
-    closed: Option<Epoch>,
+    Closed(Moment),
+}
+
+impl Holding {
+    const fn is_closed(&self) -> bool {
+        matches!(self.hand_off, Some(HandOff::Closed(_)))
+    }
 }
 
 /// A slot that begins or ends to be served.
@@ -97,7 +110,8 @@ impl Ownership {
         }
         let due = |row: &&SlotRow| {
             if row.owner == Some(self.me) {
-                self.is_mine(row) && row.epoch <= self.holdings[row.slot.index()].above
+                let holding = &self.holdings[row.slot.index()];
+                self.is_mine(row) && row.epoch <= holding.above && !holding.is_closed()
             } else {
                 takes_slots && self.wish[row.slot.index()] == Some(self.me) && self.is_free(row, view, now)
             }
@@ -106,10 +120,11 @@ impl Ownership {
         view.slots().iter().filter(due).map(claim).collect()
     }
 
-    /// What is to be released, and who is wished to have it next: this node itself, if that was decided meanwhile.
+    /// What is to be released, and who is wished to have it next. What is wished here after all is claimed anew.
     pub(crate) fn releases(&self, view: &View) -> Vec<Release> {
         let given_up = |row: &&SlotRow| row.owner == Some(self.me) && !self.is_mine(row);
-        let release = |row: &SlotRow| Release { slot: row.slot, epoch: row.epoch, heir: self.wish[row.slot.index()] };
+        let heir = |row: &SlotRow| self.wish[row.slot.index()].filter(|heir| *heir != self.me);
+        let release = |row: &SlotRow| Release { slot: row.slot, epoch: row.epoch, heir: heir(row) };
         view.slots().iter().filter(given_up).map(release).collect()
     }
 
@@ -118,7 +133,7 @@ impl Ownership {
         let due = |row: &SlotRow| {
             let holding = &self.holdings[row.slot.index()];
             let is_to_be_served = row.epoch > holding.above && row.epoch != holding.raised;
-            let next = if holding.closed == Some(row.epoch) { Some(row.epoch.next()) } else { is_to_be_served.then_some(row.epoch) };
+            let next = if holding.is_closed() { Some(row.epoch.next()) } else { is_to_be_served.then_some(row.epoch) };
             next.filter(|_| self.is_mine(row)).map(|epoch| (row.slot, epoch))
         };
         view.slots().iter().filter_map(due).collect()
@@ -127,9 +142,9 @@ impl Ownership {
     /// The databases are at these epochs, or above them where they say so.
     pub(crate) fn raised(&mut self, epochs: Vec<(Slot, Epoch)>, higher: Vec<(Slot, Epoch)>, view: &View) {
         for (slot, epoch) in epochs {
-            let holding = &mut self.holdings[slot.index()];
-            if holding.closed.is_some_and(|closed| closed.next() == epoch) {
-                self.renounce(view.slot(slot));
+            let (row, holding) = (view.slot(slot), &mut self.holdings[slot.index()]);
+            if holding.is_closed() && row.epoch.next() == epoch {
+                self.renounce(row);
             } else {
                 holding.raised = epoch;
             }
@@ -164,7 +179,7 @@ impl Ownership {
                 if holding.served.take().is_some() {
                     turns.push(Turn::Stop(row.slot));
                 }
-                (holding.handing_off, holding.closed) = (None, None);
+                holding.hand_off = None;
             } else if holding.raised == row.epoch && row.epoch > holding.above && holding.served != Some(row.epoch) {
                 holding.served = Some(row.epoch);
                 turns.push(Turn::Serve(row.slot, row.epoch));
@@ -186,8 +201,8 @@ impl Ownership {
             if moving + begun.len() >= room {
                 break;
             }
-            if settled && elsewhere && holding.handing_off.is_none() {
-                self.holdings[row.slot.index()].handing_off = Some(now);
+            if settled && elsewhere && holding.hand_off.is_none() {
+                self.holdings[row.slot.index()].hand_off = Some(HandOff::Begun(now));
                 begun.push((row.slot, wish));
             }
         }
@@ -198,23 +213,28 @@ impl Ownership {
     fn is_moving(&self, row: &SlotRow) -> bool {
         let is_awaited = self.wish[row.slot.index()].is_some();
         let holding = &self.holdings[row.slot.index()];
-        holding.handing_off.is_some()
+        holding.hand_off.is_some()
             || row.owner == Some(self.me) && !self.is_mine(row)
             || row.owner.is_none() && is_awaited && row.epoch == holding.renounced && row.epoch.0 > 0
     }
 
     /// The shell has handed a slot off; an epoch other than the served one is of a hand-off before.
-    pub(crate) fn handed_off(&mut self, slot: Slot, epoch: Epoch) {
+    pub(crate) fn handed_off(&mut self, slot: Slot, epoch: Epoch, now: Moment) {
         let holding = &mut self.holdings[slot.index()];
-        if holding.handing_off.is_some() && holding.served == Some(epoch) {
-            holding.closed = Some(epoch);
+        if matches!(holding.hand_off, Some(HandOff::Begun(_))) && holding.served == Some(epoch) {
+            holding.hand_off = Some(HandOff::Closed(now));
         }
     }
 
-    /// Gives up what the shell did not hand off in time.
+    /// Gives up what the shell did not hand off in time, and what takes no writes while a database is not raised.
     pub(crate) fn end_late_hand_offs(&mut self, view: &View, now: Moment) {
         for row in view.slots() {
-            if self.holdings[row.slot.index()].handing_off.is_some_and(|since| now.since(since) >= HAND_OFF_MAX_MS) {
+            let is_late = match self.holdings[row.slot.index()].hand_off {
+                None => false,
+                Some(HandOff::Begun(since)) => now.since(since) >= HAND_OFF_MAX_MS,
+                Some(HandOff::Closed(since)) => now.since(since) >= RAISED_AHEAD_MAX_MS,
+            };
+            if is_late {
                 self.renounce(*row);
             }
         }
@@ -231,7 +251,7 @@ impl Ownership {
     fn renounce(&mut self, row: SlotRow) {
         let holding = &mut self.holdings[row.slot.index()];
         holding.renounced = holding.renounced.max(row.epoch);
-        (holding.handing_off, holding.closed) = (None, None);
+        holding.hand_off = None;
     }
 
     /// Serves nothing ever again.

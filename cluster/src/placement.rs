@@ -1,4 +1,4 @@
-//! Which node should own each slot: a pure wish. Ownership itself is a row, which only a claim changes.
+//! Which node should own each slot: a pure wish. Ownership itself is a row, which a claim changes, or its owner by giving it up.
 
 use crate::view::Boot;
 use protocol::Slot;

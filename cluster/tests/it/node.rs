@@ -54,7 +54,14 @@ impl Node {
     }
 
     pub fn tell(&mut self, event: Event) {
-        for action in self.core.handle(self.now, event) {
+        let actions = self.core.handle(self.now, event);
+        let asks = |action: &Action| matches!(action, Action::Ask { statement: Statement::Change(Change::Release { .. }), .. });
+        let release = actions.iter().position(asks).unwrap_or(actions.len());
+        assert!(
+            !actions[release..].iter().any(|action| matches!(action, Action::Stop { .. })),
+            "what is asked to be given up is stopped before"
+        );
+        for action in actions {
             match action {
                 Action::Ask { ticket, statement } => self.asked.push((ticket, statement)),
                 action => self.done.push(action),

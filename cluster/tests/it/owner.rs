@@ -1,7 +1,7 @@
 //! Claiming, raising, serving, losing.
 
 use crate::node::{ME, Node, OTHER, changed, member, release, row, slot};
-use cluster::timing::CLAIM_WAIT_MS;
+use cluster::timing::{CLAIM_WAIT_MS, MOVES_EVERY_MS, RAISED_AHEAD_MAX_MS};
 use cluster::{Action, Change, Claim, Death, Event, Statement, Status};
 use protocol::Epoch;
 
@@ -96,6 +96,61 @@ fn a_slot_goes_to_its_heir_in_one_statement() {
     node.done.clear();
     node.answer_change(Some(changed(13, vec![row(0, Some(OTHER), 4)])));
     assert!(node.done.contains(&Action::Route(vec![(slot(0), Some(OTHER))])), "{:?}", node.done);
+}
+
+#[test]
+fn a_slot_does_not_wait_for_a_database_to_be_given_up() {
+    let mut node = Node::up(Vec::new(), vec![row(0, Some(ME), 3), row(1, Some(ME), 3)]);
+    node.answer_raise(Vec::new());
+    node.tell(Event::Drain);
+    node.answer_change(Some(changed(11, Vec::new())));
+    node.pass(150);
+    node.reads(12, vec![member(ME, 10, Status::Leaving), member(OTHER, 12, Status::Up)], Vec::new());
+    let since = node.now;
+    node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
+    // The raise is under way all the while.
+    while node.changes().is_none() {
+        assert_eq!(node.core.served(slot(0)), Some(Epoch(3)));
+        assert!(node.now <= since.after(RAISED_AHEAD_MAX_MS + 200), "nobody may write for so long");
+        node.pass(50);
+    }
+    assert_eq!(node.changes(), Some(&Change::Release { by: ME, releases: vec![release(0, 3, Some(OTHER))] }));
+    assert!(node.now >= since.after(RAISED_AHEAD_MAX_MS));
+}
+
+#[test]
+fn what_is_wished_here_after_all_is_given_up_to_nobody_and_claimed_anew() {
+    let mut node = Node::up(vec![member(OTHER, 1, Status::Up)], vec![row(0, Some(ME), 3), row(1, Some(ME), 3)]);
+    node.answer_raise(Vec::new());
+    let begun = node.done.iter().find_map(|action| if let Action::HandOff { slot, .. } = action { Some(*slot) } else { None });
+    let moving = begun.expect("one of the two is wished at the other node");
+    node.tell(Event::Heard { view: 11 });
+    node.pass(150);
+    node.reads(11, vec![member(OTHER, 1, Status::Dead(Death::Left))], Vec::new());
+    node.tell(Event::HandedOff { slots: vec![(moving, Epoch(3))] });
+    node.answer_raise(Vec::new());
+    assert_eq!(node.changes(), Some(&Change::Release { by: ME, releases: vec![release(moving.number(), 3, None)] }));
+    node.answer_change(Some(changed(12, vec![row(moving.number(), None, 3)])));
+    assert_eq!(node.changes(), Some(&Change::Claim { by: ME, claims: vec![claim(moving.number(), 3, 0)] }));
+}
+
+#[test]
+fn slots_move_in_lots_with_a_pause_between() {
+    let mut node = Node::up(Vec::new(), vec![row(0, Some(ME), 3), row(1, Some(ME), 3)]);
+    node.answer_raise(Vec::new());
+    node.tell(Event::Drain);
+    node.answer_change(Some(changed(11, Vec::new())));
+    node.pass(150);
+    node.reads(12, vec![member(ME, 10, Status::Leaving), member(OTHER, 12, Status::Up)], Vec::new());
+    let (since, hand_offs) = (node.now, |node: &Node| node.done.iter().filter(|action| matches!(action, Action::HandOff { .. })).count());
+    assert_eq!(hand_offs(&node), 1);
+    node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
+    node.answer_raise(Vec::new());
+    node.answer_change(Some(changed(13, vec![row(0, Some(OTHER), 4)])));
+    assert_eq!(hand_offs(&node), 1, "the first is through, and there is room");
+    assert_eq!(node.core.wake_at(), since.after(MOVES_EVERY_MS), "and nobody else wakes it");
+    node.pass(MOVES_EVERY_MS);
+    assert_eq!(hand_offs(&node), 2);
 }
 
 #[test]

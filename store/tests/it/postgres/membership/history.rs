@@ -108,6 +108,13 @@ fn inheritance([owner, heir]: [Boot; 2], slot: Slot, death: Option<Change>) -> V
     claims.into_iter().chain(death).chain(forget()).chain(inherits).chain(forget()).map(Statement::Change).collect()
 }
 
+/// A slot is claimed, and given up to an heir to whom something may have happened.
+fn bequest([owner, heir]: [Boot; 2], slot: Slot, end: Option<Change>) -> Vec<Statement> {
+    let claim = |seen| Change::Claim { by: owner, claims: vec![Claim { slot, seen: Epoch(seen), above: Epoch(0) }] };
+    let release = |epoch| Change::Release { by: owner, releases: vec![Release { slot, epoch: Epoch(epoch), heir: Some(heir) }] };
+    (0..4).map(claim).chain(end).chain((0..5).map(release)).map(Statement::Change).collect()
+}
+
 fn end(boot: Boot) -> impl Strategy<Value = Option<Change>> {
     prop_oneof![
         Just(None),
@@ -124,6 +131,7 @@ fn episodes() -> impl Strategy<Value = Vec<Statement>> {
         end(pair[usize::from(of_first)]).prop_map(move |between| quarrel(pair, round, who, between))
     });
     let inheritances = (two(), a_slot()).prop_flat_map(|(pair, slot)| end(pair[0]).prop_map(move |death| inheritance(pair, slot, death)));
+    let bequests = (two(), a_slot()).prop_flat_map(|(pair, slot)| end(pair[1]).prop_map(move |end| bequest(pair, slot, end)));
     let shuffled = Just((1..=BOOTS).map(boot).collect::<Vec<_>>()).prop_shuffle();
     prop_oneof![
         30 => statements().prop_map(|statement| vec![statement]),
@@ -131,6 +139,7 @@ fn episodes() -> impl Strategy<Value = Vec<Statement>> {
         2 => quarrels,
         2 => (shuffled, 12..40u64).prop_map(|(boots, round)| conspiracy(&boots, round)),
         2 => inheritances,
+        2 => bequests,
     ]
 }
 
