@@ -2,6 +2,7 @@
 
 use actors::membership::{Events, Outlook, Peers, Seat};
 use actors::ownership::Ownership;
+use cluster::placement::place;
 use cluster::timing::{LEASE_MS, LEAVING_HAND_OFF_MAX_MS, STANDSTILL_MS};
 use cluster::{Boot, Exit, Identity, Member, Roles};
 use parking_lot::Mutex;
@@ -215,17 +216,15 @@ fn watch(watched: &Mutex<Vec<Arc<Place>>>, is_over: &AtomicBool) -> u64 {
     looks
 }
 
-/// Whether each slot is answered by one of these, all know by whom, and shares are as even as placement makes them.
+/// Whether each slot is answered by the one of these at whom placement wishes it, and all know that.
 fn is_settled(seats: &[Arc<Place>]) -> bool {
     let outlooks: Vec<_> = seats.iter().map(|seat| seat.outlook()).collect();
-    let shares: Vec<_> = seats.iter().map(|seat| Slot::all().filter(|slot| seat.serves(*slot)).count()).collect();
-    let even = usize::from(SLOTS) / seats.len();
-    shares.iter().sum::<usize>() == usize::from(SLOTS)
-        && shares.iter().all(|share| *share > even * 2 / 3)
-        && outlooks.iter().all(|outlook| outlook.members.len() == seats.len())
+    let wished = place(SLOTS, &seats.iter().map(|seat| seat.boot()).collect::<Vec<_>>());
+    outlooks.iter().all(|outlook| outlook.members.len() == seats.len())
         && Slot::all().all(|slot| {
-            let owner = seats.iter().find(|seat| seat.serves(slot)).map(|seat| seat.boot());
-            outlooks.iter().all(|outlook| outlook.owner(slot) == owner)
+            let wish = wished[slot.index()];
+            seats.iter().all(|seat| seat.serves(slot) == (wish == Some(seat.boot())))
+                && outlooks.iter().all(|outlook| outlook.owner(slot) == wish)
         })
 }
 
