@@ -137,11 +137,11 @@ class Cluster:
         return self.postgres.run("psql", *self.postgres.where(f"{DATABASE}_{domain}"), text=statement, name="psql").strip()
 
     def store_reads(self):
-        """How often the platform has asked the databases, by what it asked, but for what each node asks by the clock."""
+        """How often the platform has asked the databases, by what it asked, but for what each node asks by the clock, or as a member of the cluster."""
         self.postgres.sql("postgres", "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-        by_the_clock = "cluster_|outbox|foreign_write|schema_migration|errand|checkout|instance|pg_"
+        of_the_nodes = "cluster_|slot_epoch|outbox|foreign_write|schema_migration|errand|checkout|instance|pg_"
         counted = "SELECT json_object_agg(query, calls) FROM (SELECT query, sum(calls) AS calls FROM pg_stat_statements "
-        counted += f"WHERE query ~* '^\\s*select' AND query !~ '{by_the_clock}' GROUP BY query) AS each_query"
+        counted += f"WHERE query ~* '^\\s*select' AND query !~ '{of_the_nodes}' GROUP BY query) AS each_query"
         return collections.Counter(json.loads(self.postgres.sql("postgres", counted) or "{}"))
 
     def certify(self, *names):
