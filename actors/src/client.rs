@@ -275,7 +275,7 @@ impl Client {
                 Err(Unanswered::Elsewhere) => false,
                 Err(Unanswered::Unreached | Unanswered::Unknown) => true,
             },
-            Place::Nowhere => remote.outlook().is_orphaned(key.slot()),
+            Place::Nowhere => !remote.outlook().is_given_up(key.slot()),
         };
         let is_view = query.is_none();
         // An owner actor of this node asks the store, and keeps nothing of what is not its own.

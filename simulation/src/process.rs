@@ -275,9 +275,10 @@ impl Process {
                 }
             }
             None if read => {
-                // A node that was voted out may still have a commit under way.
-                let was_released = self.core.view().slot(slot_of(op.key)).owner.is_none();
-                self.fall_back(op, if was_released { Settles::AtOnce } else { Settles::InTime });
+                // A node that was voted out may still have a commit under way, and who has just joined knows of no owner.
+                let row = self.core.view().slot(slot_of(op.key));
+                let was_given_up = row.owner.is_none() && row.epoch > Epoch(0);
+                self.fall_back(op, if was_given_up { Settles::AtOnce } else { Settles::InTime });
             }
             None => self.outputs.push(Output::Later(RETRY_MS, Input::Retry(id))),
         }

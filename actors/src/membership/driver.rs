@@ -5,7 +5,7 @@ use cluster::timing::LEASE_MS;
 use cluster::{Action, Answer, Boot, Change, Core, Death, Event, Exit, Identity, Member, Moment, Statement, Status, Ticket};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use protocol::Slot;
+use protocol::{Epoch, Slot};
 use std::sync::Arc;
 use std::time::Duration;
 use store::lease::now_ms;
@@ -136,7 +136,8 @@ impl Running {
         self.look_out(|outlook| {
             for (slot, owner) in moved {
                 outlook.owners[slot.index()] = *owner;
-                outlook.orphaned[slot.index()] = owner.is_none() && self.core.view().slot(*slot).owner.is_some();
+                let row = self.core.view().slot(*slot);
+                outlook.given_up[slot.index()] = row.owner.map_or(row.epoch > Epoch(0), |owner| owner == self.driver.identity.boot);
             }
         });
     }

@@ -44,8 +44,8 @@ pub struct Outlook {
     pub left: Arc<[Boot]>,
     /// By slot: its living owner.
     owners: Box<[Option<Boot>]>,
-    /// By slot: whether its last owner died, and nobody has it yet.
-    orphaned: Box<[bool]>,
+    /// By slot: whether its last owner gave it up, to this node or to nobody.
+    given_up: Box<[bool]>,
 }
 
 impl Outlook {
@@ -55,10 +55,11 @@ impl Outlook {
         self.owners.get(slot.index()).copied().flatten()
     }
 
-    /// Whether the slot's last owner died and nobody has it yet. It may not know, and have a commit under way.
+    /// Of a slot without an owner elsewhere: whether nobody commits in it, because it was given up, to this node or to nobody. One whose owner died may not know
+    /// that, and have a commit under way; and one of which this node knows nothing, because it has just joined, may have an owner.
     #[must_use]
-    pub fn is_orphaned(&self, slot: Slot) -> bool {
-        self.orphaned.get(slot.index()).copied().unwrap_or_default()
+    pub fn is_given_up(&self, slot: Slot) -> bool {
+        self.given_up.get(slot.index()).copied().unwrap_or_default()
     }
 
     /// The row of a node that is not dead.
@@ -88,7 +89,7 @@ impl Shared {
             members: Arc::new([]),
             left: Arc::new([]),
             owners: vec![None; usize::from(slots)].into(),
-            orphaned: vec![false; usize::from(slots)].into(),
+            given_up: vec![false; usize::from(slots)].into(),
         };
         Self { ownership, outlook: watch::Sender::new(Arc::new(outlook)), exit: watch::Sender::new(None) }
     }
