@@ -1,9 +1,9 @@
 //! Slots that go to another node, and what is warm of them, which goes ahead.
 //!
 //! What is warm is sent while its owner still answers and writes ([`watch`]), so nobody waits for it. Only then what is lent of it is called back (`near`), and
-//! no more commits begin; when none is under way any more, the databases are raised for the next owner, and the slot is given to it. That one holds what was sent against the store's versions, many in one
-//! look, once the slot is its own ([`warm`]): what was changed in between, or by somebody who does not ask owners, is loaded anew. So nothing that is sent is
-//! ever believed, and all of it may be lost.
+//! no more commits begin; when none is under way any more, the databases are raised for the next owner, and the slot is given to it. That one holds what was
+//! sent against the store's versions, many in one look, once the slot is its own ([`warm`]): what was changed in between, or by somebody who does not ask
+//! owners, is loaded anew. So nothing that is sent is ever believed, and all of it may be lost.
 
 use crate::{
     clock::by_the_clock,

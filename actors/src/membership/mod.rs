@@ -44,7 +44,7 @@ pub struct Outlook {
     pub left: Arc<[Boot]>,
     /// By slot: its living owner.
     owners: Box<[Option<Boot>]>,
-    /// By slot: whether its last owner gave it up, to this node or to nobody.
+    /// By slot: whether it is this node's, or was given up to nobody.
     given_up: Box<[bool]>,
 }
 
@@ -55,8 +55,8 @@ impl Outlook {
         self.owners.get(slot.index()).copied().flatten()
     }
 
-    /// Of a slot without an owner elsewhere: whether nobody commits in it, because it was given up, to this node or to nobody. One whose owner died may not know
-    /// that, and have a commit under way; and one of which this node knows nothing, because it has just joined, may have an owner.
+    /// Of a slot without an owner elsewhere: whether nobody else commits in it, because it is this node's, or was given up to nobody. An owner that died may not
+    /// know that, and have a commit under way; and a slot of which this node knows nothing, because it has just joined, may have an owner.
     #[must_use]
     pub fn is_given_up(&self, slot: Slot) -> bool {
         self.given_up.get(slot.index()).copied().unwrap_or_default()

@@ -9,6 +9,17 @@ fn claim(number: u16, seen: u64, above: u64) -> Claim {
     Claim { slot: slot(number), seen: Epoch(seen), above: Epoch(above) }
 }
 
+/// A node that has both slots and leaves, and another one that is up: what is here is wished there.
+fn leaving_beside_another() -> Node {
+    let mut node = Node::up(Vec::new(), vec![row(0, Some(ME), 3), row(1, Some(ME), 3)]);
+    node.answer_raise(Vec::new());
+    node.tell(Event::Drain);
+    node.answer_change(Some(changed(11, Vec::new())));
+    node.pass(150);
+    node.reads(12, vec![member(ME, 10, Status::Leaving), member(OTHER, 12, Status::Up)], Vec::new());
+    node
+}
+
 #[test]
 fn a_slot_is_served_only_after_every_database_is_at_its_epoch() {
     let mut node = Node::up(Vec::new(), Vec::new());
@@ -80,12 +91,7 @@ fn a_slot_that_was_given_up_is_not_served_again_at_its_old_epoch() {
 
 #[test]
 fn a_slot_goes_to_its_heir_in_one_statement() {
-    let mut node = Node::up(Vec::new(), vec![row(0, Some(ME), 3), row(1, Some(ME), 3)]);
-    node.answer_raise(Vec::new());
-    node.tell(Event::Drain);
-    node.answer_change(Some(changed(11, Vec::new())));
-    node.pass(150);
-    node.reads(12, vec![member(ME, 10, Status::Leaving), member(OTHER, 12, Status::Up)], Vec::new());
+    let mut node = leaving_beside_another();
     assert!(node.did(&Action::HandOff { slot: slot(0), to: Some(OTHER) }));
     node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
     assert_eq!(node.core.served(slot(0)), Some(Epoch(3)), "it is read until its next owner need not wait for a database");
@@ -100,12 +106,7 @@ fn a_slot_goes_to_its_heir_in_one_statement() {
 
 #[test]
 fn a_slot_does_not_wait_for_a_database_to_be_given_up() {
-    let mut node = Node::up(Vec::new(), vec![row(0, Some(ME), 3), row(1, Some(ME), 3)]);
-    node.answer_raise(Vec::new());
-    node.tell(Event::Drain);
-    node.answer_change(Some(changed(11, Vec::new())));
-    node.pass(150);
-    node.reads(12, vec![member(ME, 10, Status::Leaving), member(OTHER, 12, Status::Up)], Vec::new());
+    let mut node = leaving_beside_another();
     let since = node.now;
     node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });
     // The raise is under way all the while.
@@ -136,12 +137,7 @@ fn what_is_wished_here_after_all_is_given_up_to_nobody_and_claimed_anew() {
 
 #[test]
 fn slots_move_in_lots_with_a_pause_between() {
-    let mut node = Node::up(Vec::new(), vec![row(0, Some(ME), 3), row(1, Some(ME), 3)]);
-    node.answer_raise(Vec::new());
-    node.tell(Event::Drain);
-    node.answer_change(Some(changed(11, Vec::new())));
-    node.pass(150);
-    node.reads(12, vec![member(ME, 10, Status::Leaving), member(OTHER, 12, Status::Up)], Vec::new());
+    let mut node = leaving_beside_another();
     let (since, hand_offs) = (node.now, |node: &Node| node.done.iter().filter(|action| matches!(action, Action::HandOff { .. })).count());
     assert_eq!(hand_offs(&node), 1);
     node.tell(Event::HandedOff { slots: vec![(slot(0), Epoch(3))] });

@@ -155,14 +155,17 @@ impl<W: Rows> Domain for Database<W> {
     async fn fence(&self, epochs: Vec<(Slot, Epoch)>) -> Result<Vec<(Slot, Epoch)>, StoreError> {
         // The one writer does this after every commit that was handed over before, and none of those behind it passes the guard any more.
         self.maintain(Operation::Fence, move |db| {
+            let mut higher = Vec::new();
             for (slot, epoch) in epochs.iter().filter(|(_, epoch)| *epoch > Epoch(0)) {
-                execute(db, FENCE, (slot.number(), super::column::int(epoch.0)))?;
+                let values = (slot.number(), super::column::int(epoch.0));
+                // As a rule each is raised, and there is nothing to look for.
+                if execute(db, FENCE, values)? == 0
+                    && let Some(known) = optional(db, HIGHER, values, |row| Columns::of(row).count())?
+                {
+                    higher.push((*slot, Epoch(known)));
+                }
             }
-            let higher = epochs.iter().map(|(slot, epoch)| {
-                let known = optional(db, HIGHER, (slot.number(), super::column::int(epoch.0)), |row| Columns::of(row).count())?;
-                Ok(known.map(|known| (*slot, Epoch(known))))
-            });
-            higher.filter_map(Result::transpose).collect()
+            Ok(higher)
         })
         .await
     }
