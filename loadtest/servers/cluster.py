@@ -23,6 +23,8 @@ DATABASE = "app"
 RESTART_AFTER_S = 0.5
 # Of a node's listeners, behind the gateway's port.
 ADMIN, LINKS, PORTS_EACH = 10, 11, 12
+# Nodes begin to move slots each tenth of a second.
+LOTS_EVERY_S = 0.3
 # Of one cluster, those included that are added to it.
 NODES_MAX = 12
 # Hashing is not what is judged here, and limits would judge the load.
@@ -197,20 +199,25 @@ class Cluster:
         up = {member["boot"] for member in said[0]["members"] if member["status"] == "up"}
         return up == {one["boot"] for one in said} and all(node.is_ready() and self.unserved([node]) == 0 for node in wanted)
 
-    def is_settled(self):
-        """Every node that should be there is up and owns its share, and all of them say the same."""
+    def shares(self):
+        """How many slots each node owns, if every one that should be there is up and owns its share, and all of them say the same; else None."""
         wanted = [node for node in self.nodes if node.is_wanted]
         said = [node.inside() for node in wanted]
         if None in said or len({json.dumps(one["slots"]["by_owner"], sort_keys=True) for one in said}) != 1:
-            return False
+            return None
         boots, owned = {one["boot"] for one in said}, said[0]["slots"]["by_owner"]
         up = {member["boot"] for member in said[0]["members"] if member["status"] == "up"}
         even = SLOTS / len(wanted)
-        return up == boots == set(owned) and sum(owned.values()) == SLOTS and min(owned.values()) > even * 0.7
+        return owned if up == boots == set(owned) and sum(owned.values()) == SLOTS and min(owned.values()) > even * 0.7 else None
 
     def wait_settled(self, seconds=60):
-        """How long it took until everything was as it should be; None if it was not."""
-        return eventually(lambda: self.is_settled() and all(node.is_ready() for node in self.nodes if node.is_wanted), seconds)
+        """How long it took until everything was as it should be, and nothing moved any more; None if it was not."""
+        return eventually(lambda: (owned := self.shares()) and all(node.is_ready() for node in self.nodes if node.is_wanted) and self.rests(owned), seconds)
+
+    def rests(self, owned):
+        """Whether each node still owns as much after longer than nodes pause between two lots of slots that move."""
+        time.sleep(LOTS_EVERY_S)
+        return self.shares() == owned
 
     def deaths(self, since):
         """Nodes that ended since then though the harness did not end them."""
