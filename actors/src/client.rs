@@ -143,7 +143,7 @@ impl Client {
     pub fn peek_part(&self, key: Key, query: &Query) -> Option<Arc<Snapshot>> {
         let (snapshots, ownership) = (&self.node.snapshots, &self.node.ownership);
         let found = match &self.lapsed {
-            None => snapshots.part(key, snapshots.get(&key, ownership)?.view.version, query, ownership),
+            None => snapshots.get(&key, ownership).and_then(|whole| snapshots.part(&whole, query, ownership)),
             Some(lapsed) => self.lapsed_part(key, query).or_else(|| lapsed.get(key, Some(query))),
         };
         self.node.metrics.cache(key.kind, found.is_some());
@@ -153,7 +153,7 @@ impl Client {
     /// What is in this node's memory of a part, though its lease ended.
     pub(crate) fn lapsed_part(&self, key: Key, query: &Query) -> Option<Arc<Snapshot>> {
         let (snapshots, ownership) = (&self.node.snapshots, &self.node.ownership);
-        snapshots.lapsed_part(key, snapshots.lapsed(&key, ownership)?.view.version, query, ownership)
+        snapshots.lapsed(&key, ownership).and_then(|whole| snapshots.lapsed_part(&whole, query, ownership))
     }
 
     /// The entity's snapshot, from memory or from its owner; from the store where that one is another node's and does not answer.

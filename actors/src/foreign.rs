@@ -107,7 +107,7 @@ async fn carry_out(node: &Arc<Node>, domain: &dyn Domain, notes: &[ForeignWrite]
         stores.shop.commit(frame.around(ShopWrite::Reindex(products.into_iter().flatten().collect(), gone))).await
     };
     let committed = committed.map_err(|error| Refusal::new(ErrorCode::Unavailable, error.to_string()))?;
-    outbox::deliver(node, committed.effects, deadline).await?;
+    outbox::deliver(node, committed.effects, &[], deadline).await?;
     // A new post belongs into feeds. One that is in them already is not put in again.
     for (author, post) in new_posts {
         outbox::fan_out(node, author, post, deadline).await?;

@@ -21,6 +21,7 @@ use protocol::{
     audit::Entry,
     envelope::{CHANGED_MAX, Change, Notice},
     file, follow,
+    found::FoundBy,
     moderation::Target,
     post, product, review, user,
 };
@@ -48,12 +49,15 @@ pub(crate) struct Confirmed {
     rows: parking_lot::Mutex<HashMap<&'static str, Vec<i64>>>,
 }
 
+/// A list, and by what the thing is found that a commit moved in it. Whoever committed knows it; the outbox does not keep it.
+pub(crate) type Found = (Key, FoundBy);
+
 /// Delivers effects, and has them removed from the outbox; one that cannot be delivered hinders no other. An effect names the database that it
 /// came from by its kind.
 ///
 /// # Errors
 /// `outcome_unknown`, whatever the reason, when not everybody confirmed by `deadline`: the commit stands, and the sweeper goes on.
-pub(crate) async fn deliver(node: &Arc<Node>, effects: Vec<Outboxed>, deadline: Instant) -> Result<(), Refusal> {
+pub(crate) async fn deliver(node: &Arc<Node>, effects: Vec<Outboxed>, found: &[Found], deadline: Instant) -> Result<(), Refusal> {
     let one = |row: Outboxed| async move {
         let database = match &row.effect {
             // A feed is touched by follows, which are the users database's.
@@ -63,7 +67,7 @@ pub(crate) async fn deliver(node: &Arc<Node>, effects: Vec<Outboxed>, deadline: 
             Effect::Standing(_) | Effect::Verdict(_) => node.stores.users.clone() as Arc<dyn store::Domain>,
             Effect::Audit { origin, .. } => node.stores.domain(*origin),
         };
-        if let Err(refusal) = carry_out(node, &row.effect, deadline).await {
+        if let Err(refusal) = carry_out(node, &row.effect, found, deadline).await {
             tracing::warn!(%refusal, database = database.database(), row = row.id, "an effect was not delivered; the sweeper will try again");
             return false;
         }
@@ -84,7 +88,7 @@ pub(crate) async fn complete(node: &Arc<Node>, kind: Kind, slots: impl Fn(Slot) 
         ErrorCode::OutcomeUnknown
     })?;
     let whole = rows.len() < OWED_MAX as usize;
-    deliver(node, rows.into_iter().filter(|row| slots(row.slot)).collect(), deadline).await?;
+    deliver(node, rows.into_iter().filter(|row| slots(row.slot)).collect(), &[], deadline).await?;
     if whole { Ok(()) } else { Err(ErrorCode::OutcomeUnknown.into()) }
 }
 
@@ -98,9 +102,13 @@ pub(crate) async fn take_over(node: &Arc<Node>, slots: &HashSet<Slot>, deadline:
     join_all(kinds.map(|kind| complete(node, kind, |slot| slots.contains(&slot), deadline))).await.into_iter().collect()
 }
 
-async fn carry_out(node: &Arc<Node>, effect: &Effect, deadline: Instant) -> Result<(), Refusal> {
+async fn carry_out(node: &Arc<Node>, effect: &Effect, found: &[Found], deadline: Instant) -> Result<(), Refusal> {
     match effect {
-        Effect::Changed { key, version } => changed(node, key.kind, vec![key.id], &Change::Version(*version), deadline).await,
+        Effect::Changed { key, version } => {
+            let found = found.iter().find(|(list, _)| list == key);
+            let change = found.map_or(Change::Version(*version), |(_, found)| Change::Found(*version, found.clone()));
+            changed(node, key.kind, vec![key.id], &change, deadline).await
+        }
         Effect::FanOut { author, post } => fan_out(node, *author, *post, deadline).await,
         Effect::Standing(person) => {
             remote::tell_everybody(node, *person, Notice::Standing, deadline).await?;
@@ -263,7 +271,7 @@ async fn sweep(node: &Arc<Node>, domain: &dyn store::Domain, confirmed: Vec<i64>
         node.metrics.outbox(domain.database(), rows.len(), rows.first().map(|row| row.at));
         let due: Vec<_> = rows.into_iter().filter(|row| row.at < overdue && node.ownership.serves(row.slot)).collect();
         // What is not delivered was logged, and is tried again.
-        let _ = deliver(node, due, Instant::now() + node.limits.request_deadline).await;
+        let _ = deliver(node, due, &[], Instant::now() + node.limits.request_deadline).await;
     }
     if turn.is_multiple_of(5000) {
         domain.forget_records(Timestamp::now().plus_ms(-protocol::Idempotency::KEPT_MS)).await?;

@@ -5,7 +5,7 @@
 
 use crate::{
     doubt::Doubt,
-    entity::Entity,
+    entity::{Entity, list::has_page_of},
     near::Loan,
     ownership::Ownership,
     sabotage::{self, Defect},
@@ -75,6 +75,13 @@ impl Snapshot {
         Bytes::copy_from_slice(&tag[..digits.len() + 2])
     }
 
+    /// The same of a part, which is none of it that changed, at another version of the whole.
+    fn at_version(&self, version: u64) -> Self {
+        let view = View { version, ..self.view.clone() };
+        let publication = Publication { view, state: Held::None, state_bytes: 0, incarnation: self.incarnation, tenure: self.tenure };
+        publication.rendered(self.key)
+    }
+
     /// When it was given to the second level, by whatever clock [`Snapshot::note_kept`] was told.
     pub(crate) fn kept_at(&self) -> Option<NonZeroU32> {
         NonZeroU32::new(self.kept_at_s.load(Ordering::Relaxed))
@@ -126,11 +133,10 @@ impl Snapshot {
     }
 }
 
-/// A page or part of an entity, at one version of it: a newer version makes it unreachable.
+/// A page or part of an entity. What is kept of it is at one version of that: a newer one makes it unreachable, and takes its place.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct PartKey {
     key: Key,
-    version: u64,
     query: Query,
 }
 
@@ -207,11 +213,24 @@ impl Snapshots {
         self.entities.get(key).filter(|snapshot| self.valid(snapshot, ownership))
     }
 
-    /// The part of `key` that `query` names at `version`, under the same rules.
+    /// The part of it that `query` names, at the same version, under the same rules.
     #[must_use]
-    pub fn part(&self, key: Key, version: u64, query: &Query, ownership: &Ownership) -> Option<Arc<Snapshot>> {
-        let part = PartKey { key, version, query: query.clone() };
-        self.parts.get(&part).filter(|snapshot| self.valid(snapshot, ownership))
+    pub fn part(&self, of: &Snapshot, query: &Query, ownership: &Ownership) -> Option<Arc<Snapshot>> {
+        self.part_at_version(of, query).filter(|snapshot| self.valid(snapshot, ownership))
+    }
+
+    fn part_at_version(&self, of: &Snapshot, query: &Query) -> Option<Arc<Snapshot>> {
+        let (part, version) = (PartKey { key: of.key, query: query.clone() }, of.view.version);
+        let found = self.parts.get(&part)?;
+        if found.view.version == version {
+            return Some(found);
+        }
+        if !has_page_of(of, found.view.version, query) {
+            return None;
+        }
+        let same = Arc::new(found.at_version(version));
+        self.parts.insert(part, same.clone());
+        Some(same)
     }
 
     fn valid(&self, snapshot: &Snapshot, ownership: &Ownership) -> bool {
@@ -232,9 +251,8 @@ impl Snapshots {
     }
 
     /// As [`Snapshots::part`], also when the lease has ended.
-    pub(crate) fn lapsed_part(&self, key: Key, version: u64, query: &Query, ownership: &Ownership) -> Option<Arc<Snapshot>> {
-        let part = PartKey { key, version, query: query.clone() };
-        self.parts.get(&part).filter(|snapshot| self.living(snapshot) && ownership.is_of(snapshot.slot, snapshot.tenure))
+    pub(crate) fn lapsed_part(&self, of: &Snapshot, query: &Query, ownership: &Ownership) -> Option<Arc<Snapshot>> {
+        self.part_at_version(of, query).filter(|snapshot| self.living(snapshot) && ownership.is_of(snapshot.slot, snapshot.tenure))
     }
 
     pub(crate) fn publish(&self, key: Key, publication: Publication) -> Arc<Snapshot> {
@@ -246,10 +264,9 @@ impl Snapshots {
     }
 
     pub(crate) fn publish_part(&self, key: Key, query: Query, publication: Publication, keep: bool) -> Arc<Snapshot> {
-        let version = publication.view.version;
         let snapshot = publication.into_snapshot(key);
         if keep && snapshot.tenure != 0 {
-            self.parts.insert(PartKey { key, version, query }, snapshot.clone());
+            self.parts.insert(PartKey { key, query }, snapshot.clone());
         }
         snapshot
     }

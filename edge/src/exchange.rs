@@ -115,19 +115,26 @@ impl Exchange {
     /// # Errors
     /// `invalid_header`.
     pub fn create(&self, body: &[u8]) -> Result<Call, Refusal> {
-        let Some(key) = self.headers.get("idempotency-key") else { return Ok(self.call()) };
+        Ok(Call { idempotency: self.idempotency(body)?, ..self.call() })
+    }
+
+    /// The client's `Idempotency-Key`, bound to path and body.
+    ///
+    /// # Errors
+    /// `invalid_header`.
+    pub fn idempotency(&self, body: &[u8]) -> Result<Option<Idempotency>, Refusal> {
+        let Some(key) = self.headers.get("idempotency-key") else { return Ok(None) };
         let visible = |b: &u8| (0x21..=0x7e).contains(b);
         if key.is_empty() || key.len() > Idempotency::KEY_BYTES_MAX || !key.as_bytes().iter().all(visible) {
             let detail = format!("Idempotency-Key takes 1 to {} visible ASCII characters", Idempotency::KEY_BYTES_MAX);
             return Err(Refusal::new(ErrorCode::InvalidHeader, detail));
         }
         let route = self.edge.route(self.route);
-        let idempotency = Idempotency {
+        Ok(Some(Idempotency {
             route: format!("{} {}", route.method, route.path),
             key: String::from_utf8_lossy(key.as_bytes()).into_owned(),
             fingerprint: Sha256::new_with_prefix(&self.path).chain_update([0]).chain_update(body).finalize().into(),
-        };
-        Ok(Call { idempotency: Some(idempotency), ..self.call() })
+        }))
     }
 
     /// The parameters of the query string.

@@ -3,6 +3,7 @@
 use crate::{
     command::{Command, Idempotency, Query, Reply},
     error::Refusal,
+    found::FoundBy,
     key::Key,
     principal::Principal,
     slot::{Epoch, Slot},
@@ -17,11 +18,14 @@ use uuid::Uuid;
 /// * 1: the first.
 /// * 2: hand-off of what is warm, and read leases ([`WIRE_WARM`]).
 /// * 3: live updates ([`WIRE_LIVE`]).
-pub const WIRE_VERSION: u16 = 3;
+/// * 4: by what a thing is found that moved in a list ([`WIRE_FOUND`]).
+pub const WIRE_VERSION: u16 = 4;
 /// The version from which on [`Body::Warm`], [`Body::Leased`] and [`Body::Recall`] are understood. To older nodes they are not sent.
 pub const WIRE_WARM: u16 = 2;
 /// The version from which on [`Body::Watch`] and [`Body::Moved`] are understood. To older nodes they are not sent.
 pub const WIRE_LIVE: u16 = 3;
+/// The version from which on [`Change::Found`] is understood. Older nodes are told the version alone.
+pub const WIRE_FOUND: u16 = 4;
 /// The oldest version that this release reads and writes: that of the release before it, so that both may serve during a rolling update.
 pub const WIRE_VERSION_MIN: u16 = 1;
 /// The largest frame. Image bytes never travel in frames.
@@ -161,6 +165,28 @@ pub enum Change {
     },
     /// Somebody other than the platform removed the key's row: whatever is held of it is out of date.
     Gone,
+    /// The key, a list that is searched, reached this version by one thing that is, or was, found so: no other page of it is another one than before.
+    Found(u64, FoundBy),
+}
+
+impl Change {
+    /// The version that the key reached, where that is told.
+    #[must_use]
+    pub const fn version(&self) -> Option<u64> {
+        match self {
+            Self::Version(version) | Self::Found(version, _) => Some(*version),
+            Self::Push { .. } | Self::Gone => None,
+        }
+    }
+
+    /// What a node that speaks this version of the frame understands of it.
+    #[must_use]
+    pub fn on(&self, wire: u16) -> Self {
+        match self {
+            Self::Found(version, _) if wire < WIRE_FOUND => Self::Version(*version),
+            change => change.clone(),
+        }
+    }
 }
 
 /// A node's answer.
@@ -314,6 +340,10 @@ mod tests {
         let kept = Kept { key: Key::new(Kind::Post, PostId(id(1))), view, rest: Box::from(*b"rest") };
         let bodies = match wire {
             1 => return samples(),
+            4 => {
+                let found = FoundBy::of_texts(["a quick fox", "a fox"]).expect("few words");
+                vec![("found", Kind::PostList, Body::ChangedMany(vec![id(1)], Change::Found(12, found)))]
+            }
             3 => vec![
                 ("watch", Kind::Feed, Body::Watch(vec![Key::new(Kind::Feed, UserId(id(3))), Key::new(Kind::Post, PostId(id(4)))])),
                 ("moved", Kind::Feed, Body::Moved(vec![Key::new(Kind::Feed, UserId(id(3)))])),
@@ -494,7 +524,7 @@ mod tests {
 
     #[test]
     fn frames_round_trip() {
-        for (name, envelope) in samples().into_iter().chain(added(2)).chain(added(3)) {
+        for (name, envelope) in samples().into_iter().chain((2..=WIRE_VERSION).flat_map(added)) {
             assert_eq!(Envelope::decode(&envelope.encode().expect(name)).expect(name), envelope, "{name}");
         }
     }

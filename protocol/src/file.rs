@@ -292,13 +292,13 @@ impl Quota {
         usage.files < self.files_max && usage.bytes.saturating_add(bytes) <= self.bytes_max
     }
 
-    /// What whoever has no room for a file of so many bytes is told.
+    /// What whoever has no room for a file of so many bytes, or for any, is told.
     #[must_use]
-    pub fn refusal(&self, usage: Usage, bytes: u64) -> Refusal {
+    pub fn refusal(&self, usage: Usage, bytes: Option<u64>) -> Refusal {
         let of = |used: u64, max: u64| if max == u64::MAX { used.to_string() } else { format!("{used} of {max}") };
         let (used, files) = (of(usage.bytes, self.bytes_max), of(usage.files, self.files_max));
-        let detail =
-            format!("you have stored {used} bytes in {files} files, and this file has {bytes} bytes: remove files that you do not need");
+        let this = bytes.map(|bytes| format!(", and this file has {bytes} bytes")).unwrap_or_default();
+        let detail = format!("you have stored {used} bytes in {files} files{this}: remove files that you do not need");
         Refusal::new(ErrorCode::QuotaExceeded, detail)
     }
 }
@@ -412,14 +412,14 @@ mod tests {
         assert!(quota.has_room(usage(2, 60), 40) && quota.has_room(usage(0, 0), 100) && quota.has_room(usage(2, 100), 0));
         assert!(!quota.has_room(usage(2, 60), 41) && !quota.has_room(usage(3, 0), 0) && !quota.has_room(usage(0, 1), u64::MAX));
         assert!(Quota::NONE.has_room(usage(1 << 40, 1 << 60), 1 << 30));
-        let refusal = quota.refusal(usage(2, 60), 41);
+        let refusal = quota.refusal(usage(2, 60), Some(41));
         assert_eq!(refusal.code, ErrorCode::QuotaExceeded);
         assert_eq!(
             refusal.detail,
             "you have stored 60 of 100 bytes in 2 of 3 files, and this file has 41 bytes: remove files that you do not need"
         );
-        let only_files = Quota { bytes_max: u64::MAX, ..quota }.refusal(usage(3, 60), 41);
-        assert!(only_files.detail.starts_with("you have stored 60 bytes in 3 of 3 files, "));
+        let only_files = Quota { bytes_max: u64::MAX, ..quota }.refusal(usage(3, 60), None);
+        assert_eq!(only_files.detail, "you have stored 60 bytes in 3 of 3 files: remove files that you do not need");
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod error;
 pub mod file;
 pub mod fold;
 pub mod follow;
+pub mod found;
 pub mod hashtag;
 pub mod id;
 pub mod key;

@@ -5,7 +5,7 @@
 //! that; raise the versions of touched keys that have no row of their own; put their effects into the outbox; record the answer. A refusal leaves nothing behind.
 
 use crate::StoreError;
-use protocol::{Epoch, Idempotency, Key, Kind, Outcome, Slot, Timestamp, UserId, audit::Entry};
+use protocol::{Epoch, Idempotency, Key, Kind, Outcome, Slot, Timestamp, UserId, audit::Entry, found::FoundBy};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -35,6 +35,8 @@ pub enum Expect {
 pub enum Touch {
     /// The key's version is raised, and its owner must hear of it.
     Key(Key),
+    /// As [`Self::Key`], of a list: one thing came into it, left it or moved there that is, or was, found so.
+    Found(Key, FoundBy),
     /// Followers' feeds must get the post.
     FanOut {
         /// Who wrote it.

@@ -61,9 +61,9 @@ impl Entity for Feed {
     fn absorb(state: &Newest, change: &Change) -> Absorbed<Newest> {
         match change {
             Change::Push { post } => Absorbed::Next(state.with(*post, IDS_MAX)),
-            Change::Version(version) if state.version < *version => Absorbed::Stale,
+            Change::Version(version) | Change::Found(version, _) if state.version < *version => Absorbed::Stale,
             Change::Gone => Absorbed::Stale,
-            Change::Version(_) => Absorbed::Same,
+            Change::Version(_) | Change::Found(..) => Absorbed::Same,
         }
     }
 }

@@ -1,15 +1,55 @@
-//! Lists: pages of rows or ids under a generation. The state is the generation alone; it is read before any query, and moves only when
-//! membership or order does, so a page of an older generation is unreachable, not expired.
+//! Lists: pages of rows or ids under a generation. The state is the generation; it is read before any query, and moves only when
+//! membership or order does, so a page of an older generation is unreachable, not expired. Of a list that is searched, its owner remembers
+//! by what the things are found that moved it last: a page that none of these concerns is one of this generation, too.
 
-use super::{Asked, Decision, Entity, QueryError, family, json};
-use crate::node::Node;
-use protocol::{Audience, Command, Fact, Key, Kind, ProductId, Query, Refusal, UserId, View};
+use super::{Absorbed, Asked, Decision, Entity, QueryError, family, json};
+use crate::{node::Node, snapshot::Snapshot};
+use protocol::{Audience, Command, Fact, Key, Kind, ProductId, Query, Refusal, UserId, View, envelope::Change, found::FoundBy};
 use std::{convert::Infallible, sync::Arc};
 use store::{Ids, StoreError};
 use uuid::Uuid;
 
+/// Moves that an owner remembers. Of some ten words each, and of a few that are asked for again and again, they are some 100 KB; a page that is older than all of
+/// them is asked for anew.
+const MOVES_MAX: usize = 256;
+
 /// A list's generation.
-pub struct Generation(u64);
+pub struct Generation {
+    number: u64,
+    /// What led to it from the generations before, the last one last.
+    moves: Vec<Arc<FoundBy>>,
+}
+
+impl Generation {
+    /// One of which nothing is known of before.
+    const fn first(number: u64) -> Self {
+        Self { number, moves: Vec::new() }
+    }
+
+    fn after(&self, change: &Change) -> Absorbed<Self> {
+        match change {
+            Change::Found(number, found) if *number == self.number + 1 => {
+                let forgotten = (self.moves.len() + 1).saturating_sub(MOVES_MAX);
+                let moves = self.moves[forgotten..].iter().cloned().chain([Arc::new(found.clone())]).collect();
+                Absorbed::Next(Self { number: *number, moves })
+            }
+            change if *change == Change::Gone || change.version().is_some_and(|number| self.number < number) => Absorbed::Stale,
+            _ => Absorbed::Same,
+        }
+    }
+
+    /// Whether a page of an older generation is the same in this one.
+    fn has_page_of(&self, older: u64, query: &Query) -> bool {
+        let since = self.number.checked_sub(older).and_then(|moves| self.moves.len().checked_sub(usize::try_from(moves).ok()?));
+        since.is_some_and(|since| !self.moves[since..].iter().any(|found| found.concerns(query)))
+    }
+}
+
+/// Whether a page of an older version of a list is the same in this one. `false` of what is no list.
+pub(crate) fn has_page_of(list: &Snapshot, older: u64, query: &Query) -> bool {
+    // All lists have the same state.
+    list.state::<PostList>().is_some_and(|generation| generation.has_page_of(older, query))
+}
 
 /// Declares the owner of one kind of lists.
 macro_rules! list {
@@ -27,15 +67,19 @@ macro_rules! list {
             }
 
             async fn load(node: &Arc<Node>, id: Uuid) -> Result<Option<Generation>, StoreError> {
-                node.stores.domain(Self::KIND).key_version(Key::new(Self::KIND, id)).await.map(|version| Some(Generation(version)))
+                node.stores.domain(Self::KIND).key_version(Key::new(Self::KIND, id)).await.map(|version| Some(Generation::first(version)))
             }
 
             fn version(state: &Generation) -> u64 {
-                state.0
+                state.number
+            }
+
+            fn bytes(state: &Generation) -> usize {
+                size_of::<Generation>() + state.moves.len() * size_of::<Arc<FoundBy>>()
             }
 
             fn view(state: &Generation) -> View {
-                View { version: state.0, audience: Audience::Platform, body: bytes::Bytes::new(), fact: Fact::None }
+                View { version: state.number, audience: Audience::Platform, body: bytes::Bytes::new(), fact: Fact::None }
             }
 
             fn freeze(_: &Generation) -> Option<Box<[u8]>> {
@@ -43,16 +87,20 @@ macro_rules! list {
             }
 
             fn thaw(view: &View, _: &[u8]) -> Option<Generation> {
-                Some(Generation(view.version))
+                Some(Generation::first(view.version))
             }
 
             async fn query(node: &Arc<Node>, id: Uuid, state: Arc<Generation>, query: Query) -> Result<View, QueryError> {
                 let (audience, body, fact) = $fetch(node, id, query).await?;
-                Ok(View { version: state.0, audience, body, fact })
+                Ok(View { version: state.number, audience, body, fact })
             }
 
             fn decide(_: Option<&Generation>, _: &Asked, command: Infallible) -> Result<Decision<Generation>, Refusal> {
                 match command {}
+            }
+
+            fn absorb(state: &Generation, change: &Change) -> Absorbed<Generation> {
+                state.after(change)
             }
         }
     };
@@ -185,4 +233,56 @@ async fn cases(node: &Node, id: Uuid, query: Query) -> Fetched {
     let Query::Cases(status, page) = query else { return Err(QueryError::unknown()) };
     let users = &node.stores.users;
     ids(if id == family::CASES { users.cases(status, page).await? } else { users.cases_of(UserId(id), page).await? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Page;
+
+    fn asks_for(word: &str) -> Query {
+        Query::PostSearch { words: word.to_owned(), of: None, page: Page::default() }
+    }
+
+    fn moved(to: u64, text: &str) -> Change {
+        Change::Found(to, FoundBy::of_texts([text]).expect("few words"))
+    }
+
+    fn after(generation: &Generation, change: &Change) -> Generation {
+        let Absorbed::Next(next) = generation.after(change) else { panic!("{change:?} is absorbed") };
+        next
+    }
+
+    #[test]
+    fn a_page_stands_until_somebody_moves_whom_it_concerns() {
+        let first = Generation::first(7);
+        let later = after(&after(&first, &moved(8, "likes engines")), &moved(9, "likes gardens"));
+        for (word, pages) in [
+            ("engines", [false, true, true]),
+            ("gardens", [false, false, true]),
+            ("rivers", [true, true, true]),
+            ("likes", [false, false, true]),
+        ] {
+            assert_eq!([7, 8, 9].map(|older| later.has_page_of(older, &asks_for(word))), pages, "{word}");
+        }
+        assert!(!later.has_page_of(6, &asks_for("rivers")), "what was before is not known");
+        assert!(!later.has_page_of(10, &asks_for("rivers")), "it is of a later one");
+    }
+
+    #[test]
+    fn a_move_that_was_not_heard_of_makes_all_of_it_stale() {
+        let first = Generation::first(7);
+        assert!(matches!(first.after(&moved(9, "x")), Absorbed::Stale));
+        assert!(matches!(first.after(&Change::Version(8)), Absorbed::Stale));
+        assert!(matches!(first.after(&Change::Gone), Absorbed::Stale));
+        assert!(matches!(first.after(&moved(7, "x")), Absorbed::Same));
+        assert!(matches!(first.after(&Change::Version(7)), Absorbed::Same));
+    }
+
+    #[test]
+    fn the_oldest_moves_are_forgotten() {
+        let last = (1..=MOVES_MAX as u64 + 1).fold(Generation::first(0), |list, number| after(&list, &moved(number, "x")));
+        assert_eq!(last.moves.len(), MOVES_MAX);
+        assert!(last.has_page_of(1, &asks_for("rivers")) && !last.has_page_of(0, &asks_for("rivers")));
+    }
 }

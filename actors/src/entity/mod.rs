@@ -2,7 +2,9 @@
 //! pure: they are given the state, the principal and the time, and never wait.
 
 use crate::{node::Node, snapshot::Snapshot};
-use protocol::{Command, ErrorCode, Key, Kind, Principal, Query, Refusal, Reply, Timestamp, UserId, View, envelope::Change, file::Quota};
+use protocol::{
+    Command, ErrorCode, Key, Kind, Principal, Query, Refusal, Reply, Timestamp, UserId, View, envelope::Change, file::Quota, found::FoundBy,
+};
 use std::{future::Future, sync::Arc};
 use store::{Expect, StoreError, Touch, Write};
 use uuid::Uuid;
@@ -85,11 +87,8 @@ pub trait Entity: Send + Sync + 'static {
 
     /// What another owner's commit makes of the state: by default it is forgotten if it is older.
     fn absorb(state: &Self::State, change: &Change) -> Absorbed<Self::State> {
-        match change {
-            Change::Gone => Absorbed::Stale,
-            Change::Version(version) if Self::version(state) < *version => Absorbed::Stale,
-            Change::Version(_) | Change::Push { .. } => Absorbed::Same,
-        }
+        let is_older = change.version().is_some_and(|version| Self::version(state) < version);
+        if is_older || *change == Change::Gone { Absorbed::Stale } else { Absorbed::Same }
     }
 }
 
@@ -286,4 +285,10 @@ pub(crate) const fn heard() -> Reply {
 /// Names the key of `kind` for `id` as touched.
 pub(crate) fn touch(kind: Kind, id: impl Into<Uuid>) -> Touch {
     Touch::Key(Key::new(kind, id))
+}
+
+/// Names the list as touched by something that is, or was, found so.
+pub(crate) fn touch_found(kind: Kind, id: Uuid, found: Option<FoundBy>) -> Touch {
+    let key = Key::new(kind, id);
+    found.map_or(Touch::Key(key), |found| Touch::Found(key, found))
 }

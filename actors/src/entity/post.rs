@@ -1,10 +1,11 @@
 //! Posts, with their comments and reactions.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, family, heard, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, family, heard, json, touch, touch_found};
 use crate::{node::Node, visibility::moderates};
 use protocol::{
     Audience, Command, CommentId, ErrorCode, Fact, Kind, Outcome, Page, PostId, Query, Refusal, Reply, UserId, View,
     comment::{Comment, NewComment},
+    found::FoundBy,
     post,
     reaction::{ReactionType, Summary},
 };
@@ -150,7 +151,8 @@ pub(super) fn list_touches(before: Option<&post::Post>, after: &post::Post) -> V
         touches.push(touch(Kind::PostList, family::POSTS));
     }
     if moved || before.is_some_and(|before| before.content != after.content) {
-        touches.push(touch(Kind::PostList, family::SEARCH));
+        let found = FoundBy::of_texts(before.into_iter().chain([after]).map(|post| &*post.content));
+        touches.push(touch_found(Kind::PostList, family::SEARCH, found));
     }
     let (tags, tags_before) = (after.found_by(), before.map(post::Post::found_by).unwrap_or_default());
     let changed: Vec<_> = tags.symmetric_difference(&tags_before).map(|tag| touch(Kind::Hashtag, hashtag::id(tag))).collect();
@@ -320,7 +322,8 @@ mod tests {
         let author = UserId::new();
         let me = Principal::User { id: author, role: Role::User };
         let tag = |word: &str| touch(Kind::Hashtag, hashtag::id(&protocol::hashtag::Hashtag::parse(word).expect("a hashtag")));
-        let [posts, search, trending] = [family::POSTS, family::SEARCH, family::TRENDING].map(|family| touch(Kind::PostList, family));
+        let [posts, trending] = [family::POSTS, family::TRENDING].map(|family| touch(Kind::PostList, family));
+        let search = |words: &str| touch_found(Kind::PostList, family::SEARCH, FoundBy::of_texts([words]));
         let timeline = touch(Kind::Timeline, author);
         let touches = |from, command| {
             let post = post::Post { content: "#rust".into(), ..a_post(author, from) };
@@ -329,14 +332,14 @@ mod tests {
         let update = post::Command::Update;
         let to = |visibility| update(post::Update { visibility: Some(visibility), ..Default::default() });
         let say = |content: &str| update(post::Update { content: Some(content.into()), ..Default::default() });
-        let all = [timeline.clone(), posts, search.clone(), trending.clone(), tag("rust")];
+        let all = [timeline.clone(), posts, search("rust"), trending.clone(), tag("rust")];
         assert_eq!(touches(Visibility::Public, to(Visibility::Private)), all);
         assert_eq!(touches(Visibility::Private, to(Visibility::Public)), all);
         assert_eq!(touches(Visibility::Public, post::Command::Delete), all);
-        assert_eq!(touches(Visibility::Friends, to(Visibility::Private)), [timeline, search.clone()]);
-        assert_eq!(touches(Visibility::Public, say("#rust still")), std::slice::from_ref(&search));
-        assert_eq!(touches(Visibility::Public, say("#go")), [search.clone(), trending, tag("go"), tag("rust")]);
-        assert_eq!(touches(Visibility::Private, say("#go")), [search]);
+        assert_eq!(touches(Visibility::Friends, to(Visibility::Private)), [timeline, search("rust")]);
+        assert_eq!(touches(Visibility::Public, say("#rust still")), [search("rust still")]);
+        assert_eq!(touches(Visibility::Public, say("#go")), [search("go rust"), trending, tag("go"), tag("rust")]);
+        assert_eq!(touches(Visibility::Private, say("#go")), [search("rust go")]);
         assert_eq!(touches(Visibility::Public, to(Visibility::Public)), []);
     }
 

@@ -1,10 +1,11 @@
 //! People: profile and skills.
 
-use super::{Asked, Decision, Entity, Plan, QueryError, family, heard, json, touch};
+use super::{Asked, Decision, Entity, Plan, QueryError, family, heard, json, touch, touch_found};
 use crate::node::Node;
 use protocol::{
     Audience, Command, ErrorCode, Fact, Kind, Outcome, Query, Refusal, Reply, Role, SkillId, UserId, View,
     audit::{Entry, action},
+    found::FoundBy,
     moderation::Verdict,
     people,
     user::{self, NewSkill, NewUser, Profile, SKILLS_MAX, SetActive, Skill},
@@ -125,7 +126,11 @@ fn plan(write: UsersWrite, touches: Vec<Touch>, next: user::User, reply: Reply) 
 
 /// Lists of people move when somebody is found by other words, or at another place.
 fn listed(before: &user::User, after: &user::User) -> Vec<Touch> {
-    if people::moves_lists(before, after) { vec![touch(Kind::PeopleList, family::PEOPLE)] } else { Vec::new() }
+    if people::moves_lists(before, after) { vec![found(Some(before), after)] } else { Vec::new() }
+}
+
+fn found(before: Option<&user::User>, after: &user::User) -> Touch {
+    touch_found(Kind::PeopleList, family::PEOPLE, FoundBy::of_person(before, after))
 }
 
 fn register(state: Option<&user::User>, asked: &Asked, new: NewUser) -> Result<Decision<user::User>, Refusal> {
@@ -150,7 +155,7 @@ fn register(state: Option<&user::User>, asked: &Asked, new: NewUser) -> Result<D
         version: 1,
     };
     let reply = Reply { outcome: Outcome::Created, version: 1, body: json(&user) };
-    let touches = vec![touch(Kind::PeopleList, family::PEOPLE)];
+    let touches = vec![found(None, &user)];
     Ok(plan(UsersWrite::Register { user: Box::new(user.clone()), password_hash, session, device }, touches, user, reply))
 }
 
@@ -204,7 +209,7 @@ fn leave(state: &user::User, asked: &Asked, from: Option<IpAddr>) -> Result<Deci
     asked.only(state.id)?;
     let next = state.departed(asked.now);
     let entry = Entry::new(Some(state.id), action::LEAVE, ("user", state.id.0), asked.now).from(from);
-    let list = touch(Kind::PeopleList, family::PEOPLE);
+    let list = found(Some(state), &next);
     let touches = vec![touch(Kind::Account, state.id), list, Touch::Standing(state.id), Touch::Audit(Box::new(entry))];
     let reply = Reply { outcome: Outcome::Done, version: next.version, body: bytes::Bytes::new() };
     let write = Write::Users(UsersWrite::Depart(Box::new(next.clone())));
@@ -229,17 +234,18 @@ fn set_active(state: &user::User, asked: &Asked, change: SetActive, from: Option
     let action = if is_active { action::UNBAN } else { action::BAN };
     let entry = Entry::new(asked.principal.user(), action, ("user", state.id.0), asked.now).from(from);
     let entry = reason.into_iter().fold(entry, |entry, reason| entry.with("reason", reason));
-    let list = touch(Kind::PeopleList, family::PEOPLE);
+    let next = user::User { is_active, ..next(state, asked) };
+    let list = found(Some(state), &next);
     let touches = vec![touch(Kind::Account, state.id), list, Touch::Standing(state.id), Touch::Audit(Box::new(entry))];
     let write = if is_active { UsersWrite::Save } else { UsersWrite::Suspend };
-    Ok(deed(write, user::User { is_active, ..next(state, asked) }, touches))
+    Ok(deed(write, next, touches))
 }
 
 /// A ban, or its end, by a case. That logged it.
 fn moderate(state: &user::User, asked: &Asked, verdict: Verdict) -> Result<Decision<user::User>, Refusal> {
     asked.only_platform()?;
     let next = user::User { is_active: !verdict.hidden, ..next(state, asked) };
-    let touches = vec![touch(Kind::Account, state.id), touch(Kind::PeopleList, family::PEOPLE), Touch::Standing(state.id)];
+    let touches = vec![touch(Kind::Account, state.id), found(Some(state), &next), Touch::Standing(state.id)];
     let write = Write::Users(UsersWrite::Moderate(Box::new(next.clone()), verdict));
     Ok(Plan { write, expect: Expect::Row, touches, next: Some(next), reply: heard(), unchanged: Some(heard()) }.into())
 }

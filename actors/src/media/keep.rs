@@ -73,7 +73,7 @@ impl Media {
             Sort::Image(_) => self.image(upload).await?,
             Sort::Attachment(class, mime) => attachment(upload, class, mime),
         };
-        self.check_room(call, user, kept.size).await?;
+        self.check_room(user, call.idempotency.as_ref(), Some(kept.size)).await?;
         let node = self.client.node();
         let media = &node.stores.media;
         for _ in 0..TRIES {

@@ -4,9 +4,9 @@
 //! is not written into object storage, where it would stay for a while.
 
 use super::Media;
-use crate::{client::Call, owner::refusal_of};
+use crate::owner::refusal_of;
 use protocol::{
-    Kind, Refusal, UserId,
+    Idempotency, Kind, Refusal, UserId,
     file::{Quota, Usage},
 };
 
@@ -25,22 +25,22 @@ impl Media {
         self.client.node().stores.media.usage(user).await.map_err(|error| refusal_of(&error))
     }
 
-    /// Whether a person may store so many bytes more.
+    /// Whether a person may store a file of so many bytes more; where its bytes are still to come, one of a single byte. A request that is repeated is answered
+    /// as the first one was, which may be what there is no room beside.
     ///
     /// # Errors
     /// `quota_exceeded`; when the store is away.
-    pub(super) async fn check_room(&self, call: &Call, user: UserId, bytes: u64) -> Result<(), Refusal> {
+    pub async fn check_room(&self, user: UserId, repeats: Option<&Idempotency>, bytes: Option<u64>) -> Result<(), Refusal> {
         let (quota, node) = (self.quota(), self.client.node());
         if quota == Quota::NONE {
             return Ok(());
         }
         let usage = self.usage(user).await?;
-        if quota.has_room(usage, bytes) {
+        if quota.has_room(usage, bytes.unwrap_or(1)) {
             return Ok(());
         }
-        // A request that is repeated is answered as the first one was, which may be what there is no room beside.
-        if let Some(idempotency) = &call.idempotency {
-            let record = node.stores.domain(Kind::File).record(user, &idempotency.route, &idempotency.key).await;
+        if let Some(Idempotency { route, key, .. }) = repeats {
+            let record = node.stores.domain(Kind::File).record(user, route, key).await;
             if record.map_err(|error| refusal_of(&error))?.is_some() {
                 return Ok(());
             }
@@ -51,7 +51,7 @@ impl Media {
     /// What a person is told whose file had no room in the end: others of theirs came at the same time.
     pub(super) async fn no_room(&self, user: UserId, bytes: u64) -> Refusal {
         match self.usage(user).await {
-            Ok(usage) => self.quota().refusal(usage, bytes),
+            Ok(usage) => self.quota().refusal(usage, Some(bytes)),
             Err(away) => away,
         }
     }

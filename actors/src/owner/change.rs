@@ -22,9 +22,7 @@ impl<E: Entity> Owner<E> {
         let mut held = self.warm(id);
         let mut tenure = held.as_ref().map_or(0, |snapshot| snapshot.tenure());
         if let Some(busy) = self.busy.get_mut(&id) {
-            if let Change::Version(version) = change {
-                busy.floor = busy.floor.max(*version);
-            }
+            busy.floor = busy.floor.max(change.version().unwrap_or(0));
             busy.gone |= *change == Change::Gone && matches!(busy.phase, Phase::Committing(_));
             if matches!(busy.phase, Phase::Loading) {
                 busy.absorbed.push(change.clone());

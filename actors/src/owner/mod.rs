@@ -247,7 +247,7 @@ struct Flight<S> {
 }
 
 enum Decided<S> {
-    Commit { next: Option<S>, reply: Reply, unchanged: Option<Reply>, touching: bool },
+    Commit { next: Option<S>, reply: Reply, unchanged: Option<Reply>, touching: bool, found: Vec<outbox::Found> },
     Answer(Result<Reply, Refusal>),
 }
 

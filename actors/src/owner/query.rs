@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 impl<E: Entity> Owner<E> {
     pub(super) fn start_query(&mut self, id: Uuid, snapshot: &Arc<Snapshot>, query: Query, waiter: Waiter<Arc<Snapshot>>) {
-        let (key, version) = (Key::new(E::KIND, id), snapshot.view.version);
-        if let Some(part) = self.node.snapshots.part(key, version, &query, &self.node.ownership) {
+        let version = snapshot.view.version;
+        if let Some(part) = self.node.snapshots.part(snapshot, &query, &self.node.ownership) {
             return waiter.send(Ok(part));
         }
         let Some(state) = snapshot.state::<E>() else { return waiter.send(Err(ErrorCode::Internal.into())) };

@@ -16,7 +16,7 @@ use crate::{
 };
 use protocol::{Epoch, ErrorCode, Idempotency, Key, Outcome, Refusal, Reply, Slot, Timestamp};
 use std::sync::Arc;
-use store::{Commit, CommitError, Committed, Guard, Write, cause::WithCause, commit::NewRecord};
+use store::{Commit, CommitError, Committed, Guard, Touch, Write, cause::WithCause, commit::NewRecord};
 use tracing::{Instrument, debug_span};
 use uuid::Uuid;
 
@@ -34,7 +34,11 @@ impl<E: Entity> Owner<E> {
             Ok(Decision::Commit(plan)) => {
                 let Plan { write, expect, touches, next, reply, unchanged } = *plan;
                 let touching = !touches.is_empty();
-                (Some((write, expect, touches)), Decided::Commit { next, reply, unchanged, touching })
+                let found = touches
+                    .iter()
+                    .filter_map(|touch| if let Touch::Found(key, found) = touch { Some((*key, found.clone())) } else { None });
+                let decided = Decided::Commit { next, reply, unchanged, touching, found: found.collect() };
+                (Some((write, expect, touches)), decided)
             }
             Ok(Decision::Answer(reply)) => (None, Decided::Answer(Ok(reply))),
             Err(refusal) => (None, Decided::Answer(Err(refusal))),
@@ -118,7 +122,7 @@ impl<E: Entity> Owner<E> {
     }
 
     fn committed(&mut self, id: Uuid, flight: Flight<E::State>, committed: Committed) {
-        let Decided::Commit { next, reply, .. } = flight.decided else { return };
+        let Decided::Commit { next, reply, found, .. } = flight.decided else { return };
         let Some(busy) = self.busy.get_mut(&id) else { return };
         // A write that commutes may have landed behind another one: then what was decided is not the newest state.
         let gone = std::mem::take(&mut busy.gone);
@@ -137,7 +141,7 @@ impl<E: Entity> Owner<E> {
             }
         };
         live::moved(&self.node, [Key::new(E::KIND, id)]);
-        acknowledge(self.node.clone(), committed.effects, flight.waiter, reply);
+        acknowledge(self.node.clone(), (committed.effects, found), flight.waiter, reply);
     }
 
     fn failed(&mut self, id: Uuid, flight: Flight<E::State>, error: CommitError) {
@@ -327,12 +331,12 @@ async fn sabotaged(node: &Node, kind: protocol::Kind, guard: Guard) -> Guard {
 
 /// Delivers a commit's effects, then answers its writer. If they cannot be delivered in time, the write stands and the outbox goes on; the
 /// writer is told that the outcome is unknown, since others may not see it yet.
-fn acknowledge(node: Arc<Node>, effects: Vec<store::Outboxed>, waiter: Waiter<Reply>, reply: Reply) {
+fn acknowledge(node: Arc<Node>, (effects, found): (Vec<store::Outboxed>, Vec<outbox::Found>), waiter: Waiter<Reply>, reply: Reply) {
     if effects.is_empty() {
         return waiter.send(Ok(reply));
     }
     let deliver = async move {
-        let delivered = outbox::deliver(&node, effects, waiter.deadline).await;
+        let delivered = outbox::deliver(&node, effects, &found, waiter.deadline).await;
         waiter.send(delivered.map(|()| reply));
     };
     tokio::spawn(deliver.instrument(debug_span!("deliver")).for_the_same());
@@ -360,7 +364,7 @@ fn replay(node: Arc<Node>, kind: protocol::Kind, record: store::Record, write: W
                 return waiter.send(Err(ErrorCode::OutcomeUnknown.into()));
             }
         };
-        let delivered = outbox::deliver(&node, pending, waiter.deadline).await;
+        let delivered = outbox::deliver(&node, pending, &[], waiter.deadline).await;
         waiter.send(delivered.map(|()| Reply { outcome: record.outcome, version: record.version, body: record.body }));
     });
 }

@@ -27,7 +27,7 @@ use links::{LinkError, Links};
 use parking_lot::Mutex;
 use protocol::{
     Epoch, ErrorCode, Key, Kind, Query, Refusal, Reply, Slot, View,
-    envelope::{Answer, Body, Change, Envelope, Kept, VIEWS_MAX, Viewed, WIRE_LIVE, WIRE_VERSION, WIRE_WARM, Watched},
+    envelope::{Answer, Body, Change, Envelope, Kept, VIEWS_MAX, Viewed, WIRE_LIVE, WIRE_VERSION, WIRE_VERSION_MIN, WIRE_WARM, Watched},
 };
 use quick_cache::sync::Cache;
 use std::{
@@ -342,7 +342,8 @@ impl Remote {
     /// Tells a node that keys of its changed; answers those of which it did not confirm it.
     pub(crate) async fn changed(&self, boot: Boot, kind: Kind, ids: &[Uuid], change: &Change, deadline: Instant) -> Vec<Uuid> {
         let [first, ..] = ids else { return Vec::new() };
-        let body = Body::ChangedMany(ids.to_vec(), change.clone());
+        let wire = self.links.wire(boot.0).unwrap_or(WIRE_VERSION_MIN);
+        let body = Body::ChangedMany(ids.to_vec(), change.on(wire));
         match self.call(boot, Key::new(kind, *first), body, &Call::of_the_platform(deadline)).await {
             Ok(Answer::ConfirmedBut(left)) => left,
             _ => ids.to_vec(),

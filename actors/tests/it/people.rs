@@ -82,3 +82,26 @@ async fn a_list_is_asked_for_again_only_when_it_may_be_another() {
     assert_eq!(platform.found("weaving").await, [bob, ada]);
     assert_eq!(asked(), moved, "a third endorsement moves nobody");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_leaves_alone_what_it_does_not_concern() {
+    let platform = Platform::start().await;
+    let (ada, bob) = (platform.person().await, platform.person().await);
+    platform.says(ada, "Weaves cloth.").await;
+    platform.says(bob, "Grows roses.").await;
+    let asked = || platform.faults.calls("search");
+    assert_eq!((platform.found("cloth").await, platform.found("roses").await), (vec![ada], vec![bob]));
+    let before = asked();
+    for text in ["Weaves cloth and silk.", "Weaves silk.", "Weaves."] {
+        platform.says(ada, text).await;
+        assert_eq!(platform.found("roses").await, [bob]);
+    }
+    assert_eq!(asked(), before, "nobody came to roses, and nobody left them");
+    assert_eq!(platform.found("cloth").await, []);
+    assert_eq!(platform.found("silk").await, []);
+    platform.says(ada, "Weaves roses into cloth.").await;
+    assert_eq!(platform.found("roses").await, [bob, ada]);
+    assert_eq!(platform.found("rose").await, [bob, ada], "words begin so");
+    platform.says(bob, "Grows tulips.").await;
+    assert_eq!(platform.found("rose").await, [ada]);
+}

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 on_both_stores! {
     nobody_stores_more_than_their_quota,
     a_repeated_upload_needs_no_room,
+    whoever_has_no_room_is_told_before_their_bytes_come,
 }
 
 const SETTINGS: [&str; 2] = ["media.quota_bytes=1000", "media.quota_files=4"];
@@ -93,4 +94,22 @@ fn a_repeated_upload_needs_no_room(store: Store) {
     assert_eq!(client.call(&whole).ok(201)["id"], made["id"]);
     refused(&client.call(&note(1).by(&ada).key("upload-2")), 413, "quota_exceeded");
     assert_eq!(usage(&mut client, &ada), used(1, 1000));
+}
+
+fn whoever_has_no_room_is_told_before_their_bytes_come(store: Store) {
+    let server = store.with(&SETTINGS);
+    let mut client = server.gateway();
+    let ada = client.register("ada");
+    let waits = |request: Request| request.by(&ada).header("expect", "100-continue");
+    let first = waits(note(1000));
+    client.send(first.head().as_bytes()).expect("sent");
+    assert_eq!(client.interim().expect("it may come"), 100);
+    client.send(first.body()).expect("sent");
+    client.answer("POST").expect("an answer").ok(201);
+
+    let mut client = server.gateway();
+    client.send(waits(note(1)).head().as_bytes()).expect("sent");
+    let answer = client.answer("POST").expect("an answer");
+    refused(&answer, 413, "quota_exceeded");
+    assert_eq!(answer.json()["detail"], "you have stored 1000 of 1000 bytes in 1 of 4 files: remove files that you do not need");
 }

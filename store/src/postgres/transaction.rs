@@ -384,7 +384,7 @@ pub(super) fn begin<'w>(key: Key) -> Step<'w> {
 /// The effect of a touch, its version still open.
 fn effect(own: Key, touch: &Touch) -> Effect {
     match touch {
-        Touch::Key(key) => Effect::Changed { key: *key, version: 0 },
+        Touch::Key(key) | Touch::Found(key, _) => Effect::Changed { key: *key, version: 0 },
         Touch::FanOut { author, post } => Effect::FanOut { author: *author, post: *post },
         Touch::Standing(person) => Effect::Standing(*person),
         Touch::Verdict(case) => Effect::Verdict(*case),

@@ -102,7 +102,7 @@ pub(super) fn begin(db: &Connection, key: Key) -> Result<()> {
 /// Carries out what is a matter of this database, and puts the rest into its outbox.
 fn touched<W: Rows>(database: &'static str, db: &Connection, commit: &Commit<W>, write: Uuid, touch: &Touch) -> Result<Option<Outboxed>> {
     let effect = match touch {
-        Touch::Key(key) => Effect::Changed { key: *key, version: commit.write.touch(db, *key)? },
+        Touch::Key(key) | Touch::Found(key, _) => Effect::Changed { key: *key, version: commit.write.touch(db, *key)? },
         Touch::FanOut { author, post } => Effect::FanOut { author: *author, post: *post },
         Touch::Standing(person) => Effect::Standing(*person),
         Touch::Audit(entry) if database == users::DATABASE => return audit::note(db, entry).map(|()| None),

@@ -20,6 +20,8 @@ struct Outcome {
 pub(super) async fn upload(exchange: Arc<Exchange>, _: Bytes) -> Answered {
     let edge = &exchange.edge;
     let room = edge.uploads.try_acquire().map_err(|_| ErrorCode::Overloaded)?;
+    // Whoever has no room is told before their bytes come. What a repetition is known by is its key alone.
+    edge.media.check_room(exchange.user()?, exchange.idempotency(&[])?.as_ref(), None).await?;
     let incoming = exchange.incoming.lock().take().ok_or(ErrorCode::Internal)?;
     let until = exchange.ends_at.checked_sub(ANSWER_TIME).unwrap_or(exchange.ends_at);
     let place = (&*edge.options.spool_dir, edge.media.limits().image.bytes_max);

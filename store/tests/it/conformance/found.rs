@@ -2,9 +2,11 @@
 
 use crate::make::*;
 use protocol::bookmark::Bookmark;
+use protocol::found::FoundBy;
 use protocol::hashtag::{Hashtag, TREND_DAYS, Trend, day_of};
 use protocol::post::{Post, Scope, Visibility, search_words};
-use protocol::{BookmarkId, Key, Kind, Page, Position, PostId, UserId};
+use protocol::{BookmarkId, Key, Kind, Page, Position, PostId, Query, UserId};
+use std::collections::HashMap;
 use std::sync::Arc;
 use store::{CommitError, ContentWrite, Effect, Ids, Stores, Touch};
 use uuid::Uuid;
@@ -174,6 +176,65 @@ pub async fn search_finds_what_the_viewer_may_see(stores: Stores) {
     let page = |page| stores.content.search("cafe".to_owned(), Some(author), Arc::default(), page);
     assert_eq!(page(from(posts[2].id.0)).await.expect("a page").ids, [posts[1].id.0]);
     assert_eq!(page(from(Uuid::now_v7())).await.expect("a page"), Ids::default());
+}
+
+/// Signs of which stores may make one thing or another: what is composed, what stands for letters, what is between words and what is in them.
+const SIGNS: [&str; 30] = [
+    "é",
+    "e\u{301}",
+    "q\u{301}",
+    "ø",
+    "ł",
+    "ß",
+    "İ",
+    "ı",
+    "ſ",
+    "K",
+    "½",
+    "²",
+    "①",
+    "Ⓐ",
+    "ﬁ",
+    "㎏",
+    "№",
+    "™",
+    "ª",
+    "日",
+    "क्ष",
+    "\u{200d}",
+    "\u{ad}",
+    "\u{345}",
+    "\u{20d7}",
+    "'",
+    "’",
+    "_",
+    "\u{e000}",
+    "🦀",
+];
+
+pub async fn no_search_finds_what_a_change_does_not_name(stores: Stores) {
+    let author = UserId::new();
+    let pairs = SIGNS.iter().flat_map(|one| SIGNS.iter().map(move |other| format!("{one}{other}")));
+    let texts = SIGNS.iter().map(|sign| (*sign).to_owned()).chain(pairs);
+    let mut found_by = HashMap::new();
+    for text in texts.map(|between| format!("a{between}b B{between} {between}o")) {
+        let post = saying(author, &text);
+        write(&stores, &post).await;
+        found_by.insert(post.id.0, (FoundBy::of_texts([&*text]), text));
+    }
+    let letters = ["a", "b", "e", "f", "i", "k", "l", "o", "q", "s", "1", "2"];
+    let longer = letters.iter().flat_map(|one| letters.iter().map(move |other| format!("{one}{other}")));
+    let longest = letters.iter().flat_map(|between| ["a", "b"].map(|end| format!("a{between}{end}")));
+    let mut checked = 0;
+    for words in letters.iter().map(|letter| (*letter).to_owned()).chain(longer).chain(longest) {
+        let query = Query::PostSearch { words: words.clone(), of: None, page: Page::default() };
+        for id in search(&stores, &words, None, &[], 100).await {
+            let (found_by, text) = &found_by[&id];
+            assert!(found_by.as_ref().is_none_or(|found| found.concerns(&query)), "{words:?} finds {text:?}");
+            checked += usize::from(found_by.is_some());
+        }
+    }
+    assert!(checked > 500, "of {checked} posts that were found it is known by what");
 }
 
 pub async fn no_query_is_an_error(stores: Stores) {

@@ -68,7 +68,7 @@ macro_rules! conformance {
             }
             found {
                 shares_are_counted_where_everyone_may_see_them, hashtags_find_what_everyone_may_see, trends_count_days_by_halves,
-                search_finds_what_the_viewer_may_see, no_query_is_an_error, timelines_are_as_their_viewers_may_see_them, bookmarks_come_and_go,
+                search_finds_what_the_viewer_may_see, no_search_finds_what_a_change_does_not_name, no_query_is_an_error, timelines_are_as_their_viewers_may_see_them, bookmarks_come_and_go,
             }
             reaction {
                 a_person_has_one_reaction, a_reaction_that_is_so_already_changes_nothing,

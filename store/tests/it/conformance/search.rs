@@ -3,9 +3,10 @@
 use crate::make::*;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use protocol::found::FoundBy;
 use protocol::people::Search;
 use protocol::user::{Skill, User};
-use protocol::{Page, UserId};
+use protocol::{Page, Query, UserId};
 use std::collections::BTreeMap;
 use store::{Stores, UsersWrite};
 
@@ -68,7 +69,13 @@ impl Town {
             let pages: Vec<_> = walk(limit, read).await.into_iter().map(UserId).collect();
             assert_eq!(&pages, found.get_or_insert_with(|| pages.clone()), "{text:?} in pages of {limit}");
         }
-        found.unwrap_or_default().iter().map(|id| self.names[id].as_str()).collect()
+        let found = found.unwrap_or_default();
+        for id in &found {
+            let person = self.stores.users.user(*id).await.expect("a read").expect("a person");
+            let query = Query::People(search(Page::default()).expect("a question"));
+            assert!(FoundBy::of_person(None, &person).is_none_or(|found| found.concerns(&query)), "{query:?} finds {person:?}");
+        }
+        found.iter().map(|id| self.names[id].as_str()).collect()
     }
 }
 
