@@ -3,7 +3,6 @@
 use crate::{
     command::Query,
     people::{Document, Search},
-    user::User,
 };
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -13,38 +12,36 @@ pub const WORDS_MAX: usize = 256;
 /// Signs that stores leave out of letters: what accents are when they are taken apart.
 const ACCENTS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
 
-/// All words by which a thing was found before a change, and is after it, in their order.
+/// All words by which a thing was found before a change, and is after it, with blanks between.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct FoundBy(Vec<Box<str>>);
+pub struct FoundBy(Box<str>);
 
 impl FoundBy {
     /// Of a post with these contents. `None` if that cannot be told: there are too many words, or signs of which not all stores make the same.
     #[must_use]
     pub fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> Option<Self> {
-        let mut words = Vec::new();
+        let mut words = String::new();
         for text in texts {
             ascii_words(text, &mut words)?;
         }
         Self::of(words)
     }
 
-    /// Of a person. `None` if there are too many words.
+    /// Of a person, by what is, or was, searched of them. `None` if there are too many words.
     #[must_use]
-    pub fn of_person(before: Option<&User>, after: &User) -> Option<Self> {
-        let mut words = Vec::new();
-        for Document { username, name, skills, work, about, location: _ } in before.into_iter().chain([after]).filter_map(Document::of) {
-            for text in [name, skills, work, about] {
-                words.extend(text.split_whitespace().map(Box::from));
+    pub fn of_people<'d>(documents: impl IntoIterator<Item = &'d Document>) -> Option<Self> {
+        let mut words = String::new();
+        for Document { username, name, skills, work, about, location: _ } in documents {
+            for text in [username, name, skills, work, about] {
+                words.push_str(text);
+                words.push(' ');
             }
-            words.push(username.into());
         }
         Self::of(words)
     }
 
-    fn of(mut words: Vec<Box<str>>) -> Option<Self> {
-        words.sort_unstable();
-        words.dedup();
-        (words.len() <= WORDS_MAX).then_some(Self(words))
+    fn of(words: String) -> Option<Self> {
+        (words.split_whitespace().nth(WORDS_MAX).is_none()).then(|| Self(words.into()))
     }
 
     /// Whether a page of the list may be another one after the change. `false` is certain.
@@ -62,31 +59,21 @@ impl FoundBy {
     }
 
     fn has(&self, word: &str) -> bool {
-        self.0.binary_search_by(|known| (**known).cmp(word)).is_ok()
+        self.0.split_whitespace().any(|known| known == word)
     }
 
     fn has_begun(&self, beginning: &str) -> bool {
-        let at = self.0.partition_point(|known| &**known < beginning);
-        self.0.get(at).is_some_and(|known| known.starts_with(beginning))
+        self.0.split_whitespace().any(|known| known.starts_with(beginning))
     }
 }
 
 /// The words of a text, or parts of words, that are of ASCII's letters and digits alone once accents are off. Every store that is asked for such a word finds
 /// it as one of these, whatever else it makes of the text. `None` where a sign is in the text that is such letters to one store, and to another one not.
-fn ascii_words(text: &str, words: &mut Vec<Box<str>>) -> Option<()> {
-    fn end(word: &mut String, words: &mut Vec<Box<str>>) {
-        if !word.is_empty() {
-            words.push(std::mem::take(word).into());
-        }
-    }
-    let mut word = String::new();
+fn ascii_words(text: &str, words: &mut String) -> Option<()> {
     for sign in text.nfc() {
-        match plain(sign)? {
-            Some(letter) => word.push(letter.to_ascii_lowercase()),
-            None => end(&mut word, words),
-        }
+        words.push(plain(sign)?.map_or(' ', |letter| letter.to_ascii_lowercase()));
     }
-    end(&mut word, words);
+    words.push(' ');
     Some(())
 }
 
@@ -110,9 +97,9 @@ mod tests {
     use crate::{Page, UserId};
 
     fn words(text: &str) -> Option<Vec<String>> {
-        let mut words = Vec::new();
+        let mut words = String::new();
         ascii_words(text, &mut words)?;
-        Some(words.into_iter().map(String::from).collect())
+        Some(words.split_whitespace().map(str::to_owned).collect())
     }
 
     fn search(text: &str) -> Query {
@@ -124,7 +111,7 @@ mod tests {
     }
 
     fn of_words(words: &[&str]) -> FoundBy {
-        FoundBy::of(words.iter().copied().map(Box::from).collect()).expect("few")
+        FoundBy::of(words.join(" ")).expect("few")
     }
 
     #[test]
@@ -176,8 +163,8 @@ mod tests {
 
     #[test]
     fn a_change_of_too_much_is_one_of_everything() {
-        let long = (0..=WORDS_MAX).map(|number| format!("word{number}").into()).collect::<Vec<Box<str>>>();
-        assert_eq!(FoundBy::of(long.clone()), None);
-        assert!(FoundBy::of(long[1..].iter().chain(&long[1..]).cloned().collect()).is_some());
+        let long = "word ".repeat(WORDS_MAX);
+        assert!(FoundBy::of(long.clone()).is_some());
+        assert_eq!(FoundBy::of(long + "word"), None);
     }
 }

@@ -111,12 +111,6 @@ impl Document {
     }
 }
 
-/// Whether lists of people may be other ones after a change: what is searched, or somebody's place, is another.
-#[must_use]
-pub fn moves_lists(before: &User, after: &User) -> bool {
-    strength(before) != strength(after) || Document::of(before) != Document::of(after)
-}
-
 /// A question, as lists of people are kept by: two that find the same are the same.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Search {

@@ -7,7 +7,7 @@ use protocol::{
     audit::{Entry, action},
     found::FoundBy,
     moderation::Verdict,
-    people,
+    people::{Document, strength},
     user::{self, NewSkill, NewUser, Profile, SKILLS_MAX, SetActive, Skill},
 };
 use std::{net::IpAddr, sync::Arc};
@@ -126,11 +126,17 @@ fn plan(write: UsersWrite, touches: Vec<Touch>, next: user::User, reply: Reply) 
 
 /// Lists of people move when somebody is found by other words, or at another place.
 fn listed(before: &user::User, after: &user::User) -> Vec<Touch> {
-    if people::moves_lists(before, after) { vec![found(Some(before), after)] } else { Vec::new() }
+    let documents = [before, after].map(Document::of);
+    let is_same = strength(before) == strength(after) && documents[0] == documents[1];
+    if is_same { Vec::new() } else { vec![by_documents(&documents)] }
 }
 
 fn found(before: Option<&user::User>, after: &user::User) -> Touch {
-    touch_found(Kind::PeopleList, family::PEOPLE, FoundBy::of_person(before, after))
+    by_documents(&[before.and_then(Document::of), Document::of(after)])
+}
+
+fn by_documents(documents: &[Option<Document>]) -> Touch {
+    touch_found(Kind::PeopleList, family::PEOPLE, FoundBy::of_people(documents.iter().flatten()))
 }
 
 fn register(state: Option<&user::User>, asked: &Asked, new: NewUser) -> Result<Decision<user::User>, Refusal> {

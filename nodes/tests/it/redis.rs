@@ -172,7 +172,9 @@ fn a_redis_that_is_away_is_named_and_not_missed() {
     platform.redis.start();
     platform.is_well();
     eventually("readiness says it", || client.call(&get("/health/ready")).json()["status"] == "healthy");
-    let said = platform.server.process.said().join("\n");
+    let said = || platform.server.process.said().join("\n");
+    eventually("the log says it", || said().contains("well again"));
+    let said = said();
     assert_eq!((said.matches("degraded: ").count(), said.matches("well again").count()), (1, 1), "one line each:\n{said}");
 }
 

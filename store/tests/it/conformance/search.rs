@@ -4,7 +4,7 @@ use crate::make::*;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use protocol::found::FoundBy;
-use protocol::people::Search;
+use protocol::people::{Document, Search};
 use protocol::user::{Skill, User};
 use protocol::{Page, Query, UserId};
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ impl Town {
         for id in &found {
             let person = self.stores.users.user(*id).await.expect("a read").expect("a person");
             let query = Query::People(search(Page::default()).expect("a question"));
-            assert!(FoundBy::of_person(None, &person).is_none_or(|found| found.concerns(&query)), "{query:?} finds {person:?}");
+            assert!(FoundBy::of_people(&Document::of(&person)).is_none_or(|found| found.concerns(&query)), "{query:?} finds {person:?}");
         }
         found.iter().map(|id| self.names[id].as_str()).collect()
     }
