@@ -523,6 +523,13 @@ mod tests {
     }
 
     #[test]
+    fn older_nodes_are_told_the_version_alone() {
+        let found = Change::Found(12, FoundBy::of_texts(["a fox"]).expect("few words"));
+        assert_eq!((found.on(WIRE_FOUND - 1), found.on(WIRE_FOUND)), (Change::Version(12), found));
+        assert_eq!(Change::Gone.on(WIRE_VERSION_MIN), Change::Gone);
+    }
+
+    #[test]
     fn frames_round_trip() {
         for (name, envelope) in samples().into_iter().chain((2..=WIRE_VERSION).flat_map(added)) {
             assert_eq!(Envelope::decode(&envelope.encode().expect(name)).expect(name), envelope, "{name}");

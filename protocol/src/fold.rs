@@ -2,6 +2,8 @@
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
+/// What accents are when letters are taken apart: the block of combining diacritical marks, which searches in posts leave out.
+pub const ACCENTS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
 /// Longest word, in characters; what is behind is cut off, in texts and in questions alike.
 pub const WORD_CHARS_MAX: usize = 32;
 

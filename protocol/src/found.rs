@@ -2,6 +2,7 @@
 
 use crate::{
     command::Query,
+    fold::ACCENTS,
     people::{Document, Search},
 };
 use serde::{Deserialize, Serialize};
@@ -9,8 +10,6 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Words that one change names, at most; one that has more is a change of everything.
 pub const WORDS_MAX: usize = 256;
-/// Signs that stores leave out of letters: what accents are when they are taken apart.
-const ACCENTS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
 
 /// All words by which a thing was found before a change, and is after it, with blanks between.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -42,6 +41,12 @@ impl FoundBy {
 
     fn of(words: String) -> Option<Self> {
         (words.split_whitespace().nth(WORDS_MAX).is_none()).then(|| Self(words.into()))
+    }
+
+    /// How many bytes it takes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        size_of::<Self>() + self.0.len()
     }
 
     /// Whether a page of the list may be another one after the change. `false` is certain.

@@ -61,9 +61,7 @@ impl Entity for Feed {
     fn absorb(state: &Newest, change: &Change) -> Absorbed<Newest> {
         match change {
             Change::Push { post } => Absorbed::Next(state.with(*post, IDS_MAX)),
-            Change::Version(version) | Change::Found(version, _) if state.version < *version => Absorbed::Stale,
-            Change::Gone => Absorbed::Stale,
-            Change::Version(_) | Change::Found(..) => Absorbed::Same,
+            change => Absorbed::by_version(state.version, change),
         }
     }
 }

@@ -87,8 +87,7 @@ pub trait Entity: Send + Sync + 'static {
 
     /// What another owner's commit makes of the state: by default it is forgotten if it is older.
     fn absorb(state: &Self::State, change: &Change) -> Absorbed<Self::State> {
-        let is_older = change.version().is_some_and(|version| Self::version(state) < version);
-        if is_older || *change == Change::Gone { Absorbed::Stale } else { Absorbed::Same }
+        Absorbed::by_version(Self::version(state), change)
     }
 }
 
@@ -178,6 +177,14 @@ pub enum Absorbed<S> {
     Next(S),
     /// The state is out of date and is forgotten.
     Stale,
+}
+
+impl<S> Absorbed<S> {
+    /// What a change makes of a state at this version of which nothing more is known: if it is older, it is out of date.
+    fn by_version(known: u64, change: &Change) -> Self {
+        let is_older = change.version().is_some_and(|version| known < version);
+        if is_older || *change == Change::Gone { Self::Stale } else { Self::Same }
+    }
 }
 
 /// Why a query was not answered.

@@ -91,12 +91,15 @@ async fn a_change_leaves_alone_what_it_does_not_concern() {
     platform.says(bob, "Grows roses.").await;
     let asked = || platform.faults.calls("search");
     assert_eq!((platform.found("cloth").await, platform.found("roses").await), (vec![ada], vec![bob]));
-    let before = asked();
+    let looked = || platform.faults.calls("key_version.people_list");
+    let (before, looked_before) = (asked(), looked());
+    assert!(looked_before > 0, "it was looked at which generation the list has");
     for text in ["Weaves cloth and silk.", "Weaves silk.", "Weaves."] {
         platform.says(ada, text).await;
         assert_eq!(platform.found("roses").await, [bob]);
     }
     assert_eq!(asked(), before, "nobody came to roses, and nobody left them");
+    assert_eq!(looked(), looked_before, "each move is the next one");
     assert_eq!(platform.found("cloth").await, []);
     assert_eq!(platform.found("silk").await, []);
     platform.says(ada, "Weaves roses into cloth.").await;

@@ -2,6 +2,7 @@
 //!
 //! They are made here, on both sides, so that what is found depends on no dictionary, no parser and no locale of the server.
 
+use protocol::fold::ACCENTS;
 use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization;
 
@@ -22,7 +23,6 @@ pub(super) fn distinct(text: &str) -> BTreeSet<String> {
 }
 
 fn fold(word: &str) -> String {
-    const ACCENTS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
     word.nfkd().filter(|c| c.is_alphanumeric() && !ACCENTS.contains(c)).flat_map(char::to_lowercase).collect()
 }
 
