@@ -13,7 +13,7 @@ use crate::{
 use cluster::Boot;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
-use protocol::{Command, ErrorCode, Idempotency, Key, Principal, Query, Refusal, Reply, Trace, envelope::VIEWS_MAX};
+use protocol::{Command, ErrorCode, Idempotency, Key, Kind, Principal, Query, Refusal, Reply, Trace, envelope::VIEWS_MAX};
 use std::{collections::HashMap, sync::Arc, time::Instant};
 use store::cause::Cause;
 use store::redis::{Redis, count::Counts};
@@ -120,33 +120,40 @@ impl Client {
     }
 
     /// The entity's snapshot, if it is warm on this node. Never waits, never enters a mailbox, and is as fresh as asking the owner: a write is
-    /// published before it is acknowledged.
+    /// published before it is acknowledged. What is not there is no miss yet: whoever goes on to ask for it ([`Client::view`]) is counted.
     #[must_use]
     pub fn peek(&self, key: &Key) -> Option<Arc<Snapshot>> {
+        self.find(key).inspect(|found| self.node.metrics.hit(found))
+    }
+
+    /// As [`Client::peek`], and counts nothing.
+    pub(crate) fn find(&self, key: &Key) -> Option<Arc<Snapshot>> {
         let (snapshots, ownership) = (&self.node.snapshots, &self.node.ownership);
         let found = match &self.lapsed {
             None => snapshots.get(key, ownership),
             Some(lapsed) => snapshots.lapsed(key, ownership).or_else(|| lapsed.get(*key, None)),
         };
-        self.node.metrics.cache(key.kind, found.is_some());
-        if let Some(loan) = found.as_ref().and_then(|found| found.loan()) {
-            self.node.metrics.answered_from_loan(key.kind);
-            if loan.answer() {
-                self.renew(*key);
-            }
+        if found.as_ref().and_then(|found| found.loan()).is_some_and(|loan| loan.answer()) {
+            self.renew(*key);
         }
         found
     }
 
-    /// A part of an entity, if both are warm on this node.
-    #[must_use]
-    pub fn peek_part(&self, key: Key, query: &Query) -> Option<Arc<Snapshot>> {
+    /// A part of an entity, if both are warm on this node. Counts nothing.
+    pub(crate) fn find_part(&self, key: Key, query: &Query) -> Option<Arc<Snapshot>> {
         let (snapshots, ownership) = (&self.node.snapshots, &self.node.ownership);
-        let found = match &self.lapsed {
+        match &self.lapsed {
             None => snapshots.get(&key, ownership).and_then(|whole| snapshots.part(&whole, query, ownership)),
             Some(lapsed) => self.lapsed_part(key, query).or_else(|| lapsed.get(key, Some(query))),
-        };
-        self.node.metrics.cache(key.kind, found.is_some());
+        }
+    }
+
+    /// Counts whether memory had what was asked for.
+    pub(crate) fn counted(&self, kind: Kind, found: Option<Arc<Snapshot>>) -> Option<Arc<Snapshot>> {
+        match &found {
+            Some(found) => self.node.metrics.hit(found),
+            None => self.node.metrics.miss(kind),
+        }
         found
     }
 
@@ -161,7 +168,7 @@ impl Client {
     /// # Errors
     /// `not_found`; `unavailable`, `overloaded`, `expired`: a repetition is safe.
     pub async fn view(&self, call: &Call, key: Key) -> Result<Arc<Snapshot>, Refusal> {
-        match self.peek(&key) {
+        match self.counted(key.kind, self.find(&key)) {
             Some(snapshot) => Ok(snapshot),
             None => self.fetch(call, key, None).await,
         }
@@ -180,14 +187,14 @@ impl Client {
     /// # Errors
     /// As [`Client::view`].
     pub async fn query(&self, call: &Call, key: Key, query: Query) -> Result<Arc<Snapshot>, Refusal> {
-        match self.peek_part(key, &query) {
+        match self.counted(key.kind, self.find_part(key, &query)) {
             Some(snapshot) => Ok(snapshot),
             None => self.fetch(call, key, Some(query)).await,
         }
     }
 
-    /// Many entities that are not warm here, in their order: those of another node in one question.
-    pub async fn views(&self, call: &Call, keys: Vec<Key>) -> Vec<Result<Arc<Snapshot>, Refusal>> {
+    /// Many entities that are not warm here, in their order: those of another node in one question. Counts nothing.
+    pub(crate) async fn views(&self, call: &Call, keys: Vec<Key>) -> Vec<Result<Arc<Snapshot>, Refusal>> {
         let Some(remote) = self.node.remote() else {
             return join_all(keys.into_iter().map(|key| self.fetch(call, key, None))).await;
         };
@@ -261,7 +268,8 @@ impl Client {
         if self.node.ownership.epoch(slot).is_some() { Place::Here } else { remote.place(slot) }
     }
 
-    async fn fetch(&self, call: &Call, key: Key, query: Option<Query>) -> Result<Arc<Snapshot>, Refusal> {
+    /// What memory was found not to have: from its owner, or from the store. Counts nothing.
+    pub(crate) async fn fetch(&self, call: &Call, key: Key, query: Option<Query>) -> Result<Arc<Snapshot>, Refusal> {
         let here = async |query: Option<Query>| match query {
             Some(query) => self.query_here(call, key, query).await,
             None => self.view_here(call, key, 0).await,

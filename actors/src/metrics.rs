@@ -2,7 +2,7 @@
 
 mod cluster;
 
-use crate::node::Node;
+use crate::{node::Node, snapshot::Snapshot};
 use parking_lot::Mutex;
 use prometheus::{
     GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -37,6 +37,28 @@ pub struct Reads {
     pub misses: u64,
     /// Loads and queries that owners sent to the store.
     pub loads: u64,
+}
+
+/// What one request read: each thing once, though it is looked for again in each round of fetching.
+#[derive(Default)]
+pub(crate) struct Tally {
+    hits: [u32; Kind::TABLE],
+    misses: [u32; Kind::TABLE],
+    loans: [u32; Kind::TABLE],
+}
+
+impl Tally {
+    /// Memory had it.
+    pub(crate) fn hit(&mut self, found: &Snapshot) {
+        let index = found.key.kind.index();
+        self.hits[index] += 1;
+        self.loans[index] += u32::from(found.loan().is_some());
+    }
+
+    /// Memory did not have it.
+    pub(crate) fn miss(&mut self, kind: Kind) {
+        self.misses[kind.index()] += 1;
+    }
 }
 
 /// The counters of a node's actors.
@@ -127,16 +149,29 @@ impl Metrics {
         }
     }
 
+    /// Counts a read that memory answered.
     #[inline]
-    pub(crate) fn cache(&self, kind: Kind, hit: bool) {
-        let lines = if hit { &self.hits } else { &self.misses };
-        lines[kind.index()].0.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn hit(&self, found: &Snapshot) {
+        let index = found.key.kind.index();
+        self.hits[index].0.fetch_add(1, Ordering::Relaxed);
+        if found.loan().is_some() {
+            self.loans[index].0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    /// Counts a read that was answered from what another node's owner lent.
+    /// Counts a read that memory could not answer.
     #[inline]
-    pub(crate) fn answered_from_loan(&self, kind: Kind) {
-        self.loans[kind.index()].0.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn miss(&self, kind: Kind) {
+        self.misses[kind.index()].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts all that a request read.
+    pub(crate) fn count(&self, read: &Tally) {
+        for (lines, counts) in [(&self.hits, &read.hits), (&self.misses, &read.misses), (&self.loans, &read.loans)] {
+            for (line, &count) in lines.iter().zip(counts).filter(|(_, count)| **count > 0) {
+                line.0.fetch_add(u64::from(count), Ordering::Relaxed);
+            }
+        }
     }
 
     pub(crate) fn loads(&self, kind: Kind) {

@@ -8,6 +8,7 @@ pub mod case;
 
 use crate::{
     client::{Call, Client},
+    metrics::Tally,
     snapshot::Snapshot,
     visibility::Onlooker,
 };
@@ -63,11 +64,20 @@ pub struct Sight<'a> {
     parts: HashMap<(Key, Query), Arc<Snapshot>>,
     missing: Vec<Key>,
     missing_parts: Vec<(Key, Query)>,
+    read: Tally,
 }
 
 impl<'a> Sight<'a> {
     fn new(client: &'a Client, round: Option<u32>) -> Self {
-        Self { client, round, held: HashMap::new(), parts: HashMap::new(), missing: Vec::new(), missing_parts: Vec::new() }
+        Self {
+            client,
+            round,
+            held: HashMap::new(),
+            parts: HashMap::new(),
+            missing: Vec::new(),
+            missing_parts: Vec::new(),
+            read: Tally::default(),
+        }
     }
 
     /// Up to how many cold rows a page of `limit` rows is looked for in this round: for as many as it needs in the first one, and for twice as
@@ -81,14 +91,16 @@ impl<'a> Sight<'a> {
         if let Some(held) = self.held.get(&key) {
             return Ok(held.clone());
         }
-        match self.client.peek(&key) {
+        match self.client.find(&key) {
             Some(warm) => {
+                self.read.hit(&warm);
                 if self.round.is_some() {
                     self.held.insert(key, Some(warm.clone()));
                 }
                 Ok(Some(warm))
             }
             None => {
+                self.read.miss(key.kind);
                 self.missing.push(key);
                 Err(Cold)
             }
@@ -96,20 +108,35 @@ impl<'a> Sight<'a> {
     }
 
     fn part(&mut self, key: Key, query: Query) -> Result<Arc<Snapshot>, Cold> {
-        if let Some(warm) = self.client.peek_part(key, &query) {
-            return Ok(warm);
-        }
         let part = (key, query);
         if let Some(held) = self.parts.get(&part) {
             return Ok(held.clone());
         }
-        self.missing_parts.push(part);
-        Err(Cold)
+        let Some(warm) = self.client.find_part(key, &part.1) else {
+            self.read.miss(key.kind);
+            self.missing_parts.push(part);
+            return Err(Cold);
+        };
+        self.read.hit(&warm);
+        if self.round.is_some() {
+            self.parts.insert(part, warm.clone());
+        }
+        Ok(warm)
     }
 
     fn relations(&mut self, viewer: UserId) -> Result<Arc<Snapshot>, Cold> {
         // Everybody has relations, if only empty ones.
         self.entity(Key::new(Kind::Follows, viewer))?.ok_or(Cold)
+    }
+
+    async fn complete<T>(&mut self, call: &Call, mut answer: impl FnMut(&mut Self) -> Result<T, Cold>) -> Result<T, Refusal> {
+        for _ in 0..ROUNDS_MAX {
+            if let Ok(answer) = answer(self) {
+                return Ok(answer);
+            }
+            self.fetch(call).await?;
+        }
+        Err(ErrorCode::Unavailable.into())
     }
 
     /// Fetches all that was missed, at once.
@@ -127,7 +154,7 @@ impl<'a> Sight<'a> {
             held.collect::<Result<Vec<_>, Refusal>>()
         };
         let parts = std::mem::take(&mut self.missing_parts).into_iter().map(|(key, query)| async move {
-            let found = client.query(call, key, query.clone()).await?;
+            let found = client.fetch(call, key, Some(query.clone())).await?;
             Ok(((key, query), found))
         });
         let (entities, parts) = tokio::try_join!(entities, try_join_all(parts))?;
@@ -137,9 +164,12 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// The answer, if everything it needs is warm.
+/// The answer, if everything it needs is warm. If it is not, nothing was read yet: whoever goes on by [`complete`] looks for all of it again.
 pub fn now<T>(client: &Client, mut answer: impl FnMut(&mut Sight<'_>) -> Result<T, Cold>) -> Option<T> {
-    answer(&mut Sight::new(client, None)).ok()
+    let mut sight = Sight::new(client, None);
+    let answer = answer(&mut sight).ok()?;
+    client.node().metrics.count(&sight.read);
+    Some(answer)
 }
 
 /// The answer, fetching what is cold.
@@ -148,13 +178,9 @@ pub fn now<T>(client: &Client, mut answer: impl FnMut(&mut Sight<'_>) -> Result<
 /// What an owner refused; `unavailable` if something stays out of reach.
 pub async fn complete<T>(client: &Client, call: &Call, mut answer: impl FnMut(&mut Sight<'_>) -> Result<T, Cold>) -> Result<T, Refusal> {
     let mut sight = Sight::new(client, Some(0));
-    for _ in 0..ROUNDS_MAX {
-        if let Ok(answer) = answer(&mut sight) {
-            return Ok(answer);
-        }
-        sight.fetch(call).await?;
-    }
-    Err(ErrorCode::Unavailable.into())
+    let answered = sight.complete(call, &mut answer).await;
+    client.node().metrics.count(&sight.read);
+    answered
 }
 
 /// Who looks at a page.

@@ -129,7 +129,7 @@ impl Door {
             return self.not_served(&key);
         }
         let client = Client::new(self.0.clone());
-        match client.peek(&key).filter(|found| found.view.version >= version_min) {
+        match client.counted(key.kind, client.find(&key).filter(|found| found.view.version >= version_min)) {
             Some(found) => self.answer(Ok(found)),
             None => self.answer(client.view_here(call, key, version_min).await),
         }
@@ -140,8 +140,9 @@ impl Door {
         let Some(remote) = self.0.remote().filter(|_| self.0.ownership.serves(key.slot())) else { return self.not_served(&key) };
         // The loan is noted before what is lent is looked up: whoever publishes something newer finds it.
         let lease = remote.grants().lend(&self.0, &key, to, reads);
-        match (lease, Client::new(self.0.clone()).peek(&key)) {
+        match (lease, Client::new(self.0.clone()).find(&key)) {
             (Some(lease), Some(found)) if found.view.version >= version_min && found.view.bytes_about() <= VIEWS_BYTES_MAX => {
+                self.0.metrics.hit(&found);
                 Answer::Leased(found.view.clone(), lease)
             }
             _ => self.view(call, key, version_min).await,
@@ -153,7 +154,7 @@ impl Door {
             return self.not_served(&key);
         }
         let client = Client::new(self.0.clone());
-        match client.peek_part(key, &query) {
+        match client.counted(key.kind, client.find_part(key, &query)) {
             Some(found) => self.answer(Ok(found)),
             None => self.answer(client.query_here(call, key, query).await),
         }

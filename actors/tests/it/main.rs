@@ -5,6 +5,7 @@ mod harness;
 mod account;
 mod changed;
 mod checkout;
+mod count;
 mod dependency;
 mod feed;
 mod herd;
