@@ -50,7 +50,7 @@ SECTIONS = (
         "The same rows and the same bytes from the platform and from three servers that keep JSON in Redis; everything is warm. Server CPU time for each request, one core each, in turns. The CPU of Redis, which only the "
         "peers cause, is not counted against them.",
         (Part("cached", "loadtest/peers/compare.py cached {folder} --people 10000 --rounds 5", "loadtest/peers/compare.py cached {folder} --people 1000 --rounds 2 --duration 900ms"),),
-        (7, 2), cost.peers, ("postgres", "redis", "node", "cargo"),
+        (11, 2), cost.peers, ("postgres", "redis", "node", "cargo"),
     ),
     Section(
         "misses", "Misses on PostgreSQL", "What does a read cost that memory cannot answer?",

@@ -25,7 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
-    // mimalloc asks for huge pages, and fills few of them: they were 22 of the 70 MB of a process without data (docs/performance.md). Where the system has no such switch, nothing is lost.
+    // The allocator asks for huge pages, and fills few of them: a process without data took 70 MB with them, and takes 51 without (docs/performance.md).
+    // Where the system refuses, it is as it was.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let (command, flags) = Cli::parse().into_parts();
