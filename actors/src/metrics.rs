@@ -42,22 +42,32 @@ pub struct Reads {
 /// What one request read: each thing once, though it is looked for again in each round of fetching.
 #[derive(Default)]
 pub(crate) struct Tally {
+    /// A bit for each kind of which something is counted: most requests read two or three kinds.
+    kinds: u32,
     hits: [u32; Kind::TABLE],
     misses: [u32; Kind::TABLE],
     loans: [u32; Kind::TABLE],
 }
 
+const _: () = assert!(Kind::TABLE <= u32::BITS as usize, "a bit for each kind");
+
 impl Tally {
     /// Memory had it.
     pub(crate) fn hit(&mut self, found: &Snapshot) {
-        let index = found.key.kind.index();
+        let index = self.index(found.key.kind);
         self.hits[index] += 1;
         self.loans[index] += u32::from(found.loan().is_some());
     }
 
     /// Memory did not have it.
     pub(crate) fn miss(&mut self, kind: Kind) {
-        self.misses[kind.index()] += 1;
+        let index = self.index(kind);
+        self.misses[index] += 1;
+    }
+
+    fn index(&mut self, kind: Kind) -> usize {
+        self.kinds |= 1 << kind.index();
+        kind.index()
     }
 }
 
@@ -167,9 +177,14 @@ impl Metrics {
 
     /// Counts all that a request read.
     pub(crate) fn count(&self, read: &Tally) {
-        for (lines, counts) in [(&self.hits, &read.hits), (&self.misses, &read.misses), (&self.loans, &read.loans)] {
-            for (line, &count) in lines.iter().zip(counts).filter(|(_, count)| **count > 0) {
-                line.0.fetch_add(u64::from(count), Ordering::Relaxed);
+        let mut kinds = read.kinds;
+        while kinds != 0 {
+            let index = kinds.trailing_zeros() as usize;
+            kinds &= kinds - 1;
+            for (lines, counts) in [(&self.hits, &read.hits), (&self.misses, &read.misses), (&self.loans, &read.loans)] {
+                if counts[index] > 0 {
+                    lines[index].0.fetch_add(u64::from(counts[index]), Ordering::Relaxed);
+                }
             }
         }
     }

@@ -129,16 +129,6 @@ impl<'a> Sight<'a> {
         self.entity(Key::new(Kind::Follows, viewer))?.ok_or(Cold)
     }
 
-    async fn complete<T>(&mut self, call: &Call, mut answer: impl FnMut(&mut Self) -> Result<T, Cold>) -> Result<T, Refusal> {
-        for _ in 0..ROUNDS_MAX {
-            if let Ok(answer) = answer(self) {
-                return Ok(answer);
-            }
-            self.fetch(call).await?;
-        }
-        Err(ErrorCode::Unavailable.into())
-    }
-
     /// Fetches all that was missed, at once.
     async fn fetch(&mut self, call: &Call) -> Result<(), Refusal> {
         let client = self.client;
@@ -164,6 +154,15 @@ impl<'a> Sight<'a> {
     }
 }
 
+impl Drop for Sight<'_> {
+    /// Whoever fetches has read, also if their deadline or their client ends it.
+    fn drop(&mut self) {
+        if self.round.is_some() {
+            self.client.node().metrics.count(&self.read);
+        }
+    }
+}
+
 /// The answer, if everything it needs is warm. If it is not, nothing was read yet: whoever goes on by [`complete`] looks for all of it again.
 pub fn now<T>(client: &Client, mut answer: impl FnMut(&mut Sight<'_>) -> Result<T, Cold>) -> Option<T> {
     let mut sight = Sight::new(client, None);
@@ -178,9 +177,13 @@ pub fn now<T>(client: &Client, mut answer: impl FnMut(&mut Sight<'_>) -> Result<
 /// What an owner refused; `unavailable` if something stays out of reach.
 pub async fn complete<T>(client: &Client, call: &Call, mut answer: impl FnMut(&mut Sight<'_>) -> Result<T, Cold>) -> Result<T, Refusal> {
     let mut sight = Sight::new(client, Some(0));
-    let answered = sight.complete(call, &mut answer).await;
-    client.node().metrics.count(&sight.read);
-    answered
+    for _ in 0..ROUNDS_MAX {
+        if let Ok(answer) = answer(&mut sight) {
+            return Ok(answer);
+        }
+        sight.fetch(call).await?;
+    }
+    Err(ErrorCode::Unavailable.into())
 }
 
 /// Who looks at a page.

@@ -5,6 +5,7 @@ use actors::{
     entity::family,
     read::{self, Viewer},
 };
+use futures_util::FutureExt as _;
 use protocol::{Key, Kind, Principal, Query, product::Selection};
 
 /// Reads of lists of products and of products so far: from memory, and not.
@@ -37,4 +38,14 @@ async fn each_thing_that_a_request_reads_is_counted_once_though_it_is_looked_for
 
     assert_eq!(read::now(client, page).expect("all is warm").rows.len(), 2);
     assert_eq!(counted(&platform), [(1, 1), (3, 2)]);
+}
+
+#[tokio::test]
+async fn whoever_does_not_wait_for_what_is_fetched_has_read() {
+    let platform = Platform::start().await;
+    let (client, call) = (&platform.client, platform.client.call(Principal::Anonymous));
+    let of = (Key::new(Kind::ProductList, family::PRODUCTS), Query::Products(Selection::default()));
+    let page = |sight: &mut read::Sight<'_>| read::list(sight, Viewer { user: None }, of.clone(), Kind::Product);
+    assert!(read::complete(client, &call, page).now_or_never().is_none(), "it is fetched");
+    assert_eq!(counted(&platform), [(0, 1), (0, 0)]);
 }
