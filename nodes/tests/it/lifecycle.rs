@@ -146,3 +146,12 @@ fn a_reader_that_leaves_early_is_no_fault() {
         assert_eq!((ended.status.code(), said.as_ref()), (Some(0), ""), "{arguments:?}");
     }
 }
+
+/// It is read where the kernel says so of a process (proc(5)).
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_does_without_huge_pages() {
+    let server = Server::with(&[]);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.id())).expect("a process");
+    assert!(status.lines().any(|line| line.split_whitespace().eq(["THP_enabled:", "0"])), "{status}");
+}
