@@ -417,7 +417,8 @@ mod tests {
         let leave = |by| User::decide(Some(&ada), &asked(ada.id.0, by), user::Command::Leave { from: None });
         assert_eq!(refused(leave(Some(UserId::new()))), ErrorCode::Forbidden);
         let (gone, _) = committed(leave(Some(ada.id)));
-        let left = serde_json::to_string(&gone).expect("JSON");
+        // Their id stays, and may have the letters of their name by chance.
+        let left = serde_json::to_string(&gone).expect("JSON").replace(&ada.id.to_string(), "").replace(&ada.id.0.simple().to_string(), "");
         assert!(!left.contains("ada") && !left.contains("+44") && gone.is_departed() && !gone.is_active, "{left}");
         let platform = Asked { principal: Principal::Platform, ..asked(ada.id.0, None) };
         let back = user::Command::SetActive { change: SetActive { is_active: true, reason: None }, from: None };
